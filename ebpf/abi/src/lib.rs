@@ -1,0 +1,1 @@
+//! Keys and values of the maps that the ipcon probes share with user space.

@@ -1,0 +1,1 @@
+//! What is observed on an ipcon bus: sources, one model, one field table.

@@ -1,0 +1,3 @@
+//! Prometheus exporter of an ipcon bus.
+
+fn main() {}

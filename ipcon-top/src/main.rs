@@ -1,0 +1,3 @@
+//! Live dashboard of an ipcon bus.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Client library of ipcon, packet IPC over generic netlink.

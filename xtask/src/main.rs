@@ -1,0 +1,3 @@
+//! Set-up, build, VM and tests of the ipcon workspace.
+
+fn main() {}
