@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Buckets of the histogram of message sizes.
+
+use crate::Kind;
+
+/// Name of the per-CPU array of `u64` that holds the histograms.
+pub const SIZES_MAP: &str = "SIZES";
+
+/// Inclusive upper bounds in bytes: 16, 32, …, 65536. A message of 16 bytes is in the first bucket and
+/// one of 17 bytes in the second, as `le` of a Prometheus histogram means it.
+pub const SIZE_BOUNDS: [u32; 13] = {
+    let mut bounds = [0; 13];
+    let mut i = 0;
+    while i < bounds.len() {
+        bounds[i] = 1 << (FIRST_BOUND_LOG2 + i as u32);
+        i += 1;
+    }
+    bounds
+};
+
+/// Buckets of one histogram: one for each bound, and one for what is above all of them.
+pub const SIZE_BUCKETS: usize = SIZE_BOUNDS.len() + 1;
+
+/// Entries of the array: for each kind its buckets, then the sum of its sizes.
+pub const SIZE_SLOTS: u32 = Kind::COUNT * SLOTS_PER_KIND;
+
+const FIRST_BOUND_LOG2: u32 = 4;
+const SLOTS_PER_KIND: u32 = SIZE_BUCKETS as u32 + 1;
+
+/// The bucket that a payload of `len` bytes belongs to, below [`SIZE_BUCKETS`].
+#[inline(always)]
+#[must_use]
+pub const fn size_bucket(len: u32) -> u32 {
+    // The bounds are inclusive, so the logarithm must be rounded up: that of `len - 1` rounded down,
+    // plus one, which is the bit length of `len - 1`.
+    let bits = u32::BITS - len.saturating_sub(1).leading_zeros();
+    let bucket = bits.saturating_sub(FIRST_BOUND_LOG2);
+    let above_all = SIZE_BUCKETS as u32 - 1;
+    if bucket < above_all {
+        bucket
+    } else {
+        above_all
+    }
+}
+
+/// The entry that counts the messages of `kind` in `bucket`.
+#[inline(always)]
+#[must_use]
+pub const fn size_slot(kind: Kind, bucket: u32) -> u32 {
+    kind as u32 * SLOTS_PER_KIND + bucket
+}
+
+/// The entry that holds the sum of all sizes of `kind`, in bytes.
+#[inline(always)]
+#[must_use]
+pub const fn size_sum_slot(kind: Kind) -> u32 {
+    size_slot(kind, SIZE_BUCKETS as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a histogram with inclusive bounds means, word for word.
+    fn first_bound_not_below(len: u32) -> u32 {
+        SIZE_BOUNDS
+            .iter()
+            .position(|&bound| len <= bound)
+            .unwrap_or(SIZE_BOUNDS.len()) as u32
+    }
+
+    #[test]
+    fn bounds_are_the_powers_of_two_from_16_to_65536() {
+        assert_eq!(SIZE_BOUNDS[0], 16);
+        assert_eq!(SIZE_BOUNDS[12], 65_536);
+        assert!(SIZE_BOUNDS.windows(2).all(|pair| pair[1] == 2 * pair[0]));
+    }
+
+    #[test]
+    fn every_length_that_the_bus_carries_has_the_naive_bucket() {
+        for len in 0..=70_000 {
+            assert_eq!(size_bucket(len), first_bound_not_below(len), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_in_its_own_bucket_and_one_more_in_the_next() {
+        for (bucket, &bound) in (0..).zip(&SIZE_BOUNDS) {
+            assert_eq!(size_bucket(bound), bucket);
+            assert_eq!(size_bucket(bound + 1), bucket + 1);
+        }
+    }
+
+    #[test]
+    fn slots_do_not_overlap_and_fill_the_array() {
+        let mut seen = [0; SIZE_SLOTS as usize];
+        for kind in [Kind::Unicast, Kind::Multicast] {
+            for bucket in 0..SIZE_BUCKETS as u32 {
+                seen[size_slot(kind, bucket) as usize] += 1;
+            }
+            seen[size_sum_slot(kind) as usize] += 1;
+        }
+        assert_eq!(seen, [1; SIZE_SLOTS as usize]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_length_has_the_naive_bucket(len: u32) {
+            prop_assert_eq!(size_bucket(len), first_bound_not_below(len));
+        }
+    }
+}
