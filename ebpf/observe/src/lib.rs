@@ -1,1 +1,15 @@
-//! What is observed on an ipcon bus: sources, one model, one field table.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is observed on an ipcon bus.
+//!
+//! Sources (the module's dumps, kevents, eBPF probes) feed one pure model; one field table says how its
+//! fields are named for people, for JSON and for Prometheus.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod fields;
+pub mod model;
+mod rates;
+
+pub use model::Snapshot;
+pub use rates::{Rates, RowRates};
+
+pub mod probes;

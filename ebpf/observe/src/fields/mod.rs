@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The field table: every fact about a peer, a group or the bus, named once.
+//!
+//! Columns, `JSON` keys and metric families are made from it; a field added here appears everywhere.
+
+mod bus;
+mod families;
+mod group;
+mod peer;
+mod value;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::model::{Bus, Group, Peer};
+
+pub use bus::BUS_FIELDS;
+pub use families::{Family, Metric};
+pub use group::GROUP_FIELDS;
+pub use peer::PEER_FIELDS;
+pub use value::Value;
+
+/// One fact about a row.
+#[derive(Debug)]
+pub struct Field<R: 'static> {
+    /// Stable name, `snake_case`: the JSON key.
+    pub key: &'static str,
+    /// Column title, at most 10 characters.
+    pub title: &'static str,
+    /// Unit of the value.
+    pub unit: Unit,
+    /// What the value does over time.
+    pub kind: Kind,
+    /// One sentence.
+    pub help: &'static str,
+    /// Where it is exported. `None` when it is not, or is the sum of fields that are.
+    pub metric: Option<Metric>,
+    /// The value in a row; `None` when the row does not have it.
+    pub get: for<'a> fn(&'a R) -> Option<Value<'a>>,
+}
+
+/// Unit of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Messages.
+    Messages,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// Neither.
+    None,
+}
+
+/// What a field does over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; a rate can be made of it.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Says what the row is.
+    Info,
+}
+
+impl<R> Field<R> {
+    /// The value of a counter in a row. `None` for other kinds.
+    pub fn counter(&self, row: &R) -> Option<u64> {
+        match self.kind {
+            Kind::Counter => (self.get)(row).and_then(|value| value.as_u64()),
+            Kind::Gauge | Kind::Info => None,
+        }
+    }
+}
+
+/// The field with this key.
+pub fn find<R>(fields: &'static [Field<R>], key: &str) -> Option<&'static Field<R>> {
+    fields.iter().find(|field| field.key == key)
+}
+
+const fn counter<R>(
+    key: &'static str,
+    title: &'static str,
+    unit: Unit,
+    help: &'static str,
+    metric: Option<Metric>,
+    get: for<'a> fn(&'a R) -> Option<Value<'a>>,
+) -> Field<R> {
+    Field {
+        key,
+        title,
+        unit,
+        kind: Kind::Counter,
+        help,
+        metric,
+        get,
+    }
+}
+
+const fn gauge<R>(
+    key: &'static str,
+    title: &'static str,
+    unit: Unit,
+    help: &'static str,
+    metric: Option<Metric>,
+    get: for<'a> fn(&'a R) -> Option<Value<'a>>,
+) -> Field<R> {
+    Field {
+        key,
+        title,
+        unit,
+        kind: Kind::Gauge,
+        help,
+        metric,
+        get,
+    }
+}
+
+const fn info<R>(
+    key: &'static str,
+    title: &'static str,
+    unit: Unit,
+    help: &'static str,
+    get: for<'a> fn(&'a R) -> Option<Value<'a>>,
+) -> Field<R> {
+    Field {
+        key,
+        title,
+        unit,
+        kind: Kind::Info,
+        help,
+        metric: None,
+        get,
+    }
+}
+
+/// Writes a row as a map of its fields, those it does not have left out.
+fn serialize_row<R, S: Serializer>(
+    fields: &'static [Field<R>],
+    row: &R,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for field in fields {
+        if let Some(value) = (field.get)(row) {
+            map.serialize_entry(field.key, &value)?;
+        }
+    }
+    map.end()
+}
+
+impl Serialize for Peer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_row(PEER_FIELDS, self, serializer)
+    }
+}
+
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_row(GROUP_FIELDS, self, serializer)
+    }
+}
+
+impl Serialize for Bus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_row(BUS_FIELDS, self, serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn check_table<R>(fields: &'static [Field<R>]) {
+        let mut keys = BTreeSet::new();
+        let mut titles = BTreeSet::new();
+        for field in fields {
+            assert!(keys.insert(field.key), "key {} twice", field.key);
+            assert!(titles.insert(field.title), "title {} twice", field.title);
+            assert!(
+                field.title.chars().count() <= 10,
+                "title {} is long",
+                field.title
+            );
+            assert!(
+                field.help.ends_with('.'),
+                "help of {} is no sentence",
+                field.key
+            );
+            assert!(
+                field
+                    .key
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c == '_'),
+                "key {} is not snake case",
+                field.key
+            );
+            if let Some(metric) = &field.metric {
+                let name = metric.family.name;
+                assert_eq!(
+                    name.ends_with("_total"),
+                    field.kind == Kind::Counter,
+                    "{name}"
+                );
+                assert_ne!(field.kind, Kind::Info, "{name}");
+                match field.unit {
+                    Unit::Messages => assert!(!name.contains("bytes"), "{name}"),
+                    Unit::Bytes => assert!(name.contains("bytes"), "{name}"),
+                    Unit::Seconds => assert!(name.contains("seconds"), "{name}"),
+                    Unit::None => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_well_formed() {
+        check_table(PEER_FIELDS);
+        check_table(GROUP_FIELDS);
+        check_table(BUS_FIELDS);
+    }
+
+    #[test]
+    fn counters_are_whole_numbers() {
+        let peer = Peer::default();
+        for field in PEER_FIELDS
+            .iter()
+            .filter(|field| field.kind == Kind::Counter)
+        {
+            assert_eq!(field.counter(&peer), Some(0), "{}", field.key);
+        }
+        let group = Group::default();
+        for field in GROUP_FIELDS
+            .iter()
+            .filter(|field| field.kind == Kind::Counter)
+        {
+            assert_eq!(field.counter(&group), Some(0), "{}", field.key);
+        }
+    }
+
+    #[test]
+    fn what_a_row_does_not_have_is_absent() {
+        let json = serde_json::to_value(Peer::default()).unwrap();
+        assert!(json.get("name").is_none());
+        assert!(json.get("queue_fill").is_none());
+        assert_eq!(json["sent_messages"], 0);
+        let json = serde_json::to_value(Group::default()).unwrap();
+        assert!(json.get("last_bytes").is_none());
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The model: what was observed at one moment, as plain data. No I/O and no clock.
+
+mod bus;
+mod counters;
+mod event;
+mod probes;
+mod source;
+mod text;
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+pub use bus::{Bus, Group, Peer, Service};
+pub use counters::{Counters, GroupCounters};
+pub use event::{Event, EventKind, Kevents};
+pub use probes::{Baseline, Drops, Kind, Lost, MapFill, Probe, ProbeCounts, Probes, SizeHistogram};
+pub use source::{Source, SourceState, SourceStatus};
+pub use text::{SafeText, display_name};
+
+/// Version of the JSON form. It grows when a key changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The bus at one moment.
+///
+/// Peers and groups are in ascending order of id. The JSON form of peers, groups and the bus is made from
+/// [`crate::fields`], so a key there is a column and a metric elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// When the dumps were complete, `CLOCK_MONOTONIC`.
+    #[serde(rename = "taken_at_seconds", serialize_with = "seconds")]
+    pub taken_at: Duration,
+    /// Whether peers, services, groups and members belong to one state of the bus. False when the bus
+    /// changed during each of a few attempts; then a membership may name a peer that has no row.
+    pub consistent: bool,
+    /// Totals.
+    pub bus: Bus,
+    /// All peers.
+    pub peers: Vec<Peer>,
+    /// All groups; the first is the kevent group.
+    pub groups: Vec<Group>,
+    /// What the probes tell. `None` when they are not attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Probes>,
+    /// Counts of kevents. `None` when they are not listened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kevents: Option<Kevents>,
+    /// Kevents that arrived since the snapshot before, oldest first.
+    pub events: Vec<Event>,
+    /// How each source is doing.
+    pub sources: Vec<SourceStatus>,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            taken_at: Duration::ZERO,
+            consistent: true,
+            bus: Bus::default(),
+            peers: Vec::new(),
+            groups: Vec::new(),
+            probes: None,
+            kevents: None,
+            events: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The peer with this id.
+    pub fn peer(&self, id: u64) -> Option<&Peer> {
+        let index = self.peers.binary_search_by_key(&id, |peer| peer.id).ok()?;
+        self.peers.get(index)
+    }
+
+    /// The group with this id.
+    pub fn group(&self, id: u64) -> Option<&Group> {
+        let index = self
+            .groups
+            .binary_search_by_key(&id, |group| group.id)
+            .ok()?;
+        self.groups.get(index)
+    }
+
+    /// How one source is doing.
+    pub fn source(&self, name: Source) -> Option<&SourceStatus> {
+        self.sources.iter().find(|status| status.name == name)
+    }
+}
+
+/// Times are seconds in JSON.
+pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

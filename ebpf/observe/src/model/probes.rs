@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the eBPF probes tell beside the dumps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Counters, GroupCounters, seconds};
+
+/// One reading of the probes. Numbers count since the probes were attached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Probes {
+    /// When the last probe was attached, `CLOCK_MONOTONIC`.
+    #[serde(rename = "attached_at_seconds", serialize_with = "seconds")]
+    pub attached_at: Duration,
+    /// Every probe that was wanted.
+    pub probes: Vec<Probe>,
+    /// How full the maps of the kernel are.
+    pub maps: Vec<MapFill>,
+    /// Sizes of the messages sent on this machine, one histogram per kind.
+    pub sizes: Vec<SizeHistogram>,
+    /// Messages of this machine that were not delivered, by reason.
+    pub drops: Vec<Drops>,
+    /// Counts kept by the probes alone, to be held against the dumps.
+    pub counts: ProbeCounts,
+    /// Where counting began; see [`crate::reconcile`].
+    #[serde(skip)]
+    pub baseline: Arc<Baseline>,
+}
+
+/// One probe and its own account: `seen == counted + lost`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// Tracepoint it sits on.
+    pub name: String,
+    /// How it is attached, such as `raw_tp`.
+    pub backend: String,
+    /// Whether it is attached.
+    pub attached: bool,
+    /// Times it ran.
+    pub seen: u64,
+    /// Times it counted what it saw.
+    pub counted: u64,
+    /// Times it could not, by reason.
+    pub lost: Vec<Lost>,
+    /// Events for which the kernel did not run it; not part of `seen`. `None` when the kernel does not
+    /// tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+}
+
+impl Probe {
+    /// Times it could not count, for any reason.
+    pub fn lost_total(&self) -> u64 {
+        self.lost.iter().map(|lost| lost.events).sum()
+    }
+
+    /// Whether every run is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        self.seen == self.counted + self.lost_total()
+    }
+}
+
+/// How full a map of the kernel is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MapFill {
+    /// Stable name, such as `peers`.
+    pub map: String,
+    /// Entries now.
+    pub entries: u64,
+    /// Most entries it can hold.
+    pub limit: u64,
+}
+
+/// Events that a probe saw and could not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// Stable name, such as `map_full`.
+    pub reason: String,
+    /// How many.
+    pub events: u64,
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// To one peer.
+    #[default]
+    Unicast,
+    /// To the members of a group.
+    Multicast,
+}
+
+impl Kind {
+    /// Stable name: JSON value and metric label.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Unicast => "unicast",
+            Self::Multicast => "multicast",
+        }
+    }
+}
+
+/// Distribution of payload sizes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SizeHistogram {
+    /// Which messages.
+    pub kind: Kind,
+    /// Upper bounds in bytes, ascending, inclusive.
+    pub bounds: Vec<u64>,
+    /// Messages by bound, not cumulative; one more than `bounds`, the last for what is above.
+    pub counts: Vec<u64>,
+    /// Sum of all sizes, in bytes.
+    pub sum: u64,
+}
+
+impl SizeHistogram {
+    /// Messages counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// Messages not delivered for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Drops {
+    /// Refused unicast or lost copies of group messages.
+    pub kind: Kind,
+    /// Stable name: `queue_full`, `no_peer`, `no_memory`, `unknown`.
+    pub reason: String,
+    /// How many.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}
+
+/// Counts by peer and by group id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ProbeCounts {
+    /// By peer id. A peer without traffic has no row.
+    pub peers: BTreeMap<u64, Counters>,
+    /// By group id. A group without traffic has no row.
+    pub groups: BTreeMap<u64, GroupCounters>,
+}
+
+/// Dumps and probes read together right after the probes were attached.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Baseline {
+    /// What the dumps said.
+    pub dumped: ProbeCounts,
+    /// What the probes said.
+    pub counted: ProbeCounts,
+    /// Peers that moved while the two were read: their difference is not exact.
+    pub inexact_peers: Vec<u64>,
+    /// Groups that moved while the two were read.
+    pub inexact_groups: Vec<u64>,
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rates per second, from two snapshots.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::fields::{BUS_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use crate::model::{Group, Peer, Snapshot};
+
+/// How fast every counter grew between two snapshots.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rates {
+    interval: Duration,
+    bus: RowRates,
+    peers: BTreeMap<u64, RowRates>,
+    groups: BTreeMap<u64, RowRates>,
+}
+
+/// How fast the counters of one row grew.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowRates {
+    per_second: Vec<(&'static str, f64)>,
+}
+
+impl RowRates {
+    /// Growth per second of the counter with this key. `None` when there is no such counter.
+    pub fn get(&self, key: &str) -> Option<f64> {
+        self.per_second
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, rate)| *rate)
+    }
+}
+
+impl Rates {
+    /// Rates from `before` to `now`.
+    ///
+    /// A row that appeared in between and says it was made in between began at zero, so it has rates; any
+    /// other row without a predecessor has none. A counter that went backwards began again at zero. When no
+    /// time passed or the bus was loaded anew, there are no rates.
+    pub fn between(before: &Snapshot, now: &Snapshot) -> Self {
+        let Some(interval) = now.taken_at.checked_sub(before.taken_at) else {
+            return Self::default();
+        };
+        if interval.is_zero() || now.bus.started_at != before.bus.started_at {
+            return Self::default();
+        }
+        let span = Span {
+            since: before.taken_at,
+            seconds: interval.as_secs_f64(),
+        };
+        Self {
+            interval,
+            bus: span.row(BUS_FIELDS, Some(&before.bus), &now.bus),
+            peers: span.rows(PEER_FIELDS, &before.peers, &now.peers),
+            groups: span.rows(GROUP_FIELDS, &before.groups, &now.groups),
+        }
+    }
+
+    /// Time between the two snapshots; zero when there are no rates.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Rates of the bus as a whole.
+    pub fn bus(&self) -> &RowRates {
+        &self.bus
+    }
+
+    /// Rates of the peer with this id. `None` when there is nothing to compare it with.
+    pub fn peer(&self, id: u64) -> Option<&RowRates> {
+        self.peers.get(&id)
+    }
+
+    /// Rates of the group with this id. `None` when there is nothing to compare it with.
+    pub fn group(&self, id: u64) -> Option<&RowRates> {
+        self.groups.get(&id)
+    }
+}
+
+/// A row that can be found again in another snapshot.
+trait Row {
+    fn id(&self) -> u64;
+    fn created_at(&self) -> Duration;
+}
+
+impl Row for Peer {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn created_at(&self) -> Duration {
+        self.created_at
+    }
+}
+
+impl Row for Group {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn created_at(&self) -> Duration {
+        self.created_at
+    }
+}
+
+struct Span {
+    since: Duration,
+    seconds: f64,
+}
+
+impl Span {
+    fn rows<R: Row>(
+        &self,
+        fields: &'static [Field<R>],
+        before: &[R],
+        now: &[R],
+    ) -> BTreeMap<u64, RowRates> {
+        let before: BTreeMap<u64, &R> = before.iter().map(|row| (row.id(), row)).collect();
+        let mut rates = BTreeMap::new();
+        for row in now {
+            let earlier = before.get(&row.id()).copied();
+            if earlier.is_some() || row.created_at() > self.since {
+                rates.insert(row.id(), self.row(fields, earlier, row));
+            }
+        }
+        rates
+    }
+
+    fn row<R>(&self, fields: &'static [Field<R>], before: Option<&R>, now: &R) -> RowRates {
+        let mut per_second = Vec::new();
+        for field in fields {
+            let Some(count) = field.counter(now) else {
+                continue;
+            };
+            let earlier = before.and_then(|row| field.counter(row)).unwrap_or(0);
+            per_second.push((field.key, growth(earlier, count) as f64 / self.seconds));
+        }
+        RowRates { per_second }
+    }
+}
+
+/// How much a counter grew; one that went backwards began again at zero.
+pub(crate) fn growth(before: u64, now: u64) -> u64 {
+    now.checked_sub(before).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Counters;
+    use proptest::prelude::*;
+
+    fn peer(id: u64, created_at: u64, sent: u64) -> Peer {
+        Peer {
+            id,
+            created_at: Duration::from_secs(created_at),
+            counters: Counters {
+                sent_unicast_messages: sent,
+                ..Counters::default()
+            },
+            ..Peer::default()
+        }
+    }
+
+    fn snapshot(taken_at: u64, peers: Vec<Peer>) -> Snapshot {
+        Snapshot {
+            taken_at: Duration::from_secs(taken_at),
+            peers,
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_rate_is_growth_by_seconds() {
+        let rates = Rates::between(
+            &snapshot(10, vec![peer(1, 1, 100)]),
+            &snapshot(14, vec![peer(1, 1, 300)]),
+        );
+        let peer = rates.peer(1).unwrap();
+        assert_eq!(peer.get("sent_unicast_messages"), Some(50.0));
+        assert_eq!(peer.get("sent_messages"), Some(50.0));
+        assert_eq!(peer.get("delivered_messages"), Some(0.0));
+        assert_eq!(peer.get("queue_bytes"), None);
+        assert_eq!(rates.interval(), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_new_row_counts_from_its_birth() {
+        let now = snapshot(14, vec![peer(1, 12, 40), peer(2, 3, 40)]);
+        let rates = Rates::between(&snapshot(10, vec![]), &now);
+        assert_eq!(rates.peer(1).unwrap().get("sent_messages"), Some(10.0));
+        assert_eq!(
+            rates.peer(2),
+            None,
+            "it is older than the first snapshot, which missed it"
+        );
+    }
+
+    #[test]
+    fn no_time_or_another_bus_gives_no_rates() {
+        let before = snapshot(10, vec![peer(1, 1, 5)]);
+        assert_eq!(Rates::between(&before, &before), Rates::default());
+        assert_eq!(
+            Rates::between(&snapshot(11, vec![]), &before),
+            Rates::default()
+        );
+        let mut now = snapshot(12, vec![peer(1, 1, 50)]);
+        now.bus.started_at = Some(Duration::from_secs(11));
+        assert_eq!(Rates::between(&before, &now), Rates::default());
+    }
+
+    proptest! {
+        #[test]
+        fn rates_are_finite_and_not_negative(
+            a: u64, b: u64, from in 0..1_000_000u64, step in 0..1_000_000u64,
+        ) {
+            let before = snapshot(from, vec![peer(1, 0, a)]);
+            let now = snapshot(from + step, vec![peer(1, 0, b)]);
+            let rates = Rates::between(&before, &now);
+            prop_assert_eq!(rates.peer(1).is_some(), step > 0);
+            if let Some(rate) = rates.peer(1).and_then(|row| row.get("sent_messages")) {
+                prop_assert!(rate.is_finite() && rate >= 0.0);
+                let expected = if b >= a { b - a } else { b };
+                prop_assert!((rate * step as f64 - expected as f64).abs() <= expected as f64 * 1e-9);
+            }
+        }
+    }
+}
