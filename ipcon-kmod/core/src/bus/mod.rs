@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The bus of one network namespace: who is on it, and where a message goes.
+//!
+//! Everything here is safe code that knows neither netlink nor the kernel. It asks a [`Transport`] to queue
+//! messages, and `crate::seam` for collections, locks and counters.
+//!
+//! # Locks
+//!
+//! In the order in which they are taken:
+//!
+//! 1. `Bus::control` – who holds what. Every change of peers, services, groups and memberships happens under
+//!    it, and so does the kevent that announces the change: events have the order of the changes.
+//! 2. `Group::state` – members and last message of one group. Each message of a group is handed to all members
+//!    under it, which makes the order the same for all and joining atomic with the replay.
+//! 3. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a message is
+//!    queued.
+//!
+//! Sending takes 3 to find the receiver, lets it go, and takes 2 for a group. So a change never waits for a
+//! sender of another group, and senders never wait for the handing out of kevents.
+
+mod control;
+mod counters;
+mod error;
+mod group;
+mod groups;
+mod kevent;
+mod name;
+mod peer;
+mod peers;
+mod routes;
+mod send;
+mod services;
+mod transport;
+mod views;
+
+pub use counters::{Counters, Kind, Traffic};
+pub use error::Error;
+pub use group::{Group, GroupCounts};
+pub use kevent::{Event, Kevent, KEVENT_GROUP};
+pub use name::{GroupName, Name, ServiceName};
+pub use peer::{Identity, Peer};
+pub use services::Service;
+pub use transport::{DropReason, Marks, QueueFill, SocketKey, Trace, Transport};
+pub use views::{Census, GroupView, MemberView};
+
+use crate::locked;
+use crate::seam::{arc, Arc, Locked, Map, NoMemory};
+
+use control::Control;
+use routes::Routes;
+
+/// The bus of one network namespace.
+pub struct Bus<T: Transport> {
+    control: Locked<Control<T>>,
+    routes: Locked<Routes<T>>,
+    kevents: Arc<Group<T>>,
+    totals: Counters,
+}
+
+impl<T: Transport> Bus<T> {
+    /// A bus with nobody on it but the kevent group.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub fn new() -> Result<Self, NoMemory> {
+        let name = GroupName::new(KEVENT_GROUP).map_err(|_| NoMemory)?;
+        let kevents = arc(Group::new(T::new_id(), name, 0, 0)?)?;
+        let mut control = Control::new();
+        control.groups.put(Map::slot()?, kevents.id, kevents.clone());
+        let mut routes = Routes::new();
+        routes.groups.put(Map::slot()?, name, kevents.clone());
+        Ok(Self {
+            control: locked!(control, "ipcon control")?,
+            routes: locked!(routes, "ipcon routes")?,
+            kevents,
+            totals: Counters::default(),
+        })
+    }
+
+    /// Sums over all peers that are or were on the bus.
+    pub fn totals(&self) -> &Counters {
+        &self.totals
+    }
+
+    /// Gives the change that was just made a number and announces it. The caller holds the control lock, so
+    /// that events have the order of the changes.
+    fn announce(&self, control: &mut Control<T>, event: Event, pid: u32) {
+        control.kevent_sequence += 1;
+        let kevent = Kevent { sequence: control.kevent_sequence, time: T::now(), pid, event };
+        match T::kevent(&kevent) {
+            // The group of the kernel is open for as long as the bus exists.
+            Ok(message) => drop(self.kevents.publish(0, message, &self.totals)),
+            Err(NoMemory) => self.kevents.lose(0, &self.totals),
+        }
+    }
+}

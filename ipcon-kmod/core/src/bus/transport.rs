@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the bus asks of the world around it: sockets, messages, time and tracing.
+
+use crate::seam::NoMemory;
+
+use super::kevent::Kevent;
+
+/// Tells one open socket from another for as long as either is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketKey(pub usize);
+
+/// Why a message was not put into a receive queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// The receive queue has no room.
+    QueueFull,
+    /// The receive socket is closed.
+    NoPeer,
+    /// The message could not be allocated.
+    NoMemory,
+}
+
+/// What a copy of a message says beside the message itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The copy is the last message of a group, for a new member.
+    pub replay: bool,
+    /// Copies of group messages that the receiver lost before this one.
+    pub lost: u64,
+}
+
+impl Marks {
+    /// Whether the copy is the message as it is.
+    pub fn is_plain(&self) -> bool {
+        *self == Marks::default()
+    }
+}
+
+/// Fill of a receive queue, in bytes of kernel memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueFill {
+    /// Charged now.
+    pub bytes: u32,
+    /// Bound.
+    pub limit: u32,
+}
+
+/// One thing that happened, for whoever traces the bus. `group` is 0 for unicast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields of a variant are what its sentence names.
+pub enum Trace {
+    /// A request was counted as sent. `peer` is 0 for kevents, `port` is 0 for multicast.
+    Send { peer: u64, group: u64, port: u32, len: u32 },
+    /// A message was put into the queue of `to`.
+    Deliver { from: u64, to: u64, group: u64, len: u32, replay: bool },
+    /// A message was not put into the queue of `to`, or there is no `to`.
+    Drop { from: u64, to: u64, group: u64, len: u32, reason: DropReason },
+    /// A peer came or went.
+    Peer { id: u64, port: u32, pid: u32, uid: u32, added: bool },
+    /// A service came or went.
+    Service { id: u64, peer: u64, added: bool },
+    /// A group came or went.
+    Group { id: u64, owner: u64, added: bool },
+    /// A membership came or went.
+    Member { group: u64, peer: u64, added: bool },
+}
+
+/// The world around the bus: the kernel's netlink, or a test.
+pub trait Transport: Sized + 'static {
+    /// A reference that keeps a socket's memory, though not the socket open.
+    type Socket: Send + Sync + 'static;
+    /// A message ready to be queued.
+    type Message: Send + Sync + Unpin + 'static;
+
+    /// The identity of a socket.
+    fn key(socket: &Self::Socket) -> SocketKey;
+
+    /// Whether the program has closed the socket.
+    fn is_closed(socket: &Self::Socket) -> bool;
+
+    /// How full the receive queue is.
+    fn queue_fill(socket: &Self::Socket) -> QueueFill;
+
+    /// Puts a message into a receive queue, at once or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not put there; the message is gone then.
+    fn queue(socket: &Self::Socket, message: Self::Message) -> Result<(), DropReason>;
+
+    /// Another message of the same content, with marks.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`] when it could not be allocated.
+    fn copy(message: &Self::Message, marks: Marks) -> Result<Self::Message, NoMemory>;
+
+    /// Payload bytes of a message.
+    fn payload_len(message: &Self::Message) -> u32;
+
+    /// The message of the kevent group that announces `kevent`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`] when it could not be allocated.
+    fn kevent(kevent: &Kevent) -> Result<Self::Message, NoMemory>;
+
+    /// CLOCK_MONOTONIC in nanoseconds.
+    fn now() -> u64;
+
+    /// A number that was never returned before, from 1.
+    fn new_id() -> u64;
+
+    /// Tells whoever traces the bus.
+    fn trace(event: Trace);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Collections, locks and counters of the host, with the fallible interfaces of the kernel's.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+pub use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An allocation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMemory;
+
+/// Puts `value` into shared memory.
+///
+/// # Errors
+///
+/// [`NoMemory`] in the kernel; never on the host.
+pub fn arc<T>(value: T) -> Result<Arc<T>, NoMemory> {
+    Ok(Arc::new(value))
+}
+
+/// An ordered map whose insertion cannot fail once a [`Slot`] is there.
+#[derive(Debug)]
+pub struct Map<K, V>(BTreeMap<K, V>);
+
+/// Memory for one entry of a [`Map`].
+#[derive(Debug)]
+pub struct Slot<K, V>(PhantomData<(K, V)>);
+
+impl<K: Ord, V> Map<K, V> {
+    /// An empty map.
+    pub fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Allocates the memory for one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`] in the kernel; never on the host.
+    pub fn slot() -> Result<Slot<K, V>, NoMemory> {
+        Ok(Slot(PhantomData))
+    }
+
+    /// Inserts an entry, replacing one of the same key.
+    pub fn put(&mut self, _slot: Slot<K, V>, key: K, value: V) {
+        self.0.insert(key, value);
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    /// The value of `key`, to change.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.0.get_mut(key)
+    }
+
+    /// Takes the entry of `key` out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        self.0.remove(key)
+    }
+
+    /// Takes the entry with the smallest key out.
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
+        self.0.pop_first()
+    }
+
+    /// The value of the smallest key that is not below `key`.
+    pub fn at_or_after(&self, key: &K) -> Option<&V> {
+        self.0.range(key..).next().map(|(_, value)| value)
+    }
+
+    /// All values in order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.values()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<K: Ord, V> Default for Map<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A value behind a sleeping lock. Made by [`locked!`](crate::locked).
+#[derive(Debug)]
+pub struct Locked<T>(Mutex<T>);
+
+impl<T> Locked<T> {
+    /// Wraps `value`. Use [`locked!`](crate::locked), which gives each lock its own class in the kernel.
+    pub fn from_value(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// Waits for the lock. A holder that panicked fails its own test; the others go on.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a [`Locked`] value; the kernel's lockdep tells the locks apart by the place of the call.
+#[macro_export]
+macro_rules! locked {
+    ($value:expr, $name:literal) => {
+        Ok::<_, $crate::seam::NoMemory>($crate::seam::Locked::from_value($value))
+    };
+}
+
+/// A number that several threads add to, without any order between its changes and others.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// A counter at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Takes the value out and leaves zero.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// A truth that is set once and orders what was written before it.
+#[derive(Debug, Default)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    /// A flag with this value.
+    pub fn new(value: bool) -> Self {
+        Self(AtomicBool::new(value))
+    }
+
+    /// Sets the flag.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether the flag is set.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
