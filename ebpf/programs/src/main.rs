@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! BPF programs on the tracepoints of the ipcon module. They count and decide nothing.
+//!
+//! A tracepoint's arguments come as one `u64` for each, in the order of its definition; narrower ones
+//! are in the low bits. Every program resolves first all peers and groups that an event concerns, and
+//! then counts it for all of them, or for none and says why in its tally.
+#![no_std]
+#![no_main]
+
+mod entries;
+mod maps;
+mod tally;
+
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+use ipcon_probes_abi::{
+    Count, Kind, ProgramIndex, drop_slot, reason_index, size_bucket, size_slot, size_sum_slot,
+};
+
+use crate::entries::{Entry, group, peer};
+use crate::maps::{DROPS, GROUPS, PEERS, SIZES};
+use crate::tally::{Outcome, account};
+
+/// `ipcon_send(u64 peer, u64 group, u32 port, u32 len)`: a request to send. `group` is 0 for unicast.
+#[raw_tracepoint(tracepoint = "ipcon_send")]
+fn ipcon_send(ctx: RawTracePointContext) {
+    let len = ctx.arg::<u32>(3);
+    account(ProgramIndex::Send, || send(ctx.arg(0), ctx.arg(1), len));
+}
+
+#[inline(always)]
+fn send(from: u64, to_group: u64, len: u32) -> Outcome {
+    let kind = Kind::of_group(to_group);
+    observe_size(kind, len);
+    let sender = peer(from)?;
+    let group = group(to_group)?;
+    match kind {
+        Kind::Unicast => sender.with(|counts| add(&mut counts.sent_unicast, len)),
+        Kind::Multicast => sender.with(|counts| add(&mut counts.sent_multicast, len)),
+    }
+    group.with(|counts| add(&mut counts.sent, len));
+    Ok(())
+}
+
+/// `ipcon_deliver(u64 from, u64 to, u64 group, u32 len, u32 replay)`: a message was put into the
+/// receive queue of `to`. `group` is 0 for unicast, `from` is 0 for kevents.
+#[raw_tracepoint(tracepoint = "ipcon_deliver")]
+fn ipcon_deliver(ctx: RawTracePointContext) {
+    let len = ctx.arg::<u32>(3);
+    let replay = ctx.arg::<u32>(4) != 0;
+    account(ProgramIndex::Deliver, || {
+        deliver(ctx.arg(1), ctx.arg(2), len, replay)
+    });
+}
+
+#[inline(always)]
+fn deliver(to: u64, from_group: u64, len: u32, replay: bool) -> Outcome {
+    let receiver = peer(to)?;
+    let group = group(from_group)?;
+    match Kind::of_group(from_group) {
+        Kind::Unicast => receiver.with(|counts| add(&mut counts.delivered_unicast, len)),
+        Kind::Multicast => receiver.with(|counts| add(&mut counts.delivered_multicast, len)),
+    }
+    if replay {
+        group.with(|counts| add(&mut counts.replayed, len));
+    } else {
+        group.with(|counts| add(&mut counts.delivered, len));
+    }
+    Ok(())
+}
+
+/// `ipcon_drop(u64 from, u64 to, u64 group, u32 len, u32 reason)`: a message was not put into a receive
+/// queue. Without a group it is a unicast request of `from` that was refused, with one it is a copy
+/// that `to` lost.
+#[raw_tracepoint(tracepoint = "ipcon_drop")]
+fn ipcon_drop(ctx: RawTracePointContext) {
+    let (len, reason) = (ctx.arg::<u32>(3), ctx.arg::<u32>(4));
+    account(ProgramIndex::Drop, || {
+        drop(ctx.arg(0), ctx.arg(1), ctx.arg(2), len, reason)
+    });
+}
+
+#[inline(always)]
+fn drop(from: u64, to: u64, of_group: u64, len: u32, reason: u32) -> Outcome {
+    let kind = Kind::of_group(of_group);
+    let reason = reason_index(reason);
+    if let Some(count) = DROPS.get_ptr_mut(drop_slot(kind, reason)) {
+        // SAFETY: the map gives this processor's value; only this program writes it.
+        add(unsafe { &mut *count }, len);
+    }
+    match kind {
+        Kind::Unicast => peer(from)?.with(|counts| counts.refused[reason] += 1),
+        Kind::Multicast => {
+            let receiver = peer(to)?;
+            let group = group(of_group)?;
+            receiver.with(|counts| counts.dropped[reason] += 1);
+            group.with(|counts| counts.dropped[reason] += 1);
+        }
+    }
+    Ok(())
+}
+
+/// `ipcon_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added)`: a peer came or went. The end of a peer
+/// is marked, so that user space can take its entry out of the map after the last reading of it.
+#[raw_tracepoint(tracepoint = "ipcon_peer")]
+fn ipcon_peer(ctx: RawTracePointContext) {
+    account(ProgramIndex::Peer, || {
+        if ctx.arg::<u32>(4) == 0 {
+            Entry::existing(&PEERS, ctx.arg(0)).with(|counts| counts.ended = 1);
+        }
+        Ok(())
+    });
+}
+
+/// `ipcon_group(u64 id, u64 owner, u32 added)`: a group came or went. As for `ipcon_peer`.
+#[raw_tracepoint(tracepoint = "ipcon_group")]
+fn ipcon_group(ctx: RawTracePointContext) {
+    account(ProgramIndex::Group, || {
+        if ctx.arg::<u32>(2) == 0 {
+            Entry::existing(&GROUPS, ctx.arg(0)).with(|counts| counts.ended = 1);
+        }
+        Ok(())
+    });
+}
+
+#[inline(always)]
+fn add(count: &mut Count, len: u32) {
+    count.messages += 1;
+    count.bytes += u64::from(len);
+}
+
+#[inline(always)]
+fn observe_size(kind: Kind, len: u32) {
+    if let Some(bucket) = SIZES.get_ptr_mut(size_slot(kind, size_bucket(len))) {
+        // SAFETY: the map gives this processor's value; only `ipcon_send` writes it.
+        unsafe { *bucket += 1 };
+    }
+    if let Some(sum) = SIZES.get_ptr_mut(size_sum_slot(kind)) {
+        // SAFETY: as above.
+        unsafe { *sum += u64::from(len) };
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Nothing above can panic; were it not so, the verifier would refuse the endless loop.
+    loop {}
+}
+
+/// No helper that these programs call asks for the GPL.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 18] = *b"MIT OR Apache-2.0\0";
