@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The eBPF probes: counters that the kernel keeps at the module's tracepoints.
+//! The eBPF probes: counters that the kernel keeps at the tracepoints of the module.
+//!
+//! [`Probes::attach`] loads the programs and attaches them, or tells in one sentence why that is not
+//! possible ([`Unavailable`]). [`Probes::read`] sums the counters over all processors into a
+//! [`ProbeReading`]; dropping [`Probes`] detaches them. While they are attached the kernel holds the
+//! module: `rmmod ipcon` is refused.
+//!
+//! The numbers carry their own proof: every program accounts for what it saw, and
+//! [`ProbeReading::identities`] tells what must be equal on a quiet bus.
 
+mod counters;
+mod identity;
+mod loader;
+mod missed;
+mod object;
 mod reading;
+mod sum;
+mod unavailable;
 
+pub use identity::Identity;
+pub use loader::{Limits, Probes, ReadError};
 pub use reading::{
     ByReason, Drops, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program,
-    SizeHistogram, Sizes, Tally, Unbalanced, Volume,
+    SizeHistogram, Sizes, Tally, Volume,
 };
+pub use unavailable::{Capability, Unavailable};

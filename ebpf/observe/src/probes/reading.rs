@@ -30,11 +30,27 @@ pub struct ByReason {
     pub unknown: u64,
 }
 
+impl AddAssign for Volume {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
 impl ByReason {
     /// All reasons together.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.queue_full + self.no_peer + self.no_memory + self.unknown
+    }
+}
+
+impl AddAssign for ByReason {
+    fn add_assign(&mut self, other: Self) {
+        self.queue_full += other.queue_full;
+        self.no_peer += other.no_peer;
+        self.no_memory += other.no_memory;
+        self.unknown += other.unknown;
     }
 }
 
@@ -58,6 +74,18 @@ pub struct PeerProbe {
     pub ended: bool,
 }
 
+impl AddAssign for PeerProbe {
+    fn add_assign(&mut self, other: Self) {
+        self.sent_unicast += other.sent_unicast;
+        self.sent_multicast += other.sent_multicast;
+        self.delivered_unicast += other.delivered_unicast;
+        self.delivered_multicast += other.delivered_multicast;
+        self.refused += other.refused;
+        self.dropped += other.dropped;
+        self.ended |= other.ended;
+    }
+}
+
 /// What the probes counted for one group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupProbe {
@@ -72,6 +100,16 @@ pub struct GroupProbe {
     /// The group was unregistered. Two readings show this, then the group is part of
     /// [`ProbeReading::departed_groups`].
     pub ended: bool,
+}
+
+impl AddAssign for GroupProbe {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.delivered += other.delivered;
+        self.replayed += other.replayed;
+        self.dropped += other.dropped;
+        self.ended |= other.ended;
+    }
 }
 
 /// Drops of all peers, by what was dropped and why. Complete even when a map is full.
@@ -136,16 +174,40 @@ impl SizeHistogram {
 /// The probe programs, each on the tracepoint of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
-    /// `ipcon_send`
+    /// Requests to send.
     Send,
-    /// `ipcon_deliver`
+    /// Messages put into receive queues.
     Deliver,
-    /// `ipcon_drop`
+    /// Messages that were not put into a receive queue.
     Drop,
-    /// `ipcon_peer`
+    /// Peers that come and go.
     Peer,
-    /// `ipcon_group`
+    /// Groups that come and go.
     Group,
+}
+
+impl Program {
+    /// All programs, in the order in which they are attached: the ends of peers and groups first, so
+    /// that none which is counted can end unseen.
+    pub const ALL: [Self; 5] = [
+        Self::Peer,
+        Self::Group,
+        Self::Drop,
+        Self::Deliver,
+        Self::Send,
+    ];
+
+    /// The tracepoint, and the name of the program in the object.
+    #[must_use]
+    pub const fn tracepoint(self) -> &'static str {
+        match self {
+            Self::Send => "ipcon_send",
+            Self::Deliver => "ipcon_deliver",
+            Self::Drop => "ipcon_drop",
+            Self::Peer => "ipcon_peer",
+            Self::Group => "ipcon_group",
+        }
+    }
 }
 
 /// What became of the events that one program should have seen.
@@ -167,21 +229,6 @@ pub struct Tally {
     /// Events for which the kernel did not run the program, because it ran on that processor already.
     /// These are not part of `seen`. `None` when the kernel does not tell.
     pub missed: Option<u64>,
-}
-
-/// A tally that does not add up: the counters themselves are wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{program:?} saw {seen} events but accounts for {accounted}; on a quiet bus this means that the \
-     probes count wrongly"
-)]
-pub struct Unbalanced {
-    /// The program.
-    pub program: Program,
-    /// Events for which it ran.
-    pub seen: u64,
-    /// Events counted or known to be lost.
-    pub accounted: u64,
 }
 
 impl Tally {
@@ -241,4 +288,15 @@ pub struct ProbeReading {
     pub peers_fill: Fill,
     /// How full the map of groups is.
     pub groups_fill: Fill,
+}
+
+impl ProbeReading {
+    /// The programs that missed events, with their tallies. While there is one, a low count of a peer
+    /// or a group may mean that the observer was blind rather than that the bus was quiet.
+    pub fn blind_spots(&self) -> impl Iterator<Item = (Program, &Tally)> {
+        self.programs
+            .iter()
+            .filter(|(_, tally)| tally.is_blind())
+            .map(|(&name, tally)| (name, tally))
+    }
 }

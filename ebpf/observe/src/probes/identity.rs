@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What must be equal in a reading of a quiet bus. Pure.
+
+use std::fmt;
+
+use super::reading::{GroupProbe, PeerProbe, ProbeReading, Program, Tally};
+
+/// Two numbers, counted in different places, that are the same on a quiet bus.
+///
+/// While messages are on their way they may differ by what happened during the reading, which takes
+/// the maps one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What is compared, as `left = right`.
+    pub name: String,
+    /// The first number.
+    pub left: u64,
+    /// The second number.
+    pub right: u64,
+}
+
+impl Identity {
+    fn new(name: impl Into<String>, left: u64, right: u64) -> Self {
+        Self {
+            name: name.into(),
+            left,
+            right,
+        }
+    }
+
+    /// True when both numbers are the same.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.left == self.right
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} and {}", self.name, self.left, self.right)
+    }
+}
+
+impl ProbeReading {
+    /// All identities of the reading. On a quiet bus each holds, however much was lost; one that does
+    /// not means that the probes count wrongly.
+    #[must_use]
+    pub fn identities(&self) -> Vec<Identity> {
+        let mut all: Vec<_> = Program::ALL.map(|program| self.account_of(program)).into();
+        let [send, deliver, drop] =
+            [Program::Send, Program::Deliver, Program::Drop].map(|program| self.tally(program));
+        let peers = sum(self.peers.values(), self.departed_peers);
+        let groups = sum_groups(self.groups.values(), self.departed_groups);
+
+        let sent = peers.sent_unicast.messages + peers.sent_multicast.messages;
+        let delivered = peers.delivered_unicast.messages + peers.delivered_multicast.messages;
+        let dropped = peers.refused.total() + peers.dropped.total();
+        let sizes = self.sizes.unicast.count() + self.sizes.multicast.count();
+        let drops = self.drops.unicast.messages.total() + self.drops.multicast.messages.total();
+        let from_groups = groups.delivered.messages + groups.replayed.messages;
+        all.extend([
+            Identity::new("sizes observed = sends seen", sizes, send.seen),
+            Identity::new("drops by reason = drops seen", drops, drop.seen),
+            Identity::new("sent by peers = sends counted", sent, send.counted),
+            Identity::new(
+                "delivered to peers = deliveries counted",
+                delivered,
+                deliver.counted,
+            ),
+            Identity::new(
+                "refused and dropped of peers = drops counted",
+                dropped,
+                drop.counted,
+            ),
+            Identity::new(
+                "sent to groups = sent by peers to groups",
+                groups.sent.messages,
+                peers.sent_multicast.messages,
+            ),
+            Identity::new(
+                "delivered and replayed by groups = delivered to peers from groups",
+                from_groups,
+                peers.delivered_multicast.messages,
+            ),
+            Identity::new(
+                "dropped by groups = dropped for peers",
+                groups.dropped.total(),
+                peers.dropped.total(),
+            ),
+        ]);
+        all
+    }
+
+    /// The tally of one program; all zero when the reading has none.
+    #[must_use]
+    pub fn tally(&self, program: Program) -> Tally {
+        self.programs.get(&program).copied().unwrap_or_default()
+    }
+
+    fn account_of(&self, program: Program) -> Identity {
+        let tally = self.tally(program);
+        let name = format!("{}: seen = counted + lost", program.tracepoint());
+        Identity::new(name, tally.seen, tally.counted + tally.lost())
+    }
+}
+
+fn sum<'a>(peers: impl Iterator<Item = &'a PeerProbe>, departed: PeerProbe) -> PeerProbe {
+    peers.fold(departed, |mut sum, &peer| {
+        sum += peer;
+        sum
+    })
+}
+
+fn sum_groups<'a>(
+    groups: impl Iterator<Item = &'a GroupProbe>,
+    departed: GroupProbe,
+) -> GroupProbe {
+    groups.fold(departed, |mut sum, &group| {
+        sum += group;
+        sum
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reading::{ByReason, Volume};
+    use super::*;
+
+    fn messages(messages: u64) -> Volume {
+        Volume {
+            messages,
+            bytes: 20 * messages,
+        }
+    }
+
+    /// Peer 1 sends 5 messages to peer 2, of which one is refused, and 3 to a group that peer 2, which
+    /// has left, heard twice and lost once. One more send found the map of peers full.
+    fn consistent() -> ProbeReading {
+        let mut reading = ProbeReading::default();
+        let sender = PeerProbe {
+            sent_unicast: messages(5),
+            sent_multicast: messages(3),
+            refused: ByReason {
+                queue_full: 1,
+                ..ByReason::default()
+            },
+            ..PeerProbe::default()
+        };
+        reading.peers.insert(1, sender);
+        reading.departed_peers = PeerProbe {
+            delivered_unicast: messages(4),
+            delivered_multicast: messages(2),
+            dropped: ByReason {
+                queue_full: 1,
+                ..ByReason::default()
+            },
+            ended: true,
+            ..PeerProbe::default()
+        };
+        let group = GroupProbe {
+            sent: messages(3),
+            delivered: messages(1),
+            replayed: messages(1),
+            dropped: ByReason {
+                queue_full: 1,
+                ..ByReason::default()
+            },
+            ended: false,
+        };
+        reading.groups.insert(7, group);
+        reading.sizes.unicast.buckets[1] = 6;
+        reading.sizes.multicast.buckets[1] = 3;
+        reading.drops.unicast.messages.queue_full = 1;
+        reading.drops.multicast.messages.queue_full = 1;
+        let tally = |seen, counted| Tally {
+            seen,
+            counted,
+            ..Tally::default()
+        };
+        let send = Tally {
+            lost_peers_full: 1,
+            ..tally(9, 8)
+        };
+        reading.programs.insert(Program::Send, send);
+        reading.programs.insert(Program::Deliver, tally(6, 6));
+        reading.programs.insert(Program::Drop, tally(2, 2));
+        reading
+    }
+
+    fn broken(reading: &ProbeReading) -> Vec<String> {
+        let identities = reading.identities().into_iter();
+        identities
+            .filter(|identity| !identity.holds())
+            .map(|identity| identity.name)
+            .collect()
+    }
+
+    #[test]
+    fn a_consistent_reading_breaks_none() {
+        assert_eq!(broken(&consistent()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_lost_event_is_a_blind_spot_and_breaks_none() {
+        let reading = consistent();
+        let blind: Vec<_> = reading.blind_spots().map(|(program, _)| program).collect();
+        assert_eq!(blind, [Program::Send]);
+    }
+
+    #[test]
+    fn a_missed_run_is_a_blind_spot() {
+        assert!(
+            Tally {
+                missed: Some(1),
+                ..Tally::default()
+            }
+            .is_blind()
+        );
+        assert!(
+            !Tally {
+                missed: None,
+                ..Tally::default()
+            }
+            .is_blind()
+        );
+    }
+
+    #[test]
+    fn an_event_that_is_not_accounted_for_is_found() {
+        let mut reading = consistent();
+        reading.programs.get_mut(&Program::Deliver).unwrap().seen += 1;
+        assert_eq!(broken(&reading), ["ipcon_deliver: seen = counted + lost"]);
+    }
+
+    #[test]
+    fn a_message_counted_twice_is_found() {
+        let mut reading = consistent();
+        reading.peers.get_mut(&1).unwrap().sent_multicast += messages(1);
+        assert_eq!(
+            broken(&reading),
+            [
+                "sent by peers = sends counted",
+                "sent to groups = sent by peers to groups"
+            ]
+        );
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Loads, attaches and reads the probes.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::time::Duration;
+use std::{fmt, io};
+
+use aya::maps::{Map, MapData, MapError, PerCpuArray};
+use aya::programs::{ProgramError, RawTracePoint};
+use aya::{Ebpf, EbpfLoader, Pod};
+use ipcon_probes_abi::{
+    Count, DROPS_MAP, GROUPS_MAP, GroupCounts, MAX_GROUPS, MAX_PEERS, PEERS_MAP, PeerCounts,
+    ProgramIndex, SIZES_MAP, TALLIES_MAP, TallyCounts,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::counters::Counters;
+use super::reading::{Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally};
+use super::unavailable::{Capability, Unavailable, system_error};
+use super::{missed, object, sum};
+
+/// How much room the probes have. The kernel allocates it at once, 136 and 88 bytes an entry for each
+/// possible processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Peers that can be counted at the same time, at least 1.
+    pub peers: u32,
+    /// Groups that can be counted at the same time, at least 1.
+    pub groups: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            peers: MAX_PEERS,
+            groups: MAX_GROUPS,
+        }
+    }
+}
+
+/// A map could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("reading the map {map} of the probes failed; detach and attach them again")]
+pub struct ReadError {
+    /// Name of the map.
+    pub map: &'static str,
+    /// What the kernel answered.
+    pub source: MapError,
+}
+
+/// The attached probes. Dropping them detaches the programs and frees their maps.
+pub struct Probes {
+    /// Holds the programs and their attachments.
+    programs: Ebpf,
+    peers: Counters<PeerCounts, PeerProbe>,
+    groups: Counters<GroupCounts, GroupProbe>,
+    drops: PerCpuArray<MapData, Count>,
+    sizes: PerCpuArray<MapData, u64>,
+    tallies: PerCpuArray<MapData, TallyCounts>,
+    limits: Limits,
+    attached_at: Duration,
+}
+
+impl Probes {
+    /// Loads the programs and attaches all of them, with room for 16,384 peers and as many groups.
+    ///
+    /// # Errors
+    /// Why they cannot be attached. Nothing stays behind then.
+    pub fn attach() -> Result<Self, Unavailable> {
+        Self::attach_with(Limits::default())
+    }
+
+    /// As [`Self::attach`], with other limits.
+    ///
+    /// # Errors
+    /// As [`Self::attach`].
+    pub fn attach_with(limits: Limits) -> Result<Self, Unavailable> {
+        let object = object::embedded().ok_or(Unavailable::NotBuilt)?;
+        let missing = Capability::missing();
+        if !missing.is_empty() {
+            return Err(Unavailable::NotPermitted { missing });
+        }
+        let mut programs = EbpfLoader::new()
+            .btf(None)
+            .map_max_entries(PEERS_MAP, limits.peers)
+            .map_max_entries(GROUPS_MAP, limits.groups)
+            .load(object)
+            .map_err(|error| Unavailable::refused("make the maps of the probes", error))?;
+        let peers = Counters::new(take(&mut programs, PEERS_MAP)?, PEERS_MAP, sum::peer);
+        let groups = Counters::new(take(&mut programs, GROUPS_MAP)?, GROUPS_MAP, sum::group);
+        let drops = take(&mut programs, DROPS_MAP)?;
+        let sizes = take(&mut programs, SIZES_MAP)?;
+        let tallies = take(&mut programs, TALLIES_MAP)?;
+        for program in Program::ALL {
+            attach(&mut programs, program)?;
+        }
+        let attached_at = now();
+        Ok(Self {
+            programs,
+            peers,
+            groups,
+            drops,
+            sizes,
+            tallies,
+            limits,
+            attached_at,
+        })
+    }
+
+    /// Reads all counters. An ended peer or group is in two readings; the second one takes it out of
+    /// the kernel's map, and from then on it is part of the departed sums.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn read(&mut self) -> Result<ProbeReading, ReadError> {
+        let departed_peers = self.peers.departed();
+        let departed_groups = self.groups.departed();
+        let peers = self.peers.read()?;
+        let groups = self.groups.read()?;
+        let drops = sum::drops(|slot| at(&self.drops, DROPS_MAP, slot))?;
+        let sizes = sum::sizes(|slot| at(&self.sizes, SIZES_MAP, slot))?;
+        let mut programs = BTreeMap::new();
+        for program in Program::ALL {
+            programs.insert(program, self.tally(program)?);
+        }
+        Ok(ProbeReading {
+            attached_at: self.attached_at,
+            taken_at: now(),
+            peers_fill: fill(peers.len(), self.limits.peers),
+            groups_fill: fill(groups.len(), self.limits.groups),
+            peers,
+            groups,
+            departed_peers,
+            departed_groups,
+            drops,
+            sizes,
+            programs,
+        })
+    }
+
+    /// Takes peers out of the kernel's map into the departed sums, so that they are in no later
+    /// reading. Only for peers that have left the bus; ids that are not in the map are ignored.
+    ///
+    /// [`Self::read`] does this itself for every peer whose end the probes saw.
+    ///
+    /// # Errors
+    /// The map cannot be read or changed.
+    pub fn forget_peers(&mut self, ids: impl IntoIterator<Item = u64>) -> Result<(), ReadError> {
+        ids.into_iter().try_for_each(|id| self.peers.forget(id))
+    }
+
+    /// As [`Self::forget_peers`], for groups.
+    ///
+    /// # Errors
+    /// As [`Self::forget_peers`].
+    pub fn forget_groups(&mut self, ids: impl IntoIterator<Item = u64>) -> Result<(), ReadError> {
+        ids.into_iter().try_for_each(|id| self.groups.forget(id))
+    }
+
+    fn tally(&self, program: Program) -> Result<Tally, ReadError> {
+        let per_cpu = at(&self.tallies, TALLIES_MAP, index(program) as u32)?;
+        let missed = raw_tracepoint(&self.programs, program)
+            .and_then(|program| program.fd().ok())
+            .and_then(|fd| missed::runs(fd.as_fd()));
+        Ok(sum::tally(per_cpu.as_ref(), missed))
+    }
+}
+
+impl fmt::Debug for Probes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut probes = f.debug_struct("Probes");
+        probes
+            .field("limits", &self.limits)
+            .field("attached_at", &self.attached_at);
+        probes.finish_non_exhaustive()
+    }
+}
+
+fn take<M>(programs: &mut Ebpf, name: &'static str) -> Result<M, Unavailable>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    let map = programs.take_map(name).ok_or(MapError::ElementNotFound);
+    map.and_then(M::try_from)
+        .map_err(|error| Unavailable::refused(format!("open the map {name}"), error))
+}
+
+fn attach(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
+    let tracepoint = program.tracepoint();
+    let loaded: &mut RawTracePoint = programs
+        .program_mut(tracepoint)
+        .ok_or(ProgramError::NotLoaded)
+        .and_then(TryInto::try_into)
+        .map_err(|error| Unavailable::refused(format!("find the probe {tracepoint}"), error))?;
+    loaded
+        .load()
+        .map_err(|error| Unavailable::refused(format!("load the probe {tracepoint}"), error))?;
+    match loaded.attach(tracepoint) {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Err(Unavailable::NoTracepoint { tracepoint }),
+        Err(error) => Err(Unavailable::refused(
+            format!("attach the probe {tracepoint}"),
+            error,
+        )),
+    }
+}
+
+fn is_not_found(error: &ProgramError) -> bool {
+    system_error(error).is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn raw_tracepoint(programs: &Ebpf, program: Program) -> Option<&RawTracePoint> {
+    programs.program(program.tracepoint())?.try_into().ok()
+}
+
+fn at<V: Pod>(
+    map: &PerCpuArray<MapData, V>,
+    name: &'static str,
+    slot: u32,
+) -> Result<Box<[V]>, ReadError> {
+    let values = map
+        .get(&slot, 0)
+        .map_err(|source| ReadError { map: name, source })?;
+    Ok(values.iter().copied().collect())
+}
+
+fn index(program: Program) -> ProgramIndex {
+    match program {
+        Program::Send => ProgramIndex::Send,
+        Program::Deliver => ProgramIndex::Deliver,
+        Program::Drop => ProgramIndex::Drop,
+        Program::Peer => ProgramIndex::Peer,
+        Program::Group => ProgramIndex::Group,
+    }
+}
+
+fn fill(entries: usize, limit: u32) -> Fill {
+    Fill {
+        entries: entries as u64,
+        limit: u64::from(limit),
+    }
+}
+
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}

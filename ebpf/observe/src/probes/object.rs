@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The BPF object that the build took in.
+
+/// The object, or nothing when it was not built before this library.
+static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ipcon-probes"));
+
+/// The object, if it was built.
+pub(super) fn embedded() -> Option<&'static [u8]> {
+    (!EMBEDDED.is_empty()).then_some(EMBEDDED)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::mem::size_of;
+
+    use aya_obj::{Object, ProgramSection};
+    use ipcon_probes_abi::{
+        Count, DROP_SLOTS, DROPS_MAP, GROUPS_MAP, GroupCounts, MAX_GROUPS, MAX_PEERS, PEERS_MAP,
+        PROGRAMS, PeerCounts, SIZE_SLOTS, SIZES_MAP, TALLIES_MAP, TallyCounts,
+    };
+
+    use super::super::reading::Program;
+    use super::embedded;
+
+    /// Parses only: nothing is loaded into the kernel of the machine that runs this.
+    fn parsed() -> Option<Object> {
+        let object = embedded()?;
+        Some(Object::parse(object).unwrap())
+    }
+
+    #[test]
+    fn the_object_has_a_program_for_each_tracepoint_and_no_other() {
+        let Some(object) = parsed() else {
+            eprintln!("not checked: the probes were not built in; run: cargo xtask build");
+            return;
+        };
+        let names: Vec<_> = object.programs.keys().map(String::as_str).collect();
+        let mut tracepoints = Program::ALL.map(Program::tracepoint);
+        tracepoints.sort_unstable();
+        let mut sorted = names;
+        sorted.sort_unstable();
+        assert_eq!(sorted, tracepoints);
+        let raw = |section: &ProgramSection| matches!(section, ProgramSection::RawTracePoint);
+        assert!(
+            object
+                .programs
+                .values()
+                .all(|program| raw(&program.section))
+        );
+    }
+
+    #[test]
+    fn the_maps_have_the_layout_that_is_read() {
+        let Some(object) = parsed() else {
+            eprintln!("not checked: the probes were not built in; run: cargo xtask build");
+            return;
+        };
+        let maps: BTreeMap<_, _> = object
+            .maps
+            .iter()
+            .map(|(name, map)| {
+                (
+                    name.as_str(),
+                    (map.key_size(), map.value_size() as usize, map.max_entries()),
+                )
+            })
+            .collect();
+        let expected = BTreeMap::from([
+            (PEERS_MAP, (8, size_of::<PeerCounts>(), MAX_PEERS)),
+            (GROUPS_MAP, (8, size_of::<GroupCounts>(), MAX_GROUPS)),
+            (DROPS_MAP, (4, size_of::<Count>(), DROP_SLOTS)),
+            (SIZES_MAP, (4, size_of::<u64>(), SIZE_SLOTS)),
+            (TALLIES_MAP, (4, size_of::<TallyCounts>(), PROGRAMS)),
+        ]);
+        assert_eq!(maps, expected);
+    }
+}
