@@ -6,10 +6,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod fields;
+mod join;
+pub mod ledger;
 pub mod model;
+pub mod probes;
 mod rates;
+pub mod reconcile;
 
+pub use ledger::Ledger;
 pub use model::Snapshot;
 pub use rates::{Rates, RowRates};
-
-pub mod probes;
+pub use reconcile::reconcile;

@@ -137,13 +137,15 @@ pub struct Drops {
     pub bytes: u64,
 }
 
-/// Counts by peer and by group id.
+/// Counts by peer and by group id, and their sums.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ProbeCounts {
     /// By peer id. A peer without traffic has no row.
     pub peers: BTreeMap<u64, Counters>,
     /// By group id. A group without traffic has no row.
     pub groups: BTreeMap<u64, GroupCounters>,
+    /// Sums over all peers, those gone included. The probes see every bus of the machine.
+    pub bus: Counters,
 }
 
 /// Dumps and probes read together right after the probes were attached.

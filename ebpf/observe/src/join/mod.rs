@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Puts what the sources told into the one model. Pure.
+
+mod probes;
+
+pub(crate) use probes::{counts, probes};

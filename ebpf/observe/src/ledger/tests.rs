@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The ledger against a small bus that is watched now and then.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Bus, Counters, Group, GroupCounters, Service};
+
+/// A bus with the same bookkeeping as the module: totals hold what all peers ever counted.
+#[derive(Debug, Default)]
+struct TestBus {
+    next_id: u64,
+    clock: u64,
+    total: Counters,
+    peers: Vec<Peer>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive,
+    Leave(usize),
+    Name(usize, usize),
+    Unname(usize),
+    Send(usize, u64),
+    Drop(usize, u64),
+    Watch { meanwhile: Option<(usize, u64)> },
+}
+
+const NAMES: &[&str] = &["a", "b", "c", "d", "_departed", "_x"];
+
+impl TestBus {
+    fn pick(&mut self, index: usize) -> Option<&mut Peer> {
+        let count = self.peers.len();
+        (count > 0).then(|| &mut self.peers[index % count])
+    }
+
+    fn run(&mut self, step: &Step) {
+        self.clock += 1;
+        match *step {
+            Step::Arrive => {
+                self.next_id += 1;
+                let created_at = Duration::from_secs(self.clock);
+                self.peers.push(Peer {
+                    id: self.next_id,
+                    created_at,
+                    ..Peer::default()
+                });
+            }
+            Step::Leave(index) => {
+                if !self.peers.is_empty() {
+                    self.peers.remove(index % self.peers.len());
+                }
+            }
+            Step::Name(index, name) => {
+                self.next_id += 1;
+                let (id, name) = (self.next_id, NAMES[name % NAMES.len()]);
+                let taken = self
+                    .peers
+                    .iter()
+                    .flat_map(|p| &p.services)
+                    .any(|s| *s.name == *name);
+                if let (Some(peer), false) = (self.pick(index), taken) {
+                    peer.services.push(Service {
+                        id,
+                        name: name.into(),
+                        ..Service::default()
+                    });
+                }
+            }
+            Step::Unname(index) => {
+                if let Some(peer) = self.pick(index).filter(|peer| !peer.services.is_empty()) {
+                    peer.services.remove(0);
+                }
+            }
+            Step::Send(index, messages) => {
+                if let Some(peer) = self.pick(index) {
+                    peer.counters.sent_unicast_messages += messages;
+                    self.total.sent_unicast_messages += messages;
+                }
+            }
+            Step::Drop(index, messages) => {
+                if let Some(peer) = self.pick(index) {
+                    peer.counters.dropped_queue_full += messages;
+                    self.total.dropped_queue_full += messages;
+                }
+            }
+            Step::Watch { .. } => {}
+        }
+    }
+
+    /// Reads the bus as the collector does, totals first, with traffic in between.
+    fn watch(&mut self, meanwhile: Option<(usize, u64)>) -> Snapshot {
+        let bus = Bus {
+            started_at: Some(Duration::ZERO),
+            counters: self.total,
+            ..Bus::default()
+        };
+        if let Some((index, messages)) = meanwhile {
+            self.run(&Step::Send(index, messages));
+            self.run(&Step::Leave(index / 2));
+        }
+        let taken_at = Duration::from_secs(self.clock);
+        Snapshot {
+            taken_at,
+            bus,
+            peers: self.peers.clone(),
+            ..Snapshot::default()
+        }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = 0..20usize;
+    prop_oneof![
+        2 => Just(Step::Arrive),
+        1 => index.clone().prop_map(Step::Leave),
+        2 => (index.clone(), index.clone()).prop_map(|(peer, name)| Step::Name(peer, name)),
+        1 => index.clone().prop_map(Step::Unname),
+        4 => (index.clone(), 1..100u64).prop_map(|(peer, n)| Step::Send(peer, n)),
+        1 => (index.clone(), 1..100u64).prop_map(|(peer, n)| Step::Drop(peer, n)),
+        4 => proptest::option::of((index, 1..100u64))
+            .prop_map(|meanwhile| Step::Watch { meanwhile }),
+    ]
+}
+
+fn sums(ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+    let keys: Vec<_> = ledger.peer_fields().map(|field| field.key).collect();
+    let mut sums = BTreeMap::new();
+    for (_, counts) in ledger.peers() {
+        for (key, count) in keys.iter().zip(counts) {
+            *sums.entry(*key).or_insert(0) += count;
+        }
+    }
+    sums
+}
+
+fn labels(ledger: &Ledger) -> BTreeMap<String, Vec<u64>> {
+    ledger
+        .peers()
+        .map(|(label, counts)| (label.to_owned(), counts.to_vec()))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn sums_are_exact_and_nothing_falls(
+        steps in proptest::collection::vec(step(), 0..200),
+        limit in 0..5usize,
+        retain in 0..40u64,
+    ) {
+        let limits = Limits { peers: limit, groups: 0, retain: Duration::from_secs(retain) };
+        let mut ledger = Ledger::new(limits);
+        let mut bus = TestBus::default();
+        let mut before = labels(&ledger);
+        for step in &steps {
+            bus.run(step);
+            let Step::Watch { meanwhile } = *step else { continue };
+            ledger.apply(&bus.watch(meanwhile));
+
+            let now = labels(&ledger);
+            for (label, counts) in &before {
+                let Some(counts_now) = now.get(label) else {
+                    prop_assert!(!label.starts_with("_d"), "{} vanished", label);
+                    continue;
+                };
+                for (before, now) in counts.iter().zip(counts_now) {
+                    prop_assert!(now >= before, "{} fell from {} to {}", label, before, now);
+                }
+            }
+            let named = now.keys().filter(|l| !l.starts_with('_') || l.starts_with("__")).count();
+            prop_assert!(named <= limit);
+            prop_assert!(sums(&ledger)["sent_unicast_messages"] <= bus.total.sent_unicast_messages);
+            before = now;
+        }
+        // The bus is quiet now.
+        ledger.apply(&bus.watch(None));
+        prop_assert_eq!(sums(&ledger)["sent_unicast_messages"], bus.total.sent_unicast_messages);
+        prop_assert_eq!(sums(&ledger)["dropped_queue_full"], bus.total.dropped_queue_full);
+    }
+}
+
+fn total(ledger: &Ledger, label: &str) -> Option<u64> {
+    let sent = ledger
+        .peer_fields()
+        .position(|f| f.key == "sent_unicast_messages")
+        .unwrap();
+    ledger
+        .peers()
+        .find(|(l, _)| *l == label)
+        .map(|(_, counts)| counts[sent])
+}
+
+#[test]
+fn growth_goes_to_the_name_of_the_moment() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits::default());
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Send(0, 5));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, ANONYMOUS), Some(5));
+
+    bus.run(&Step::Name(0, 0));
+    bus.run(&Step::Send(0, 7));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, ANONYMOUS), Some(5));
+    assert_eq!(total(&ledger, "a"), Some(7));
+    assert_eq!(ledger.peer_label(1), Some("a"));
+
+    bus.run(&Step::Send(0, 2));
+    bus.run(&Step::Leave(0));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, "a"), Some(7));
+    assert_eq!(
+        total(&ledger, DEPARTED),
+        Some(2),
+        "sent after the last look"
+    );
+
+    bus.clock += 301;
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, "a"), None);
+    assert_eq!(total(&ledger, DEPARTED), Some(9));
+}
+
+#[test]
+fn nobody_takes_a_label_of_the_ledger() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits::default());
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Name(0, 4));
+    bus.run(&Step::Send(0, 3));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, DEPARTED), Some(0));
+    assert_eq!(total(&ledger, "__departed"), Some(3));
+}
+
+#[test]
+fn a_module_loaded_anew_starts_over() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits::default());
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Send(0, 5));
+    ledger.apply(&bus.watch(None));
+
+    let mut bus = TestBus::default();
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Send(0, 3));
+    let mut snapshot = bus.watch(None);
+    snapshot.bus.started_at = Some(Duration::from_secs(9));
+    ledger.apply(&snapshot);
+    assert_eq!(sums(&ledger)["sent_unicast_messages"], 3);
+}
+
+#[test]
+fn too_many_peers_share_a_label() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits {
+        peers: 1,
+        ..Limits::default()
+    });
+    for peer in 0..3 {
+        bus.run(&Step::Arrive);
+        bus.run(&Step::Name(peer, peer));
+        bus.run(&Step::Send(peer, 1));
+    }
+    ledger.apply(&bus.watch(None));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, "a"), Some(1));
+    assert_eq!(total(&ledger, OTHER), Some(2));
+    assert_eq!(ledger.folded_peers(), 2);
+}
+
+#[test]
+fn groups_have_totals_by_name() {
+    let group = |id, sent| Group {
+        id,
+        name: "news".into(),
+        counters: GroupCounters {
+            sent_messages: sent,
+            ..GroupCounters::default()
+        },
+        ..Group::default()
+    };
+    let at = |secs, groups| Snapshot {
+        taken_at: Duration::from_secs(secs),
+        groups,
+        ..Snapshot::default()
+    };
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.apply(&at(1, vec![group(1, 4)]));
+    ledger.apply(&at(2, vec![group(2, 3)]));
+    let sent = ledger
+        .group_fields()
+        .position(|f| f.key == "sent_messages")
+        .unwrap();
+    let totals: Vec<_> = ledger
+        .groups()
+        .map(|(label, counts)| (label, counts[sent]))
+        .collect();
+    assert_eq!(totals, [("news", 7)]);
+
+    ledger.apply(&at(303, vec![]));
+    let totals: Vec<_> = ledger
+        .groups()
+        .map(|(label, counts)| (label, counts[sent]))
+        .collect();
+    assert_eq!(totals, [(DEPARTED, 7)], "unused for more than five minutes");
+}
