@@ -25,13 +25,14 @@ pub use counts::{
     REASONS, reason_index,
 };
 pub use sizes::{
-    SIZE_BOUNDS, SIZE_BUCKETS, SIZE_SLOTS, SIZES_MAP, size_bucket, size_slot, size_sum_slot,
+    Histogram, SIZE_BOUNDS, SIZE_BUCKETS, SIZE_SLOTS, SIZES_MAP, size_bucket, size_slot,
+    size_sum_slot,
 };
 pub use tally::{
     DROP_SLOTS, DROPS_MAP, PROGRAMS, ProgramIndex, TALLIES_MAP, TallyCounts, drop_slot,
 };
 
-/// Whether a message went to one peer or to a group; the first part of [`drop_slot`] and [`size_slot`].
+/// Whether a message went to one peer or to a group; the first part of [`drop_slot`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {

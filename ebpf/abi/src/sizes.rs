@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Buckets of the histogram of message sizes.
 
-use crate::Kind;
-
 /// Name of the per-CPU array of `u64` that holds the histograms.
 pub const SIZES_MAP: &str = "SIZES";
 
@@ -21,11 +19,39 @@ pub const SIZE_BOUNDS: [u32; 13] = {
 /// Buckets of one histogram: one for each bound, and one for what is above all of them.
 pub const SIZE_BUCKETS: usize = SIZE_BOUNDS.len() + 1;
 
-/// Entries of the array: for each kind its buckets, then the sum of its sizes.
-pub const SIZE_SLOTS: u32 = Kind::COUNT * SLOTS_PER_KIND;
+/// Entries of the array: for each histogram its buckets, then the sum of its sizes.
+pub const SIZE_SLOTS: u32 = Histogram::ALL.len() as u32 * SLOTS_PER_HISTOGRAM;
 
 const FIRST_BOUND_LOG2: u32 = 4;
-const SLOTS_PER_KIND: u32 = SIZE_BUCKETS as u32 + 1;
+const SLOTS_PER_HISTOGRAM: u32 = SIZE_BUCKETS as u32 + 1;
+
+/// What a histogram of sizes is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Histogram {
+    /// Messages to one peer.
+    Unicast = 0,
+    /// Messages of a peer to a group.
+    Multicast = 1,
+    /// Kevents, which the kernel sends to their group.
+    Kevents = 2,
+}
+
+impl Histogram {
+    /// All histograms.
+    pub const ALL: [Self; 3] = [Self::Unicast, Self::Multicast, Self::Kevents];
+
+    /// The histogram of a message, from the ids that `ipcon_send` tells (0: no peer, no group).
+    #[inline(always)]
+    #[must_use]
+    pub const fn of(peer: u64, group: u64) -> Self {
+        match (peer, group) {
+            (_, 0) => Self::Unicast,
+            (0, _) => Self::Kevents,
+            _ => Self::Multicast,
+        }
+    }
+}
 
 /// The bucket that a payload of `len` bytes belongs to, below [`SIZE_BUCKETS`].
 #[inline(always)]
@@ -58,18 +84,18 @@ pub const fn size_bucket(len: u32) -> u32 {
     bucket + rest
 }
 
-/// The entry that counts the messages of `kind` in `bucket`.
+/// The entry that counts the messages of a histogram in `bucket`.
 #[inline(always)]
 #[must_use]
-pub const fn size_slot(kind: Kind, bucket: u32) -> u32 {
-    kind as u32 * SLOTS_PER_KIND + bucket
+pub const fn size_slot(of: Histogram, bucket: u32) -> u32 {
+    of as u32 * SLOTS_PER_HISTOGRAM + bucket
 }
 
-/// The entry that holds the sum of all sizes of `kind`, in bytes.
+/// The entry that holds the sum of all sizes of a histogram, in bytes.
 #[inline(always)]
 #[must_use]
-pub const fn size_sum_slot(kind: Kind) -> u32 {
-    size_slot(kind, SIZE_BUCKETS as u32)
+pub const fn size_sum_slot(of: Histogram) -> u32 {
+    size_slot(of, SIZE_BUCKETS as u32)
 }
 
 #[cfg(test)]
@@ -110,13 +136,20 @@ mod tests {
     #[test]
     fn slots_do_not_overlap_and_fill_the_array() {
         let mut seen = [0; SIZE_SLOTS as usize];
-        for kind in [Kind::Unicast, Kind::Multicast] {
+        for of in Histogram::ALL {
             for bucket in 0..SIZE_BUCKETS as u32 {
-                seen[size_slot(kind, bucket) as usize] += 1;
+                seen[size_slot(of, bucket) as usize] += 1;
             }
-            seen[size_sum_slot(kind) as usize] += 1;
+            seen[size_sum_slot(of) as usize] += 1;
         }
         assert_eq!(seen, [1; SIZE_SLOTS as usize]);
+    }
+
+    #[test]
+    fn only_the_kernel_sends_kevents() {
+        assert_eq!(Histogram::of(1, 0), Histogram::Unicast);
+        assert_eq!(Histogram::of(1, 2), Histogram::Multicast);
+        assert_eq!(Histogram::of(0, 2), Histogram::Kevents);
     }
 
     proptest! {

@@ -14,14 +14,16 @@ mod tally;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use ipcon_probes_abi::{
-    Count, Kind, ProgramIndex, drop_slot, reason_index, size_bucket, size_slot, size_sum_slot,
+    Count, Histogram, Kind, ProgramIndex, drop_slot, reason_index, size_bucket, size_slot,
+    size_sum_slot,
 };
 
 use crate::entries::{Entry, group, peer};
 use crate::maps::{DROPS, GROUPS, PEERS, SIZES};
 use crate::tally::{Outcome, account};
 
-/// `ipcon_send(u64 peer, u64 group, u32 port, u32 len)`: a request to send. `group` is 0 for unicast.
+/// `ipcon_send(u64 peer, u64 group, u32 port, u32 len)`: a request to send. `group` is 0 for unicast,
+/// `peer` is 0 for kevents.
 #[raw_tracepoint(tracepoint = "ipcon_send")]
 fn ipcon_send(ctx: RawTracePointContext) {
     let len = ctx.arg::<u32>(3);
@@ -31,7 +33,7 @@ fn ipcon_send(ctx: RawTracePointContext) {
 #[inline(always)]
 fn send(from: u64, to_group: u64, len: u32) -> Outcome {
     let kind = Kind::of_group(to_group);
-    observe_size(kind, len);
+    observe_size(Histogram::of(from, to_group), len);
     let sender = peer(from)?;
     let group = group(to_group)?;
     match kind {
@@ -130,12 +132,12 @@ fn add(count: &mut Count, len: u32) {
 }
 
 #[inline(always)]
-fn observe_size(kind: Kind, len: u32) {
-    if let Some(bucket) = SIZES.get_ptr_mut(size_slot(kind, size_bucket(len))) {
+fn observe_size(of: Histogram, len: u32) {
+    if let Some(bucket) = SIZES.get_ptr_mut(size_slot(of, size_bucket(len))) {
         // SAFETY: the map gives this processor's value; only `ipcon_send` writes it.
         unsafe { *bucket += 1 };
     }
-    if let Some(sum) = SIZES.get_ptr_mut(size_sum_slot(kind)) {
+    if let Some(sum) = SIZES.get_ptr_mut(size_sum_slot(of)) {
         // SAFETY: as above.
         unsafe { *sum += u64::from(len) };
     }

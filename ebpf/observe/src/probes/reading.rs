@@ -130,13 +130,15 @@ pub struct DropsOfKind {
     pub bytes: ByReason,
 }
 
-/// Sizes of the requests to send, one observation a request. Complete even when a map is full.
+/// Sizes of what was sent, one observation each. Complete even when a map is full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// Unicast requests, refused ones included.
     pub unicast: SizeHistogram,
-    /// Multicast requests, once each, however many members heard them.
+    /// Multicast requests of peers, once each, however many members heard them.
     pub multicast: SizeHistogram,
+    /// Kevents, once each.
+    pub kevents: SizeHistogram,
 }
 
 /// A histogram of payload sizes.

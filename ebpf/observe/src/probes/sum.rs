@@ -2,8 +2,8 @@
 //! From the values that each processor keeps to the numbers of a reading. Pure.
 
 use ipcon_probes_abi::{
-    Count, GroupCounts, Kind, PeerCounts, REASONS, SIZE_BUCKETS, TallyCounts, drop_slot, size_slot,
-    size_sum_slot,
+    Count, GroupCounts, Histogram, Kind, PeerCounts, REASONS, SIZE_BUCKETS, TallyCounts, drop_slot,
+    size_slot, size_sum_slot,
 };
 
 use super::reading::{
@@ -94,19 +94,20 @@ where
     V: AsRef<[u64]>,
 {
     let mut total = |index| Ok(slot(index)?.as_ref().iter().sum());
-    let mut of_kind = |kind| {
+    let mut histogram = |of| {
         let mut histogram = SizeHistogram {
-            sum: total(size_sum_slot(kind))?,
+            sum: total(size_sum_slot(of))?,
             ..Default::default()
         };
         for (bucket, observations) in (0..SIZE_BUCKETS as u32).zip(&mut histogram.buckets) {
-            *observations = total(size_slot(kind, bucket))?;
+            *observations = total(size_slot(of, bucket))?;
         }
         Ok(histogram)
     };
     Ok(Sizes {
-        unicast: of_kind(Kind::Unicast)?,
-        multicast: of_kind(Kind::Multicast)?,
+        unicast: histogram(Histogram::Unicast)?,
+        multicast: histogram(Histogram::Multicast)?,
+        kevents: histogram(Histogram::Kevents)?,
     })
 }
 
@@ -257,6 +258,8 @@ mod tests {
         assert_eq!(sizes.unicast.sum, 1014);
         assert_eq!(sizes.multicast.buckets[13], 1028);
         assert_eq!(sizes.multicast.sum, 1029);
+        assert_eq!(sizes.kevents.buckets[2], 1032);
+        assert_eq!(sizes.kevents.sum, 1044);
     }
 
     proptest! {
