@@ -7,8 +7,8 @@ use crate::seam::Counter;
 use super::transport::DropReason;
 
 /// Whether a message went to one peer or to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
     /// To one peer.
     Unicast,
     /// To the members of a group.
@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 /// Messages and payload bytes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Traffic {
     /// Messages.
     pub messages: Counter,
@@ -34,7 +34,7 @@ impl Traffic {
 /// What a peer sent, got and lost; also the sums over all peers that are or were on the bus.
 ///
 /// The attribute set `counters` of the wire says what each one means.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counters {
     /// Requests to one peer, those refused included.
     pub sent_unicast: Traffic,

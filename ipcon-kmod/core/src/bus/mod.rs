@@ -34,15 +34,15 @@ mod services;
 mod transport;
 mod views;
 
-pub use counters::{Counters, Kind, Traffic};
+pub use counters::Counters;
 pub use error::Error;
-pub use group::{Group, GroupCounts};
+pub use group::Group;
 pub use kevent::{Event, Kevent, KEVENT_GROUP};
 pub use name::{GroupName, Name, ServiceName};
 pub use peer::{Identity, Peer};
 pub use services::Service;
 pub use transport::{DropReason, Marks, QueueFill, SocketKey, Trace, Transport};
-pub use views::{Census, GroupView, MemberView};
+pub use views::{GroupView, MemberView};
 
 use crate::locked;
 use crate::seam::{arc, Arc, Locked, Map, NoMemory};

@@ -69,7 +69,7 @@ pub enum Trace {
 /// The world around the bus: the kernel's netlink, or a test.
 pub trait Transport: Sized + 'static {
     /// A reference that keeps a socket's memory, though not the socket open.
-    type Socket: Send + Sync + 'static;
+    type Socket: Send + Sync + Unpin + 'static;
     /// A message ready to be queued.
     type Message: Send + Sync + Unpin + 'static;
 

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The C half of the module: the tables that netlink and the network namespaces want, and a function for each
+ * macro and static inline function of the kernel that the Rust half needs. There is no logic of the bus here.
+ */
+
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/sock.h>
+
+#include <uapi/ipcon.h>
+
+#include "netlink-gen.h"
+#include "shell.h"
+
+static unsigned int max_msg_len = IPCON_MAX_MSG_LEN_LIMIT;
+module_param(max_msg_len, uint, 0444);
+MODULE_PARM_DESC(max_msg_len, "Largest payload of a message in bytes, 1 to 65000 (default 65000)");
+
+static struct genl_family ipcon_family __ro_after_init = {
+	.name = IPCON_FAMILY_NAME,
+	.version = IPCON_FAMILY_VERSION,
+	.netnsok = true,
+	.parallel_ops = true,
+	.module = THIS_MODULE,
+	.split_ops = ipcon_nl_ops,
+	.n_split_ops = ARRAY_SIZE(ipcon_nl_ops),
+};
+
+/* One bus per network namespace */
+
+static unsigned int ipcon_net_id;
+
+static int __net_init ipcon_net_init(struct net *net)
+{
+	void **bus = net_generic(net, ipcon_net_id);
+
+	*bus = ipcon_bus_new();
+	return *bus ? 0 : -ENOMEM;
+}
+
+static void __net_exit ipcon_net_exit(struct net *net)
+{
+	void **bus = net_generic(net, ipcon_net_id);
+
+	ipcon_bus_free(*bus);
+	*bus = NULL;
+}
+
+static struct pernet_operations ipcon_net_ops = {
+	.init = ipcon_net_init,
+	.exit = ipcon_net_exit,
+	.id = &ipcon_net_id,
+	.size = sizeof(void *),
+};
+
+void *ipcon_net_bus(const struct net *net)
+{
+	void **bus = net_generic(net, ipcon_net_id);
+
+	return *bus;
+}
+
+void *ipcon_info_bus(const struct genl_info *info)
+{
+	return ipcon_net_bus(genl_info_net(info));
+}
+
+void *ipcon_skb_bus(const struct sk_buff *skb)
+{
+	return ipcon_net_bus(sock_net(skb->sk));
+}
+
+/* Sockets that close */
+
+static int ipcon_netlink_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct netlink_notify *notify = data;
+
+	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC)
+		ipcon_bus_socket_closed(ipcon_net_bus(notify->net), notify->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ipcon_netlink_notifier = {
+	.notifier_call = ipcon_netlink_event,
+};
+
+/* Coming and going of the module */
+
+int ipcon_shell_register(void)
+{
+	int err;
+
+	if (max_msg_len < 1 || max_msg_len > IPCON_MAX_MSG_LEN_LIMIT) {
+		pr_err("ipcon: max_msg_len=%u is not in 1..%u\n", max_msg_len,
+		       IPCON_MAX_MSG_LEN_LIMIT);
+		return -EINVAL;
+	}
+
+	err = register_pernet_subsys(&ipcon_net_ops);
+	if (err)
+		return err;
+	err = netlink_register_notifier(&ipcon_netlink_notifier);
+	if (err)
+		goto unregister_net;
+	err = genl_register_family(&ipcon_family);
+	if (err)
+		goto unregister_notifier;
+	return 0;
+
+unregister_notifier:
+	netlink_unregister_notifier(&ipcon_netlink_notifier);
+unregister_net:
+	unregister_pernet_subsys(&ipcon_net_ops);
+	return err;
+}
+
+/* Each held socket holds the module, so nobody is on any bus now; each step waits for callbacks under way. */
+void ipcon_shell_unregister(void)
+{
+	genl_unregister_family(&ipcon_family);
+	netlink_unregister_notifier(&ipcon_netlink_notifier);
+	unregister_pernet_subsys(&ipcon_net_ops);
+}
+
+u32 ipcon_max_msg_len(void)
+{
+	return max_msg_len;
+}
+
+bool ipcon_module_get(void)
+{
+	return try_module_get(THIS_MODULE);
+}
+
+void ipcon_module_put(void)
+{
+	module_put(THIS_MODULE);
+}
+
+/* Sockets */
+
+struct sock *ipcon_skb_sender(struct sk_buff *skb)
+{
+	return NETLINK_CB(skb).sk;
+}
+
+u32 ipcon_skb_sender_port(struct sk_buff *skb)
+{
+	return NETLINK_CB(skb).portid;
+}
+
+void ipcon_sock_hold(struct sock *sk)
+{
+	sock_hold(sk);
+}
+
+void ipcon_sock_put(struct sock *sk)
+{
+	sock_put(sk);
+}
+
+bool ipcon_sock_closed(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_DEAD);
+}
+
+u32 ipcon_sock_queue_bytes(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc);
+}
+
+u32 ipcon_sock_queue_limit(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_rcvbuf);
+}
+
+/*
+ * Queues to the socket itself and not to its port: the port may belong to somebody else a moment after it was
+ * looked up. Neither does a full queue mark the receiver as congested, which would make netlink refuse all that
+ * follows until it has read everything. Consumes @skb when it returns 0.
+ */
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb)
+{
+	if (sock_flag(sk, SOCK_DEAD))
+		return -ECONNREFUSED;
+	switch (sock_queue_rcv_skb_reason(sk, skb)) {
+	case SKB_NOT_DROPPED_YET:
+		return 0;
+	case SKB_DROP_REASON_PROTO_MEM:
+		return -ENOMEM;
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* Messages */
+
+struct sk_buff *ipcon_message_new(size_t payload)
+{
+	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	if (!genlmsg_put(skb, 0, 0, &ipcon_family, 0, IPCON_CMD_MESSAGE)) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+/* Ends a message that has its buffer to itself, also after more attributes were put to it. */
+void ipcon_message_close(struct sk_buff *skb)
+{
+	nlmsg_end(skb, nlmsg_hdr(skb));
+}
+
+void *ipcon_reply_new(const struct genl_info *info, size_t payload, u8 cmd, struct sk_buff **skb)
+{
+	void *header;
+
+	*skb = genlmsg_new(payload, GFP_KERNEL);
+	if (!*skb)
+		return NULL;
+	header = genlmsg_put_reply(*skb, info, &ipcon_family, 0, cmd);
+	if (!header)
+		nlmsg_free(*skb);
+	return header;
+}
+
+int ipcon_reply_send(const struct genl_info *info, struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+	return genlmsg_reply(skb, info);
+}
+
+void *ipcon_dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   &ipcon_family, NLM_F_MULTI, cmd);
+
+	if (header)
+		genl_dump_check_consistent(cb, header);
+	return header;
+}
+
+void ipcon_message_end(struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+}
+
+void ipcon_message_cancel(struct sk_buff *skb, void *header)
+{
+	genlmsg_cancel(skb, header);
+}
+
+struct sk_buff *ipcon_message_clone(struct sk_buff *skb)
+{
+	return skb_clone(skb, GFP_KERNEL);
+}
+
+/* A copy with room for @room more bytes of attributes; the caller puts them and ends the message. */
+struct sk_buff *ipcon_message_grow(const struct sk_buff *skb, size_t room)
+{
+	return skb_copy_expand(skb, 0, room, GFP_KERNEL);
+}
+
+void ipcon_message_free(struct sk_buff *skb)
+{
+	kfree_skb(skb);
+}
+
+struct nlattr *ipcon_nest_start(struct sk_buff *skb, int type)
+{
+	return nla_nest_start(skb, type);
+}
+
+void ipcon_nest_end(struct sk_buff *skb, struct nlattr *nest)
+{
+	nla_nest_end(skb, nest);
+}
+
+int ipcon_put_u64(struct sk_buff *skb, int type, u64 value, int pad)
+{
+	return nla_put_u64_64bit(skb, type, value, pad);
+}
+
+/* The calling process */
+
+u32 ipcon_current_pid(void)
+{
+	return task_tgid_nr(current);
+}
+
+u32 ipcon_current_uid(void)
+{
+	return from_kuid(&init_user_ns, current_euid());
+}
+
+void ipcon_current_comm(u8 *comm, size_t size)
+{
+	memset(comm, 0, size);
+	strscpy(comm, current->group_leader->comm, size);
+}
+
+u64 ipcon_now(void)
+{
+	return ktime_get_ns();
+}

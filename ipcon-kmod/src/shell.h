@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the C and the Rust half of the module call of each other. src/ffi.rs declares the same for Rust.
+ */
+#ifndef _IPCON_SHELL_H
+#define _IPCON_SHELL_H
+
+#include <linux/types.h>
+
+struct genl_info;
+struct net;
+struct netlink_callback;
+struct sk_buff;
+struct sock;
+
+/* Rust, called by C */
+
+/* A bus for a new network namespace, or NULL without memory. */
+void *ipcon_bus_new(void);
+/* Ends the bus of a network namespace that no socket is left in. */
+void ipcon_bus_free(void *bus);
+/* A socket of generic netlink that was bound to @portid has been closed. */
+void ipcon_bus_socket_closed(void *bus, u32 portid);
+
+/* C, called by Rust */
+
+int ipcon_shell_register(void);
+void ipcon_shell_unregister(void);
+u32 ipcon_max_msg_len(void);
+bool ipcon_module_get(void);
+void ipcon_module_put(void);
+
+void *ipcon_net_bus(const struct net *net);
+void *ipcon_info_bus(const struct genl_info *info);
+void *ipcon_skb_bus(const struct sk_buff *skb);
+
+struct sock *ipcon_skb_sender(struct sk_buff *skb);
+u32 ipcon_skb_sender_port(struct sk_buff *skb);
+void ipcon_sock_hold(struct sock *sk);
+void ipcon_sock_put(struct sock *sk);
+bool ipcon_sock_closed(const struct sock *sk);
+u32 ipcon_sock_queue_bytes(const struct sock *sk);
+u32 ipcon_sock_queue_limit(const struct sock *sk);
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb);
+
+struct sk_buff *ipcon_message_new(size_t payload);
+void *ipcon_reply_new(const struct genl_info *info, size_t payload, u8 cmd, struct sk_buff **skb);
+int ipcon_reply_send(const struct genl_info *info, struct sk_buff *skb, void *header);
+void *ipcon_dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
+void ipcon_message_end(struct sk_buff *skb, void *header);
+void ipcon_message_close(struct sk_buff *skb);
+void ipcon_message_cancel(struct sk_buff *skb, void *header);
+struct sk_buff *ipcon_message_clone(struct sk_buff *skb);
+struct sk_buff *ipcon_message_grow(const struct sk_buff *skb, size_t room);
+void ipcon_message_free(struct sk_buff *skb);
+
+struct nlattr *ipcon_nest_start(struct sk_buff *skb, int type);
+void ipcon_nest_end(struct sk_buff *skb, struct nlattr *nest);
+int ipcon_put_u64(struct sk_buff *skb, int type, u64 value, int pad);
+
+u32 ipcon_current_pid(void);
+u32 ipcon_current_uid(void);
+void ipcon_current_comm(u8 *comm, size_t size);
+u64 ipcon_now(void);
+
+void ipcon_trace_send(u64 peer, u64 group, u32 port, u32 len);
+void ipcon_trace_deliver(u64 from, u64 to, u64 group, u32 len, u32 replay);
+void ipcon_trace_drop(u64 from, u64 to, u64 group, u32 len, u32 reason);
+void ipcon_trace_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added);
+void ipcon_trace_service(u64 id, u64 peer, u32 added);
+void ipcon_trace_group(u64 id, u64 owner, u32 added);
+void ipcon_trace_member(u64 group, u64 peer, u32 added);
+
+#endif /* _IPCON_SHELL_H */
