@@ -67,4 +67,3 @@ extern "C" {
     pub(crate) fn ipcon_trace_group(id: u64, owner: u64, added: u32);
     pub(crate) fn ipcon_trace_member(group: u64, peer: u64, added: u32);
 }
-

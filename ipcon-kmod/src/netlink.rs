@@ -81,12 +81,15 @@ impl Request<'_> {
     }
 
     fn port(&self, attribute: u16) -> Result<u32, Refusal> {
-        self.u32(attribute).ok_or(Refusal::missing(attribute, c"port is missing"))
+        self.u32(attribute)
+            .ok_or(Refusal::missing(attribute, c"port is missing"))
     }
 
     /// A name, which ends at its terminator.
     fn name<const MAX: usize>(&self, attribute: u16) -> Result<Name<MAX>, Refusal> {
-        let bytes = self.bytes(attribute).ok_or(Refusal::missing(attribute, c"name is missing"))?;
+        let bytes = self
+            .bytes(attribute)
+            .ok_or(Refusal::missing(attribute, c"name is missing"))?;
         let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         Name::new(name).map_err(|error| Refusal::from(error).about(attribute))
     }
@@ -94,7 +97,9 @@ impl Request<'_> {
     /// The payload of a message to send.
     fn payload(&self) -> Result<&[u8], Refusal> {
         let attribute = message::DATA;
-        let data = self.bytes(attribute).ok_or(Refusal::missing(attribute, c"data is missing"))?;
+        let data = self
+            .bytes(attribute)
+            .ok_or(Refusal::missing(attribute, c"data is missing"))?;
         // SAFETY: No requirements.
         let max = unsafe { ffi::ipcon_max_msg_len() } as usize;
         if data.is_empty() {
@@ -146,7 +151,9 @@ fn peer_new(request: &Request<'_>) -> Answer {
     // The answer is allocated first, so that little can fail once the peer is there.
     let mut reply = request.reply(cmd::PEER_NEW)?;
     let socket = request.hold_sender()?;
-    let added = request.bus.add_peer(port, socket, current_identity(), control_port)?;
+    let added = request
+        .bus
+        .add_peer(port, socket, current_identity(), control_port)?;
     replies::new_peer(&mut reply.attributes(), &added)?;
     reply.send()
 }
@@ -154,7 +161,9 @@ fn peer_new(request: &Request<'_>) -> Answer {
 fn peer_attach(request: &Request<'_>) -> Answer {
     let peer_port = request.port(peer::PORT)?;
     let socket = request.hold_sender()?;
-    let attached = request.bus.attach_control(request.sender_port(), socket, peer_port);
+    let attached = request
+        .bus
+        .attach_control(request.sender_port(), socket, peer_port);
     match attached {
         Ok(_) => Ok(()),
         Err(error) => Err(Refusal::from(error).about(peer::PORT)),
@@ -230,7 +239,10 @@ fn send_unicast(request: &Request<'_>) -> Answer {
     let data = request.payload()?;
     let caller = request.caller()?;
     let build = || Packet::unicast(caller.port, data);
-    match request.bus.send_unicast(&caller, to, data.len() as u32, build) {
+    match request
+        .bus
+        .send_unicast(&caller, to, data.len() as u32, build)
+    {
         Ok(()) => Ok(()),
         Err(error) => Err(Refusal::from(error).about(message::PORT)),
     }
@@ -241,7 +253,9 @@ fn send_multicast(request: &Request<'_>) -> Answer {
     let data = request.payload()?;
     let caller = request.caller()?;
     let build = || Packet::multicast(caller.port, &name, data);
-    let sent = request.bus.send_multicast(&caller, name, data.len() as u32, build);
+    let sent = request
+        .bus
+        .send_multicast(&caller, name, data.len() as u32, build);
     blame_name(message::GROUP, sent)
 }
 
@@ -254,7 +268,11 @@ fn current_identity() -> Identity {
     // SAFETY: The buffer has the size that is given; the process that sends the request is the current one.
     unsafe {
         ffi::ipcon_current_comm(comm.as_mut_ptr(), comm.len());
-        Identity { pid: ffi::ipcon_current_pid(), uid: ffi::ipcon_current_uid(), comm }
+        Identity {
+            pid: ffi::ipcon_current_pid(),
+            uid: ffi::ipcon_current_uid(),
+            comm,
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use core::ptr::NonNull;
 use kernel::bindings;
 
 use crate::attributes::Attributes;
-use crate::bus::{Event, GroupName, Kevent, Marks, KEVENT_GROUP};
+use crate::bus::{Event, GroupName, KEVENT_GROUP, Kevent, Marks};
 use crate::ffi;
-use crate::seam::{allocated, NoMemory};
+use crate::seam::{NoMemory, allocated};
 use crate::uapi::attr::message;
 use crate::uapi::kevent_type;
 
@@ -87,11 +87,16 @@ impl Packet {
             // SAFETY: The buffer is valid by the type invariants; cloning does not change it.
             let skb = allocated(unsafe { ffi::ipcon_message_clone(self.skb.as_ptr()) })?;
             // INVARIANT: A clone is a complete message as well.
-            return Ok(Self { skb, payload_len: self.payload_len });
+            return Ok(Self {
+                skb,
+                payload_len: self.payload_len,
+            });
         }
         // SAFETY: The buffer is valid by the type invariants.
         let skb = unsafe { ffi::ipcon_message_grow(self.skb.as_ptr(), FLAG_SIZE + U32_SIZE) };
-        let draft = Draft { skb: allocated(skb)? };
+        let draft = Draft {
+            skb: allocated(skb)?,
+        };
         let mut attributes = draft.attributes();
         if marks.replay {
             attributes.flag(message::REPLAY)?;
@@ -153,7 +158,10 @@ impl Draft {
         // SAFETY: The buffer holds one message by the type invariants.
         unsafe { ffi::ipcon_message_close(draft.skb.as_ptr()) };
         // INVARIANT: The message is complete now, and the buffer moves on.
-        Packet { skb: draft.skb, payload_len: payload_len as u32 }
+        Packet {
+            skb: draft.skb,
+            payload_len: payload_len as u32,
+        }
     }
 }
 

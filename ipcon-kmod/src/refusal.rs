@@ -26,17 +26,28 @@ pub(crate) enum Blame {
 
 impl Refusal {
     pub(crate) fn new(error: Error, text: &'static CStr) -> Self {
-        Self { error, text, attribute: Blame::Nothing }
+        Self {
+            error,
+            text,
+            attribute: Blame::Nothing,
+        }
     }
 
     /// The request lacks an attribute.
     pub(crate) fn missing(attribute: u16, text: &'static CStr) -> Self {
-        Self { error: code::EINVAL, text, attribute: Blame::Missing(attribute) }
+        Self {
+            error: code::EINVAL,
+            text,
+            attribute: Blame::Missing(attribute),
+        }
     }
 
     /// Blames an attribute of the request.
     pub(crate) fn about(self, attribute: u16) -> Self {
-        Self { attribute: Blame::Bad(attribute), ..self }
+        Self {
+            attribute: Blame::Bad(attribute),
+            ..self
+        }
     }
 
     /// Tells the sender, and gives the value that the handler returns.
@@ -67,9 +78,10 @@ impl Refusal {
 impl From<BusError> for Refusal {
     fn from(error: BusError) -> Self {
         let (error, text) = match error {
-            BusError::BadName => {
-                (code::EINVAL, c"name is empty, too long or holds a control character")
-            }
+            BusError::BadName => (
+                code::EINVAL,
+                c"name is empty, too long or holds a control character",
+            ),
             BusError::ReservedName => (code::EINVAL, c"name is reserved for the kernel"),
             BusError::NameTaken => (code::EEXIST, c"name is taken"),
             BusError::Unknown => (code::ENOENT, c"no such name, or not a member of it"),
@@ -77,9 +89,10 @@ impl From<BusError> for Refusal {
             BusError::AlreadyMember => (code::EALREADY, c"peer is a member already"),
             BusError::NotPeer => (code::ENOTCONN, c"socket is no peer: send peer-new first"),
             BusError::AlreadyPeer => (code::EISCONN, c"socket is a peer or control socket already"),
-            BusError::NotInvited => {
-                (code::EPERM, c"peer did not name this socket as its ctl-port in peer-new")
-            }
+            BusError::NotInvited => (
+                code::EPERM,
+                c"peer did not name this socket as its ctl-port in peer-new",
+            ),
             BusError::NoSuchPeer => (code::ECONNREFUSED, c"no peer has this port"),
             BusError::QueueFull => (code::EAGAIN, c"receive queue of the peer is full"),
             BusError::NoMemory => (code::ENOMEM, c"out of memory"),

@@ -12,7 +12,7 @@ use crate::attributes::Attributes;
 use crate::bus::{Bus, Counters, GroupView, MemberView, Peer, Service};
 use crate::ffi;
 use crate::refusal::Refusal;
-use crate::seam::{allocated, NoMemory};
+use crate::seam::{NoMemory, allocated};
 use crate::transport::Netlink;
 use crate::uapi;
 
@@ -45,7 +45,11 @@ impl Reply {
         let header = unsafe { ffi::ipcon_reply_new(info, ROOM, cmd, &mut skb) };
         allocated(header)?;
         // INVARIANT: With a header there is a buffer.
-        Ok(Self { info, skb: allocated(skb)?, header })
+        Ok(Self {
+            info,
+            skb: allocated(skb)?,
+            header,
+        })
     }
 
     pub(crate) fn attributes(&mut self) -> Attributes {
@@ -57,9 +61,7 @@ impl Reply {
     pub(crate) fn send(self) -> Result<(), Refusal> {
         let reply = core::mem::ManuallyDrop::new(self);
         // SAFETY: All three are valid by the type invariants; the buffer is given away.
-        let sent = unsafe {
-            ffi::ipcon_reply_send(reply.info, reply.skb.as_ptr(), reply.header)
-        };
+        let sent = unsafe { ffi::ipcon_reply_send(reply.info, reply.skb.as_ptr(), reply.header) };
         let text = c"receive queue of the requesting socket is full";
         to_result(sent).map_err(|error| Refusal::new(error, text))
     }
@@ -90,7 +92,10 @@ pub(crate) fn peer(out: &mut Attributes, peer: &Peer<Netlink>) -> Put {
     out.u64(ID, peer.id, PAD)?;
     out.u32(PID, peer.identity.pid)?;
     out.u32(UID, peer.identity.uid)?;
-    out.name(COMM, comm.split(|byte| *byte == 0).next().unwrap_or_default())?;
+    out.name(
+        COMM,
+        comm.split(|byte| *byte == 0).next().unwrap_or_default(),
+    )?;
     out.u64(CREATED_AT, peer.created_at, PAD)?;
     out.u32(QUEUE_BYTES, fill.bytes)?;
     out.u32(QUEUE_LIMIT, fill.limit)?;
@@ -163,12 +168,27 @@ fn counters(out: &mut Attributes, counters: &Counters, pad: u16) -> Put {
     for (attribute, counter) in [
         (a::SENT_UNICAST_MESSAGES, &counters.sent_unicast.messages),
         (a::SENT_UNICAST_BYTES, &counters.sent_unicast.bytes),
-        (a::SENT_MULTICAST_MESSAGES, &counters.sent_multicast.messages),
+        (
+            a::SENT_MULTICAST_MESSAGES,
+            &counters.sent_multicast.messages,
+        ),
         (a::SENT_MULTICAST_BYTES, &counters.sent_multicast.bytes),
-        (a::DELIVERED_UNICAST_MESSAGES, &counters.delivered_unicast.messages),
-        (a::DELIVERED_UNICAST_BYTES, &counters.delivered_unicast.bytes),
-        (a::DELIVERED_MULTICAST_MESSAGES, &counters.delivered_multicast.messages),
-        (a::DELIVERED_MULTICAST_BYTES, &counters.delivered_multicast.bytes),
+        (
+            a::DELIVERED_UNICAST_MESSAGES,
+            &counters.delivered_unicast.messages,
+        ),
+        (
+            a::DELIVERED_UNICAST_BYTES,
+            &counters.delivered_unicast.bytes,
+        ),
+        (
+            a::DELIVERED_MULTICAST_MESSAGES,
+            &counters.delivered_multicast.messages,
+        ),
+        (
+            a::DELIVERED_MULTICAST_BYTES,
+            &counters.delivered_multicast.bytes,
+        ),
         (a::REFUSED_QUEUE_FULL, &counters.refused_queue_full),
         (a::REFUSED_NO_PEER, &counters.refused_no_peer),
         (a::REFUSED_NO_MEMORY, &counters.refused_no_memory),

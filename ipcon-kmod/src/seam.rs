@@ -9,9 +9,9 @@ use core::ptr::NonNull;
 use kernel::alloc::AllocError;
 use kernel::prelude::*;
 use kernel::rbtree::{RBTree, RBTreeNodeReservation};
-use kernel::sync::atomic::{Acquire, Atomic, AtomicFlag, Relaxed, Release};
-use kernel::sync::lock::{mutex::MutexBackend, Guard};
 use kernel::sync::Mutex;
+use kernel::sync::atomic::{Acquire, Atomic, AtomicFlag, Relaxed, Release};
+use kernel::sync::lock::{Guard, mutex::MutexBackend};
 
 pub(crate) use kernel::sync::Arc;
 

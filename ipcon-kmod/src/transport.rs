@@ -85,16 +85,33 @@ fn trace(event: Trace) {
     // SAFETY: The tracepoints take scalars only.
     unsafe {
         match event {
-            Trace::Send { peer, group, port, len } => ffi::ipcon_trace_send(peer, group, port, len),
-            Trace::Deliver { from, to, group, len, replay } => {
-                ffi::ipcon_trace_deliver(from, to, group, len, u32::from(replay))
-            }
-            Trace::Drop { from, to, group, len, reason } => {
-                ffi::ipcon_trace_drop(from, to, group, len, reason_number(reason))
-            }
-            Trace::Peer { id, port, pid, uid, added } => {
-                ffi::ipcon_trace_peer(id, port, pid, uid, u32::from(added))
-            }
+            Trace::Send {
+                peer,
+                group,
+                port,
+                len,
+            } => ffi::ipcon_trace_send(peer, group, port, len),
+            Trace::Deliver {
+                from,
+                to,
+                group,
+                len,
+                replay,
+            } => ffi::ipcon_trace_deliver(from, to, group, len, u32::from(replay)),
+            Trace::Drop {
+                from,
+                to,
+                group,
+                len,
+                reason,
+            } => ffi::ipcon_trace_drop(from, to, group, len, reason_number(reason)),
+            Trace::Peer {
+                id,
+                port,
+                pid,
+                uid,
+                added,
+            } => ffi::ipcon_trace_peer(id, port, pid, uid, u32::from(added)),
             Trace::Service { id, peer, added } => {
                 ffi::ipcon_trace_service(id, peer, u32::from(added))
             }
