@@ -3,9 +3,21 @@
 //!
 //! One module per command; `cargo xtask COMMAND --help` says what each does.
 
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
 use clap::Parser;
 
+mod cache;
+mod channel;
 mod codegen;
+mod guest;
+mod interrupt;
+mod process;
+mod progress;
+mod setup;
+mod vm;
 
 /// Set-up, build, VM and tests of ipcon.
 #[derive(Debug, Parser)]
@@ -18,10 +30,34 @@ mod codegen;
 enum Command {
     /// Generates what follows from the wire definition `ipcon-kmod/ipcon.yaml`.
     Codegen(codegen::Args),
+    /// Installs and prepares everything the other commands need.
+    Setup(setup::Args),
+    /// Runs a command of the host inside the VM, with the module loaded.
+    Vm(vm::Args),
+    /// What runs inside the VM.
+    #[command(hide = true, subcommand)]
+    Guest(guest::Command),
+    /// What stands between xtask and the VM.
+    #[command(hide = true)]
+    Supervise(vm::supervise::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Command::parse() {
-        Command::Codegen(args) => codegen::run(args),
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Codegen(args) => codegen::run(args).map(|()| 0),
+        Command::Setup(args) => setup::run(&args).map(|()| 0),
+        Command::Vm(args) => vm::run(args),
+        Command::Guest(command) => guest::run(&command).map(|()| 0),
+        Command::Supervise(args) => vm::supervise::run(&args),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(EX_UNAVAILABLE)
+        }
     }
 }
+
+/// Something the command needs is broken or missing; no statement about the product itself.
+const EX_UNAVAILABLE: u8 = 69;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sends the kernel's log to the host, from its first line and as it grows.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::OFlags;
+
+use super::Host;
+use crate::channel::ToHost;
+
+/// Longest record that `/dev/kmsg` gives.
+const MAX_RECORD: usize = 8192;
+
+/// Follows the log in a thread of its own.
+#[derive(Debug)]
+pub(super) struct Follower {
+    thread: JoinHandle<()>,
+    stop: OwnedFd,
+}
+
+impl Follower {
+    /// Starts with the oldest line there is.
+    pub(super) fn start(host: Host) -> anyhow::Result<Self> {
+        let log = File::options()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open("/dev/kmsg")
+            .context("opening the kernel's log")?;
+        let (stopped, stop) = rustix::pipe::pipe().context("making a pipe")?;
+        let thread = std::thread::spawn(move || {
+            if let Err(error) = follow(log, &stopped, &host) {
+                eprintln!("xtask guest: following the kernel's log: {error}");
+            }
+        });
+        Ok(Self { thread, stop })
+    }
+
+    /// Returns when everything logged so far has been sent.
+    pub(super) fn finish(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            eprintln!("xtask guest: the follower of the kernel's log died");
+        }
+    }
+}
+
+fn follow(mut log: File, stopped: &OwnedFd, host: &Host) -> io::Result<()> {
+    let mut record = vec![0; MAX_RECORD];
+    loop {
+        let stopping = wait(&log, stopped)?;
+        let mut lines = Vec::new();
+        loop {
+            match log.read(&mut record) {
+                Ok(length) => lines.extend_from_slice(&line(&record[..length])),
+                // The oldest records were overwritten before they were read.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    lines.extend_from_slice(b"[lines of the kernel's log were lost here]\n");
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+            if lines.len() > crate::channel::MAX_BODY / 2 {
+                host.send(&ToHost::KernelLog(std::mem::take(&mut lines)))?;
+            }
+        }
+        if !lines.is_empty() {
+            host.send(&ToHost::KernelLog(lines))?;
+        }
+        if stopping {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for a record or for the stop; true when it is the stop.
+fn wait(log: &File, stopped: &OwnedFd) -> io::Result<bool> {
+    let mut fds = [
+        PollFd::new(log, PollFlags::IN),
+        PollFd::new(stopped, PollFlags::IN | PollFlags::HUP),
+    ];
+    poll(&mut fds, None)?;
+    Ok(!fds[1].revents().is_empty())
+}
+
+/// `6,339,5140900,-;text` and its continuation lines as `[    5.140900] text`.
+fn line(record: &[u8]) -> Vec<u8> {
+    let record = String::from_utf8_lossy(record);
+    let (head, rest) = record.split_once(';').unwrap_or(("", &record));
+    let microseconds: u64 = head
+        .split(',')
+        .nth(2)
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(0);
+    // The lines after the first are properties of a device, not text.
+    let text = rest.lines().next().unwrap_or_default();
+    let (seconds, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
+    format!("[{seconds:5}.{fraction:06}] {text}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_become_lines_of_dmesg() {
+        let record = b"6,339,5140900,-;NET: Registered PF_INET\n SUBSYSTEM=net\n";
+        assert_eq!(line(record), b"[    5.140900] NET: Registered PF_INET\n");
+        assert_eq!(line(b"odd"), b"[    0.000000] odd\n");
+    }
+}

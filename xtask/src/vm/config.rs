@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From what a VM shall be to the command line that starts it. Pure: nothing is run here.
+
+use std::path::PathBuf;
+
+use super::accel::Accel;
+use crate::channel::PORT_NAME;
+
+/// Folders of the host that are writable in the VM; what is written there is gone with it.
+const WRITABLE: &[&str] = &[
+    "/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/var",
+];
+
+/// Kernel parameters for every VM.
+const PARAMETERS: &[&str] = &[
+    // An oops may leave locks held; better one clear end than a hang with a deadline.
+    "oops=panic",
+    "log_buf_len=16M",
+    "printk.devkmsg=on",
+    "cryptomgr.notests",
+    "audit=0",
+    "selinux=0",
+    "apparmor=0",
+    // Catches a use after free now and then, at nearly no cost.
+    "kfence.sample_interval=100",
+];
+
+/// More of them for a VM whose code is translated.
+const PARAMETERS_TCG: &[&str] = &[
+    // Panics under TCG: "IO-APIC + timer doesn't work".
+    "no_timer_check",
+    // Rare crashes at boot were traced to it elsewhere, and its page walks cost time.
+    "no5lvl",
+    "mitigations=off",
+    "random.trust_cpu=on",
+    // A loaded host lets a virtual processor wait for many seconds; that is no stall of the guest.
+    "rcupdate.rcu_cpu_stall_timeout=120",
+    "watchdog_thresh=60",
+];
+
+/// What a VM shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VmConfig {
+    /// The program `virtme-run` of virtme-ng.
+    pub(crate) virtme_run: PathBuf,
+    /// The kernel to boot.
+    pub(crate) image: PathBuf,
+    pub(crate) accel: Accel,
+    /// Size of memory in QEMU's words, such as `2G`.
+    pub(crate) memory: String,
+    pub(crate) cpus: u32,
+    /// The program that runs inside, as a path of the host.
+    pub(crate) agent: PathBuf,
+    /// The socket that the host listens on for the agent.
+    pub(crate) socket: PathBuf,
+}
+
+impl VmConfig {
+    /// Program and arguments that boot this VM. It runs until its kernel powers off.
+    pub(crate) fn command_line(&self) -> Vec<String> {
+        let mut words = vec![
+            self.virtme_run.display().to_string(),
+            "--kimg".to_owned(),
+            self.image.display().to_string(),
+            "--mods=auto".to_owned(),
+            "--name=ipcon".to_owned(),
+            // The console is the only witness of a panic.
+            "--show-boot-console".to_owned(),
+            "--verbose".to_owned(),
+            "--disable-microvm".to_owned(),
+            format!("--memory={}", self.memory),
+            format!("--cpus={}", self.cpus),
+        ];
+        for folder in WRITABLE {
+            words.push(format!("--overlay-rwdir={folder}"));
+        }
+        for parameter in self.parameters() {
+            words.push(format!("--kopt={parameter}"));
+        }
+        if self.accel == Accel::Tcg {
+            words.push("--disable-kvm".to_owned());
+        }
+        words.push("--script-sh".to_owned());
+        words.push(format!(
+            "exec {} guest agent",
+            shell_word(&self.agent.display().to_string())
+        ));
+        // Takes all that follows, so it comes last.
+        words.push("--qemu-opts".to_owned());
+        words.extend(self.qemu_options());
+        words
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        let more = match self.accel {
+            Accel::Kvm => &[][..],
+            Accel::Tcg => PARAMETERS_TCG,
+        };
+        PARAMETERS.iter().chain(more).copied()
+    }
+
+    fn qemu_options(&self) -> Vec<String> {
+        // A comma ends a value in QEMU's option syntax unless it is doubled.
+        let socket = self.socket.display().to_string().replace(',', ",,");
+        let mut options = vec![
+            "-chardev".to_owned(),
+            format!("socket,id=ipcon-agent,path={socket}"),
+            "-device".to_owned(),
+            "virtio-serial-pci,id=ipcon-serial".to_owned(),
+            "-device".to_owned(),
+            format!("virtserialport,bus=ipcon-serial.0,chardev=ipcon-agent,name={PORT_NAME}"),
+        ];
+        if self.accel == Accel::Tcg {
+            // The default, said for the log; a bounded translation cache keeps QEMU from
+            // reserving a gigabyte.
+            options.extend([
+                "-accel".to_owned(),
+                "tcg,thread=multi,tb-size=256".to_owned(),
+            ]);
+        }
+        options
+    }
+}
+
+fn shell_word(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> VmConfig {
+        VmConfig {
+            virtme_run: "/c/venv/bin/virtme-run".into(),
+            image: "/c/kernels/7/vmlinuz".into(),
+            accel: Accel::Tcg,
+            memory: "2G".to_owned(),
+            cpus: 2,
+            agent: "/w/it's/agent".into(),
+            socket: "/c/run/1,2/agent.sock".into(),
+        }
+    }
+
+    #[test]
+    fn translated_vm() {
+        let words = config().command_line();
+        assert_eq!(words[0], "/c/venv/bin/virtme-run");
+        assert_eq!(words[1..3], ["--kimg", "/c/kernels/7/vmlinuz"]);
+        for word in [
+            "--disable-kvm",
+            "--memory=2G",
+            "--cpus=2",
+            "--kopt=no5lvl",
+            "--kopt=oops=panic",
+        ] {
+            assert!(
+                words.iter().any(|found| found == word),
+                "{word} is missing: {words:?}"
+            );
+        }
+        let script = words
+            .iter()
+            .position(|word| word == "--script-sh")
+            .map(|at| &words[at + 1]);
+        assert_eq!(
+            script.map(String::as_str),
+            Some(r"exec '/w/it'\''s/agent' guest agent")
+        );
+    }
+
+    #[test]
+    fn kvm_vm_is_not_slowed_down() {
+        let words = VmConfig {
+            accel: Accel::Kvm,
+            ..config()
+        }
+        .command_line();
+        assert!(
+            !words
+                .iter()
+                .any(|word| word == "--disable-kvm" || word.contains("tcg"))
+        );
+        assert!(!words.iter().any(|word| word.contains("mitigations")));
+    }
+
+    #[test]
+    fn qemu_gets_the_socket_and_everything_behind_qemu_opts() {
+        let words = config().command_line();
+        let at = words
+            .iter()
+            .position(|word| word == "--qemu-opts")
+            .unwrap_or(0);
+        assert!(
+            words[at..]
+                .iter()
+                .any(|word| word.ends_with("path=/c/run/1,,2/agent.sock"))
+        );
+        assert!(words[at + 1..].iter().all(|word| !word.starts_with("--")));
+    }
+}

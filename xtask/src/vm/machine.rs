@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A VM as the commands use it: which kernel, how large, and what came of it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::accel::Accel;
+use super::config::VmConfig;
+use super::deadline::Deadlines;
+use super::outcome::Outcome;
+use super::run_dir::RunDir;
+use super::session::{self, Guest, OnStream, Plan};
+use super::splat::{self, Splat};
+use crate::cache::{Cache, Workspace};
+use crate::channel::Start;
+use crate::process::{find_program, tail};
+use crate::progress::Progress;
+use crate::setup::{DEFAULT_FLAVOUR, Kernel};
+
+/// Options of every command that boots a VM.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Kernel to boot: amd64, cloud-amd64 or rt-amd64.
+    #[arg(long, value_name = "FLAVOUR", default_value = DEFAULT_FLAVOUR)]
+    pub(crate) kernel: String,
+    /// Memory of the VM, such as 2G or 512M.
+    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    pub(crate) memory: String,
+    /// Processors of the VM.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) cpus: u32,
+}
+
+/// A VM that can be booted.
+#[derive(Debug)]
+pub(crate) struct Machine<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) options: &'a Options,
+    pub(crate) progress: Progress,
+}
+
+/// What is done in it.
+pub(crate) struct Job {
+    pub(crate) start: Start,
+    /// The longest the command may take.
+    pub(crate) timeout: Option<Duration>,
+    /// Called once, when the command has been started.
+    pub(crate) on_start: Box<dyn FnOnce(&Guest)>,
+    /// Called with what forwarded connections carry.
+    pub(crate) on_stream: OnStream,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) outcome: Outcome,
+    pub(crate) splats: Vec<Splat>,
+    /// The folder with the logs.
+    pub(crate) logs: PathBuf,
+}
+
+impl Machine<'_> {
+    /// The kernel this VM boots.
+    pub(crate) fn kernel(&self) -> anyhow::Result<Kernel> {
+        Kernel::find(self.cache, &self.options.kernel)
+    }
+
+    /// Boots, does the job, powers off.
+    pub(crate) fn run(&self, job: Job) -> anyhow::Result<Report> {
+        let kernel = self.kernel()?;
+        let virtme_run = self.cache.venv().join("bin/virtme-run");
+        for (program, found) in [
+            ("virtme-ng", virtme_run.is_file()),
+            (
+                "qemu-system-x86_64",
+                find_program("qemu-system-x86_64").is_some(),
+            ),
+            ("busybox-static", find_program("busybox").is_some()),
+        ] {
+            if !found {
+                bail!("{program} is missing; run: cargo xtask setup");
+            }
+        }
+        let dir = RunDir::make(self.workspace, self.cache)?;
+        // A copy, since cargo may replace the original while the VM uses it.
+        let agent = dir.scratch().join("agent");
+        fs::copy("/proc/self/exe", &agent).context("copying this program for the VM")?;
+        let config = VmConfig {
+            virtme_run,
+            image: kernel.image,
+            accel: Accel::detect(),
+            memory: self.options.memory.clone(),
+            cpus: self.options.cpus,
+            agent,
+            socket: dir.scratch().join("agent.sock"),
+        };
+        let command_line = config.command_line();
+        fs::write(dir.kept().join("command"), command_line.join("\n"))
+            .context("keeping the VM's command line")?;
+        let path = std::env::join_paths([self.cache.tools().join("bin")].into_iter().chain(
+            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
+        ))
+        .context("putting the cache's programs on PATH")?;
+
+        let step = self
+            .progress
+            .step(format!("booting {} in a VM", kernel.release));
+        let on_start = job.on_start;
+        let outcome = session::run(
+            &command_line,
+            &path,
+            &dir,
+            Plan {
+                start: job.start,
+                deadlines: Deadlines::with_command(job.timeout),
+                on_start: Box::new(move |guest| {
+                    drop(step);
+                    on_start(guest);
+                }),
+                on_stream: job.on_stream,
+            },
+        )?;
+        let splats = scan(&dir)?;
+        Ok(Report {
+            outcome,
+            splats,
+            logs: dir.kept().to_path_buf(),
+        })
+    }
+}
+
+/// Reports of trouble, from the guest's own log and from what only the console saw.
+fn scan(dir: &RunDir) -> anyhow::Result<Vec<Splat>> {
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        anyhow::Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let kernel_log = read(dir.kernel_log())?;
+    let console = read(dir.console_log())?;
+    if kernel_log.trim().is_empty() && console.trim().is_empty() {
+        bail!("the VM left no log at all, so nothing can be said about its kernel");
+    }
+    let splats = splat::scan(&kernel_log);
+    // The console has the same and, when the kernel died, the end of the story.
+    Ok(if splats.is_empty() {
+        splat::scan(&console)
+    } else {
+        splats
+    })
+}
+
+impl Report {
+    /// Tells on stderr what went wrong around the command, if anything did.
+    pub(crate) fn complain(&self) {
+        if let Some(complaint) = self.outcome.complaint() {
+            eprintln!("xtask: {complaint}");
+            if !matches!(self.outcome, Outcome::NotRun(_)) || self.splats.is_empty() {
+                let console = fs::read(self.logs.join("console.log")).unwrap_or_default();
+                let console = String::from_utf8_lossy(&console);
+                eprint!("the console's last lines:\n{}", tail(&console, 30));
+            }
+        }
+        if !self.splats.is_empty() {
+            eprint!("xtask: {}", splat::summary(&self.splats));
+        }
+        if self.outcome.complaint().is_some() || !self.splats.is_empty() {
+            eprintln!("all logs: {}", self.logs.display());
+        }
+    }
+}
