@@ -152,9 +152,15 @@ mod tests {
         assert_eq!(Histogram::of(0, 2), Histogram::Kevents);
     }
 
+    /// Lengths anywhere, and more often next to a power of two, where the seams are.
+    fn lengths() -> impl Strategy<Value = u32> {
+        let seams = (0..32u32, 0..=2u32).prop_map(|(log2, above)| (1 << log2) - 1 + above);
+        prop_oneof![any::<u32>(), seams]
+    }
+
     proptest! {
         #[test]
-        fn any_length_has_the_naive_bucket(len: u32) {
+        fn any_length_has_the_naive_bucket(len in lengths()) {
             prop_assert_eq!(size_bucket(len), first_bound_not_below(len));
         }
     }

@@ -93,6 +93,9 @@ impl Probes {
         let sizes = take(&mut programs, SIZES_MAP)?;
         let tallies = take(&mut programs, TALLIES_MAP)?;
         for program in Program::ALL {
+            load(&mut programs, program)?;
+        }
+        for program in Program::ALL {
             attach(&mut programs, program)?;
         }
         let attached_at = now();
@@ -186,17 +189,19 @@ where
         .map_err(|error| Unavailable::refused(format!("open the map {name}"), error))
 }
 
+fn load(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
+    raw_tracepoint_mut(programs, program)
+        .and_then(RawTracePoint::load)
+        .map_err(|error| {
+            Unavailable::refused(format!("load the probe {}", program.tracepoint()), error)
+        })
+}
+
 fn attach(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
     let tracepoint = program.tracepoint();
-    let loaded: &mut RawTracePoint = programs
-        .program_mut(tracepoint)
-        .ok_or(ProgramError::NotLoaded)
-        .and_then(TryInto::try_into)
-        .map_err(|error| Unavailable::refused(format!("find the probe {tracepoint}"), error))?;
-    loaded
-        .load()
-        .map_err(|error| Unavailable::refused(format!("load the probe {tracepoint}"), error))?;
-    match loaded.attach(tracepoint) {
+    let attached =
+        raw_tracepoint_mut(programs, program).and_then(|program| program.attach(tracepoint));
+    match attached {
         Ok(_) => Ok(()),
         Err(error) if is_not_found(&error) => Err(Unavailable::NoTracepoint { tracepoint }),
         Err(error) => Err(Unavailable::refused(
@@ -204,6 +209,19 @@ fn attach(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
             error,
         )),
     }
+}
+
+fn raw_tracepoint_mut(
+    programs: &mut Ebpf,
+    program: Program,
+) -> Result<&mut RawTracePoint, ProgramError> {
+    let name = program.tracepoint();
+    programs
+        .program_mut(name)
+        .ok_or_else(|| ProgramError::InvalidName {
+            name: name.to_owned(),
+        })?
+        .try_into()
 }
 
 fn is_not_found(error: &ProgramError) -> bool {

@@ -228,8 +228,9 @@ pub struct Tally {
     /// Events that no peer or group carries, because the kernel refused the map entry for another
     /// reason (its bucket was locked, no memory).
     pub lost_refused: u64,
-    /// Events for which the kernel did not run the program, because it ran on that processor already.
-    /// These are not part of `seen`. `None` when the kernel does not tell.
+    /// Events for which the kernel did not run the program, because it ran on that processor already
+    /// for a task that was preempted meanwhile. They are not part of `seen`. `None` when the kernel
+    /// does not tell.
     pub missed: Option<u64>,
 }
 
