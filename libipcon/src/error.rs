@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What went wrong: the operation, the error number and the kernel's own words.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::port::Port;
+use crate::wire::Malformed;
+
+/// The result of an operation on the bus.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failed operation.
+///
+/// It reads like `register service "clock": the name is taken (EEXIST): name is taken`, where the last
+/// part is the kernel's own text.
+pub struct Error {
+    // One pointer, so that a `Result<()>` on the fast path stays small.
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    operation: Operation,
+    errno: i32,
+    detail: Detail,
+}
+
+enum Detail {
+    None,
+    /// The kernel's extended acknowledgement.
+    Kernel(String),
+    /// This library's own finding.
+    Found(&'static str),
+    Malformed(Malformed),
+    /// Bytes of a message that did not fit into a buffer.
+    MessageLen(usize),
+}
+
+/// Why an operation failed, before it is known which one it was.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A system call failed.
+    System(Errno),
+    /// The kernel refused, with its text if it gave one.
+    Refused { errno: i32, text: Option<String> },
+    /// The kernel left a request without an answer.
+    NoAnswer,
+    /// This library found something wrong with what it was given.
+    Found { errno: i32, text: &'static str },
+    /// Something from the kernel does not follow the wire.
+    Malformed(Malformed),
+    /// A message of `len` bytes is larger than the caller's buffer.
+    TooSmall { len: usize },
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    }
+}
+
+/// What was being done when an [`Error`] came up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Joining the bus as a peer, or opening it for inspection.
+    Connect,
+    /// Setting the size of the receive queue.
+    SetQueueLimit,
+    /// Registering a service of this name.
+    RegisterService(String),
+    /// Taking back a service of this name.
+    UnregisterService(String),
+    /// Looking up a service of this name.
+    FindService(String),
+    /// Waiting for a service of this name.
+    WaitForService(String),
+    /// Registering a group of this name.
+    RegisterGroup(String),
+    /// Ending a group of this name.
+    UnregisterGroup(String),
+    /// Joining a group of this name.
+    JoinGroup(String),
+    /// Leaving a group of this name.
+    LeaveGroup(String),
+    /// Sending to this peer.
+    Send(Port),
+    /// Sending to the group of this name.
+    Multicast(String),
+    /// Receiving a message.
+    Receive,
+    /// Asking about the objects of this kind.
+    Inspect(&'static str),
+}
+
+impl Error {
+    pub(crate) fn new(operation: Operation, failure: impl Into<Failure>) -> Self {
+        let (errno, detail) = match failure.into() {
+            Failure::System(errno) => (errno.raw_os_error(), Detail::None),
+            Failure::Refused { errno, text } => (errno, text.map_or(Detail::None, Detail::Kernel)),
+            Failure::NoAnswer => (libc::EPROTO, Detail::None),
+            Failure::Found { errno, text } => (errno, Detail::Found(text)),
+            Failure::Malformed(malformed) => (libc::EBADMSG, Detail::Malformed(malformed)),
+            Failure::TooSmall { len } => (libc::EMSGSIZE, Detail::MessageLen(len)),
+        };
+        Self {
+            inner: Box::new(Inner {
+                operation,
+                errno,
+                detail,
+            }),
+        }
+    }
+
+    /// The error number, as in `errno(3)`: positive.
+    pub fn errno(&self) -> i32 {
+        self.inner.errno
+    }
+
+    /// What was being done.
+    pub fn operation(&self) -> &Operation {
+        &self.inner.operation
+    }
+
+    /// The kernel's own words about it, if it had any.
+    pub fn kernel_text(&self) -> Option<&str> {
+        match &self.inner.detail {
+            Detail::Kernel(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The length in bytes of the message that did not fit into the buffer of
+    /// [`Peer::recv_into`](crate::Peer::recv_into).
+    pub fn message_len(&self) -> Option<usize> {
+        match self.inner.detail {
+            Detail::MessageLen(len) => Some(len),
+            _ => None,
+        }
+    }
+
+    /// There is no such service, group or peer, or the bus is not there (`ENOENT`).
+    pub fn is_not_found(&self) -> bool {
+        self.errno() == libc::ENOENT
+    }
+
+    /// The name is taken (`EEXIST`).
+    pub fn is_taken(&self) -> bool {
+        self.errno() == libc::EEXIST
+    }
+
+    /// The receiver's queue is full; the message was not sent (`EAGAIN`).
+    pub fn is_would_block(&self) -> bool {
+        self.errno() == libc::EAGAIN
+    }
+
+    /// No peer has the port that was sent to (`ECONNREFUSED`).
+    pub fn is_no_peer(&self) -> bool {
+        self.errno() == libc::ECONNREFUSED
+    }
+
+    /// The deadline passed (`ETIMEDOUT`).
+    pub fn is_timed_out(&self) -> bool {
+        self.errno() == libc::ETIMEDOUT
+    }
+
+    /// A signal handler ran meanwhile; nothing was received (`EINTR`).
+    pub fn is_interrupted(&self) -> bool {
+        self.errno() == libc::EINTR
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            operation,
+            errno,
+            detail,
+        } = &*self.inner;
+        write!(f, "{operation}: ")?;
+        match explain(operation, *errno) {
+            Some(text) => f.write_str(text)?,
+            None => write!(f, "{}", system_text(*errno))?,
+        }
+        match error_name(*errno) {
+            Some(name) => write!(f, " ({name})")?,
+            None => write!(f, " (errno {errno})")?,
+        }
+        match detail {
+            Detail::None => Ok(()),
+            Detail::Kernel(text) => write!(f, ": {text}"),
+            Detail::Found(text) => write!(f, ": {text}"),
+            Detail::Malformed(malformed) => write!(f, ": {malformed}"),
+            Detail::MessageLen(len) => write!(f, ": it has {len} bytes"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self})")
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("connect to the bus"),
+            Self::SetQueueLimit => f.write_str("set the size of the receive queue"),
+            Self::RegisterService(name) => write!(f, "register service {name:?}"),
+            Self::UnregisterService(name) => write!(f, "unregister service {name:?}"),
+            Self::FindService(name) => write!(f, "find service {name:?}"),
+            Self::WaitForService(name) => write!(f, "wait for service {name:?}"),
+            Self::RegisterGroup(name) => write!(f, "register group {name:?}"),
+            Self::UnregisterGroup(name) => write!(f, "unregister group {name:?}"),
+            Self::JoinGroup(name) => write!(f, "join group {name:?}"),
+            Self::LeaveGroup(name) => write!(f, "leave group {name:?}"),
+            Self::Send(port) => write!(f, "send to port {port}"),
+            Self::Multicast(name) => write!(f, "send to group {name:?}"),
+            Self::Receive => f.write_str("receive a message"),
+            Self::Inspect(what) => write!(f, "ask about {what}"),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = Self::from_raw_os_error(error.errno()).kind();
+        Self::new(kind, error)
+    }
+}
+
+/// What an error number means for an operation, and what to do about it where that is known.
+fn explain(operation: &Operation, errno: i32) -> Option<&'static str> {
+    use Operation as O;
+    Some(match (errno, operation) {
+        (libc::ENOENT, O::Connect) => "the ipcon module is not loaded; run: modprobe ipcon",
+        (libc::ENOENT, O::UnregisterService(_) | O::FindService(_)) => "there is no such service",
+        (libc::ENOENT, O::LeaveGroup(_)) => "there is no such group, or it was not joined",
+        (libc::ENOENT, O::UnregisterGroup(_) | O::JoinGroup(_) | O::Multicast(_)) => {
+            "there is no such group"
+        }
+        (libc::EEXIST, O::RegisterService(_)) => "a service of this name exists already",
+        (libc::EEXIST, O::RegisterGroup(_)) => "a group of this name exists already",
+        (libc::EINVAL, O::RegisterService(_) | O::FindService(_) | O::WaitForService(_)) => {
+            "no valid name: want 1 to 31 bytes without control characters"
+        }
+        (libc::EINVAL, O::RegisterGroup(_)) => {
+            "no valid name: want 1 to 15 bytes without control characters, other than ipcon_kevent"
+        }
+        (libc::EPERM, O::UnregisterService(_)) => "another peer holds it",
+        (libc::EPERM, O::UnregisterGroup(_) | O::Multicast(_)) => "another peer owns it",
+        (libc::EALREADY, O::JoinGroup(_)) => "this peer is a member already",
+        (libc::EAGAIN, O::Send(_)) => "the receive queue of the peer is full; try again later",
+        (libc::ECONNREFUSED, O::Send(_)) => "no peer has this port",
+        (libc::EINVAL, O::Send(_) | O::Multicast(_)) => "a message has at least 1 byte",
+        (libc::EMSGSIZE, O::Send(_) | O::Multicast(_)) => {
+            "the message is longer than the bus carries"
+        }
+        (libc::EMSGSIZE, O::Receive) => "the message is longer than the buffer and stays queued",
+        (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
+        (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
+        (libc::EPROTO, _) => "the kernel did not answer",
+        _ => return None,
+    })
+}
+
+fn error_name(errno: i32) -> Option<&'static str> {
+    Some(match errno {
+        libc::EPERM => "EPERM",
+        libc::ENOENT => "ENOENT",
+        libc::EINTR => "EINTR",
+        libc::EAGAIN => "EAGAIN",
+        libc::ENOMEM => "ENOMEM",
+        libc::EACCES => "EACCES",
+        libc::EBUSY => "EBUSY",
+        libc::EEXIST => "EEXIST",
+        libc::EINVAL => "EINVAL",
+        libc::ENFILE => "ENFILE",
+        libc::EMFILE => "EMFILE",
+        libc::ERANGE => "ERANGE",
+        libc::EPROTO => "EPROTO",
+        libc::EBADMSG => "EBADMSG",
+        libc::EMSGSIZE => "EMSGSIZE",
+        libc::EOPNOTSUPP => "EOPNOTSUPP",
+        libc::EPROTONOSUPPORT => "EPROTONOSUPPORT",
+        libc::EAFNOSUPPORT => "EAFNOSUPPORT",
+        libc::EADDRINUSE => "EADDRINUSE",
+        libc::ENOBUFS => "ENOBUFS",
+        libc::EISCONN => "EISCONN",
+        libc::ENOTCONN => "ENOTCONN",
+        libc::ETIMEDOUT => "ETIMEDOUT",
+        libc::ECONNREFUSED => "ECONNREFUSED",
+        libc::EALREADY => "EALREADY",
+        libc::EDQUOT => "EDQUOT",
+        _ => return None,
+    })
+}
+
+/// The system's text for an error number, without the number that [`io::Error`] puts after it.
+fn system_text(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_what_was_done_what_was_found_and_the_kernels_words() {
+        let error = Error::new(
+            Operation::RegisterService("x".into()),
+            Failure::Refused {
+                errno: libc::EEXIST,
+                text: Some("name is taken".into()),
+            },
+        );
+        assert_eq!(
+            error.to_string(),
+            "register service \"x\": a service of this name exists already (EEXIST): name is taken"
+        );
+        assert_eq!(error.errno(), 17);
+        assert_eq!(error.kernel_text(), Some("name is taken"));
+        assert!(error.is_taken() && !error.is_not_found());
+    }
+
+    #[test]
+    fn a_missing_module_is_named_with_the_remedy() {
+        let text = Error::new(Operation::Connect, Errno::NOENT).to_string();
+        assert!(
+            text.contains("the ipcon module is not loaded; run: modprobe ipcon"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn errors_without_words_of_ours_have_those_of_the_system() {
+        let error = Error::new(Operation::Receive, Errno::NOMEM);
+        assert_eq!(
+            error.to_string(),
+            "receive a message: Cannot allocate memory (ENOMEM)"
+        );
+        let error = Error::new(Operation::Receive, Errno::from_raw_os_error(999));
+        assert!(error.to_string().ends_with("(errno 999)"), "{error}");
+    }
+
+    #[test]
+    fn a_name_cannot_smuggle_control_characters_into_a_log() {
+        let error = Error::new(Operation::FindService("a\n\u{1b}[2J".into()), Errno::INVAL);
+        assert!(!error.to_string().contains(['\n', '\u{1b}']), "{error}");
+    }
+
+    #[test]
+    fn the_length_of_a_message_that_did_not_fit_is_told() {
+        let error = Error::new(Operation::Receive, Failure::TooSmall { len: 700 });
+        assert_eq!(
+            (error.errno(), error.message_len()),
+            (libc::EMSGSIZE, Some(700))
+        );
+        assert!(error.to_string().ends_with("it has 700 bytes"), "{error}");
+    }
+
+    #[test]
+    fn an_io_error_keeps_the_kind_and_the_text() {
+        let port = Port::new(7).unwrap();
+        let error: io::Error = Error::new(Operation::Send(port), Errno::AGAIN).into();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(error.to_string().starts_with("send to port 7:"), "{error}");
+    }
+
+    #[test]
+    fn an_error_is_one_pointer() {
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+}

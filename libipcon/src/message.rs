@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Messages as a peer receives them.
+
+use std::time::Duration;
+
+use crate::error::{Error, Operation, Result};
+use crate::kevent::Kevent;
+use crate::name::Name;
+use crate::port::Port;
+use crate::wire::{self, Incoming};
+
+/// A received message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it.
+    pub origin: Origin,
+    /// The payload, 1 byte to the [largest message](crate::Peer::max_message_len).
+    pub data: Vec<u8>,
+    /// The group's last message, delivered because of [`Replay::Last`](crate::Replay::Last), not live.
+    pub replay: bool,
+    /// Group messages that this peer lost since the message before this one, because its receive queue was
+    /// full or the kernel had no memory. Unicast messages are never lost: their senders are told.
+    pub lost: u32,
+}
+
+/// A message received into a buffer of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Who sent it.
+    pub origin: Origin,
+    /// Bytes of payload in the buffer.
+    pub len: usize,
+    /// As in [`Message::replay`].
+    pub replay: bool,
+    /// As in [`Message::lost`].
+    pub lost: u32,
+}
+
+/// The sender of a message, on the kernel's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A peer sent it to this peer alone.
+    Peer(Port),
+    /// It was sent to all members of a group.
+    Group {
+        /// Name of the group.
+        name: Name,
+        /// Port of its owner.
+        from: Port,
+    },
+    /// The kernel announces an arrival or departure.
+    Kevent(KeventMeta),
+}
+
+/// What the kernel tells about a kevent beside the event itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeventMeta {
+    /// Number of the kevent, from 1 without gaps in its network namespace. A gap tells of lost ones.
+    pub sequence: u64,
+    /// When it happened, on the monotonic clock.
+    pub time: Duration,
+    /// Process of the peer that the event is about, as seen from the initial pid namespace.
+    pub pid: u32,
+}
+
+impl Message {
+    /// The kevent in this message; `None` when the kernel is not its origin.
+    ///
+    /// # Errors
+    ///
+    /// `EBADMSG` when it is a kevent that this library does not know.
+    pub fn kevent(&self) -> Option<Result<Kevent>> {
+        let Origin::Kevent(KeventMeta {
+            sequence,
+            time,
+            pid,
+        }) = self.origin
+        else {
+            return None;
+        };
+        Some(match wire::event(&self.data) {
+            Ok(event) => Ok(Kevent {
+                sequence,
+                time,
+                pid,
+                event,
+            }),
+            Err(malformed) => Err(Error::new(Operation::Receive, malformed)),
+        })
+    }
+
+    /// The message as it came in.
+    pub(crate) fn as_incoming(&self) -> Incoming<'_> {
+        let Self {
+            origin,
+            ref data,
+            replay,
+            lost,
+        } = *self;
+        Incoming {
+            origin,
+            data,
+            replay,
+            lost,
+        }
+    }
+}
+
+impl From<Incoming<'_>> for Message {
+    fn from(incoming: Incoming<'_>) -> Self {
+        let Incoming {
+            origin,
+            data,
+            replay,
+            lost,
+        } = incoming;
+        Self {
+            origin,
+            data: data.to_vec(),
+            replay,
+            lost,
+        }
+    }
+}

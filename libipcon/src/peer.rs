@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A peer: what a program is on the bus.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::control::{Control, text};
+use crate::error::{Error, Failure, Operation, Result};
+use crate::message::{Message, Received};
+use crate::port::Port;
+use crate::receiver::{Receiver, Wait};
+use crate::socket::Socket;
+use crate::wire::uapi::{attr, cmd};
+use crate::wire::{self, Attributes};
+
+/// Whether a new member of a group receives the group's last message first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// The last message, if there is one, then the live ones: without gap or duplicate between them.
+    Last,
+    /// Only what is sent from now on.
+    None,
+}
+
+/// A connection point on the bus, known by its [`Port`].
+///
+/// The peer lives as long as this object. When it is dropped, or its process ends in whatever way, its
+/// services, groups and memberships go with it.
+///
+/// Any number of threads may use one peer at once. Requests and sends never wait behind a thread that is
+/// blocked in a receive call.
+///
+/// To wait for messages together with other descriptors, poll the descriptor of [`AsFd`] for input and call
+/// [`try_recv`](Self::try_recv) until it gives `None`. Do not read from that descriptor.
+///
+/// # Errors
+///
+/// Besides those named with each method: `ENOMEM` and `ENOBUFS` when the kernel has no memory, and `EBADMSG`
+/// or `EPROTO` when the kernel's answers are not those of the module that this library was made for.
+#[derive(Debug)]
+pub struct Peer {
+    port: Port,
+    id: u64,
+    max_message_len: usize,
+    control: Control,
+    receiver: Receiver,
+}
+
+/// The kernel's answer to a new peer.
+struct Welcome {
+    port: Port,
+    id: u64,
+    max_message_len: u32,
+}
+
+impl Peer {
+    /// Becomes a peer on the bus of this network namespace.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when the module is not loaded; `EMFILE` or `ENFILE` when no descriptor is left (a peer takes
+    /// two).
+    pub fn connect() -> Result<Self> {
+        Self::open().map_err(|failure| Error::new(Operation::Connect, failure))
+    }
+
+    /// Two sockets, so that answers to requests never mix with messages. The receive socket becomes the
+    /// peer and names the control socket, which attaches itself. Until then no message is delivered, so the
+    /// kernel's answer is the first thing that the receive socket gets.
+    fn open() -> std::result::Result<Self, Failure> {
+        let control = Control::open()?;
+        let socket = Socket::open()?;
+        socket.keep_receiving_when_full()?;
+        let receiving = Control::over(socket, control.family());
+        let welcome = receiving.query(
+            cmd::PEER_NEW,
+            |request| Ok(request.u32(attr::peer::CTL_PORT, control.port())),
+            read_welcome,
+        )?;
+        control.command(cmd::PEER_ATTACH, |request| {
+            Ok(request.u32(attr::peer::PORT, welcome.port.get()))
+        })?;
+        Ok(Self {
+            port: welcome.port,
+            id: welcome.id,
+            // It fits: it is at most 65,000.
+            max_message_len: usize::try_from(welcome.max_message_len).unwrap_or(usize::MAX),
+            receiver: Receiver::new(receiving.into_socket(), control.family()),
+            control,
+        })
+    }
+
+    /// The address of this peer, which others send to and which the kernel stamps on what it sends.
+    pub fn port(&self) -> Port {
+        self.port
+    }
+
+    /// The number of this peer, which is never used again while the module is loaded, unlike the port.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Bytes of the largest message that the bus carries, as of when this peer connected.
+    pub fn max_message_len(&self) -> usize {
+        self.max_message_len
+    }
+
+    /// Sets the room of the receive queue to about `bytes` bytes of kernel memory.
+    ///
+    /// The kernel counts the whole memory of a message, about 0.8 KiB for a small one. It limits `bytes` to
+    /// `/proc/sys/net/core/rmem_max` for a process without privileges, silently.
+    ///
+    /// # Errors
+    ///
+    /// None is known.
+    pub fn set_queue_limit(&self, bytes: usize) -> Result<()> {
+        self.receiver
+            .set_queue_limit(bytes)
+            .map_err(|failure| Error::new(Operation::SetQueueLimit, failure))
+    }
+
+    /// Gives this peer a name under which others find it. A peer may have several.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` when the name is taken; `EINVAL` when it is empty, longer than 31 bytes or holds a control
+    /// character.
+    pub fn register_service(&self, name: &str) -> Result<()> {
+        self.with_service(cmd::SERVICE_REGISTER, name)
+            .map_err(|failure| Error::new(Operation::RegisterService(name.to_owned()), failure))
+    }
+
+    /// Takes a name of this peer back. The peer stays usable, also by those who know its port.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such service; `EPERM` when another peer holds it; `EINVAL` as in
+    /// [`register_service`](Self::register_service).
+    pub fn unregister_service(&self, name: &str) -> Result<()> {
+        self.with_service(cmd::SERVICE_UNREGISTER, name)
+            .map_err(|failure| Error::new(Operation::UnregisterService(name.to_owned()), failure))
+    }
+
+    /// Looks a service up, without waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such service now; `EINVAL` as in
+    /// [`register_service`](Self::register_service).
+    pub fn find_service(&self, name: &str) -> Result<Port> {
+        self.control
+            .query(
+                cmd::SERVICE_GET,
+                |request| text(request, attr::service::NAME, name),
+                wire::service,
+            )
+            .map(|service| service.port)
+            .map_err(|failure| Error::new(Operation::FindService(name.to_owned()), failure))
+    }
+
+    /// Waits until a service is there and gives its port, at once if it is there already.
+    ///
+    /// No registration is missed: a short-lived peer of its own hears of arrivals before it looks for the
+    /// service. Messages of this peer are not touched.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the service did not come before the deadline; `EINVAL` as in
+    /// [`register_service`](Self::register_service); those of [`connect`](Self::connect).
+    pub fn wait_for_service(&self, name: &str, deadline: Instant) -> Result<Port> {
+        crate::wait::for_service(name, deadline)
+    }
+
+    /// Makes a group that this peer owns: only the owner sends to it, everybody may join it.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` when there is such a group; `EINVAL` when the name is empty, longer than 15 bytes, holds a
+    /// control character or is [`KEVENT_GROUP`](crate::KEVENT_GROUP).
+    pub fn register_group(&self, name: &str) -> Result<()> {
+        self.with_group(cmd::GROUP_REGISTER, name)
+            .map_err(|failure| Error::new(Operation::RegisterGroup(name.to_owned()), failure))
+    }
+
+    /// Ends a group of this peer and all memberships in it. Members still receive what was sent before.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EINVAL` as in
+    /// [`register_group`](Self::register_group).
+    pub fn unregister_group(&self, name: &str) -> Result<()> {
+        self.with_group(cmd::GROUP_UNREGISTER, name)
+            .map_err(|failure| Error::new(Operation::UnregisterGroup(name.to_owned()), failure))
+    }
+
+    /// Becomes a member of a group, which may be one's own or [`KEVENT_GROUP`](crate::KEVENT_GROUP).
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such group; `EALREADY` when this peer is a member.
+    pub fn join_group(&self, name: &str, replay: Replay) -> Result<()> {
+        self.control
+            .command(cmd::GROUP_JOIN, |request| {
+                let request = text(request, attr::group::NAME, name)?;
+                Ok(match replay {
+                    Replay::Last => request.flag(attr::group::REPLAY),
+                    Replay::None => request,
+                })
+            })
+            .map_err(|failure| Error::new(Operation::JoinGroup(name.to_owned()), failure))
+    }
+
+    /// Ends a membership. What was delivered before can still be received.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such group, or this peer is no member of it.
+    pub fn leave_group(&self, name: &str) -> Result<()> {
+        self.with_group(cmd::GROUP_LEAVE, name)
+            .map_err(|failure| Error::new(Operation::LeaveGroup(name.to_owned()), failure))
+    }
+
+    /// Sends a message to a peer. It is in the receiver's queue when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` when the receiver's queue is full ([`Error::is_would_block`]); `ECONNREFUSED` when no peer
+    /// has the port ([`Error::is_no_peer`]); `EMSGSIZE` when the message is longer than the bus carries;
+    /// `EINVAL` when it is empty. After an error nothing was sent.
+    pub fn send(&self, to: Port, data: &[u8]) -> Result<()> {
+        self.control
+            .send(
+                cmd::SEND_UNICAST,
+                |request| Ok(request.u32(attr::message::PORT, to.get())),
+                data,
+            )
+            .map_err(|failure| Error::new(Operation::Send(to), failure))
+    }
+
+    /// Sends a message to a peer, and waits for room in its queue until the deadline.
+    ///
+    /// The kernel does not tell a sender when there is room, because waiting for it in there would hold up
+    /// all of generic netlink. So this tries again after pauses that grow from 50 µs to 2 ms, and every try
+    /// counts as sent and refused in the bus's counters.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send); `EAGAIN` when the queue is still full at the deadline.
+    pub fn send_deadline(&self, to: Port, data: &[u8], deadline: Instant) -> Result<()> {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match self.send(to, data) {
+                Err(error) if error.is_would_block() => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(error);
+                    }
+                    thread::sleep(pause.min(left));
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Sends a message to all members of a group of this peer. It does not matter whether there are any,
+    /// and a member whose queue is full loses this message alone and is told with its next one.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EMSGSIZE` when the message
+    /// is longer than the bus carries; `EINVAL` when it is empty.
+    pub fn multicast(&self, group: &str, data: &[u8]) -> Result<()> {
+        self.control
+            .send(
+                cmd::SEND_MULTICAST,
+                |request| text(request, attr::message::GROUP, group),
+                data,
+            )
+            .map_err(|failure| Error::new(Operation::Multicast(group.to_owned()), failure))
+    }
+
+    /// Receives a message, waiting for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when a signal handler that was installed without `SA_RESTART` ran meanwhile.
+    pub fn recv(&self) -> Result<Message> {
+        loop {
+            if let Some(message) = self.receive(Wait::Forever)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Receives a message; `None` when none came before the deadline. A message that is there already is
+    /// received even when the deadline has passed. Signal handlers do not end the wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of all operations, see [`Peer`].
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Option<Message>> {
+        self.receive(Wait::Until(deadline))
+    }
+
+    /// Receives a message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// Those of all operations, see [`Peer`].
+    pub fn try_recv(&self) -> Result<Option<Message>> {
+        self.receive(Wait::Never)
+    }
+
+    /// Receives a message into memory of the caller, waiting for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` when the message is longer than `buffer`: [`Error::message_len`] has its length, and it
+    /// is what the next receive call gets, on whatever thread. Until then a poll of the descriptor does not
+    /// show it. `EINTR` as in [`recv`](Self::recv).
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Received> {
+        loop {
+            let received = self.receiver.receive_into(buffer, Wait::Forever);
+            if let Some(received) =
+                received.map_err(|failure| Error::new(Operation::Receive, failure))?
+            {
+                return Ok(received);
+            }
+        }
+    }
+
+    fn receive(&self, wait: Wait) -> Result<Option<Message>> {
+        self.receiver
+            .receive(wait)
+            .map_err(|failure| Error::new(Operation::Receive, failure))
+    }
+
+    fn with_service(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
+        self.control
+            .command(command, |request| text(request, attr::service::NAME, name))
+    }
+
+    fn with_group(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
+        self.control
+            .command(command, |request| text(request, attr::group::NAME, name))
+    }
+}
+
+/// The first pause of [`Peer::send_deadline`]: about what a reader needs to take a few messages.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
+/// The longest: a reader that is this slow is not kept waiting noticeably longer by it.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// The receive socket: readable when there is a message.
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+}
+
+fn read_welcome(attributes: Attributes<'_>) -> std::result::Result<Welcome, wire::Malformed> {
+    let (mut port, mut id, mut max_message_len) = (None, None, None);
+    for attribute in attributes {
+        let attribute = attribute?;
+        match attribute.number {
+            attr::peer::PORT => port = Some(attribute.port("port")?),
+            attr::peer::ID => id = Some(attribute.u64("id")?),
+            attr::peer::MAX_MSG_LEN => max_message_len = Some(attribute.u32("max-msg-len")?),
+            _ => {}
+        }
+    }
+    Ok(Welcome {
+        port: port.ok_or(wire::Malformed::Missing("port"))?,
+        id: id.ok_or(wire::Malformed::Missing("id"))?,
+        max_message_len: max_message_len.ok_or(wire::Malformed::Missing("max-msg-len"))?,
+    })
+}
+
+const _: () = {
+    const fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Peer>();
+};

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The receive socket of a peer.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+
+use crate::error::Failure;
+use crate::message::{Message, Received};
+use crate::socket::Socket;
+use crate::wire::{Incoming, LARGEST_MESSAGE, Malformed};
+
+thread_local! {
+    /// Where a thread receives. It has room for the largest message, so none is ever cut; what a caller
+    /// gets is copied out of it and takes no more memory than it is long.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(LARGEST_MESSAGE));
+}
+
+/// How long to wait for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Not at all.
+    Never,
+    /// Until then.
+    Until(Instant),
+    /// As long as it takes.
+    Forever,
+}
+
+/// Receives the messages of one peer; any number of threads may do so at once.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    socket: Socket,
+    family: u16,
+    /// Messages that did not fit into a caller's buffer. They come before what the socket holds.
+    parked: Mutex<VecDeque<Message>>,
+    /// Length of `parked`, so that nobody takes the lock for nothing.
+    parked_count: AtomicUsize,
+}
+
+impl Receiver {
+    pub(crate) fn new(socket: Socket, family: u16) -> Self {
+        Self {
+            socket,
+            family,
+            parked: Mutex::default(),
+            parked_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Bounds the memory of the receive queue.
+    pub(crate) fn set_queue_limit(&self, bytes: usize) -> Result<(), Failure> {
+        Ok(set_socket_recv_buffer_size(&self.socket, bytes)?)
+    }
+
+    /// The next message; `None` when there is none in time.
+    pub(crate) fn receive(&self, wait: Wait) -> Result<Option<Message>, Failure> {
+        if let Some(message) = self.unpark() {
+            return Ok(Some(message));
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            while self.fetch(buffer, wait)? {
+                if let Some(incoming) = Incoming::read(buffer, self.family)? {
+                    return Ok(Some(incoming.into()));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// The next message, into the caller's memory; `None` when there is none in time. A message that is
+    /// longer than `out` fails with its length and is put back, to be the next one again.
+    pub(crate) fn receive_into(
+        &self,
+        out: &mut [u8],
+        wait: Wait,
+    ) -> Result<Option<Received>, Failure> {
+        if let Some(message) = self.unpark() {
+            return self.hand_out(message.as_incoming(), out).map(Some);
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            while self.fetch(buffer, wait)? {
+                if let Some(incoming) = Incoming::read(buffer, self.family)? {
+                    return self.hand_out(incoming, out).map(Some);
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    fn hand_out(&self, incoming: Incoming<'_>, out: &mut [u8]) -> Result<Received, Failure> {
+        let len = incoming.data.len();
+        let Some(room) = out.get_mut(..len) else {
+            let mut parked = self.lock();
+            parked.push_front(incoming.into());
+            self.parked_count.store(parked.len(), Ordering::Release);
+            return Err(Failure::TooSmall { len });
+        };
+        room.copy_from_slice(incoming.data);
+        let Incoming {
+            origin,
+            replay,
+            lost,
+            ..
+        } = incoming;
+        Ok(Received {
+            origin,
+            len,
+            replay,
+            lost,
+        })
+    }
+
+    /// Receives one datagram of the kernel; `false` when there is none in time. What processes send here is
+    /// dropped, whoever they claim to be.
+    fn fetch(&self, buffer: &mut Vec<u8>, wait: Wait) -> Result<bool, Failure> {
+        let flags = match wait {
+            Wait::Forever => RecvFlags::empty(),
+            Wait::Never | Wait::Until(_) => RecvFlags::DONTWAIT,
+        };
+        loop {
+            match self.socket.receive(buffer, flags) {
+                Ok(datagram) if !datagram.from_kernel => {}
+                Ok(datagram) if datagram.len > buffer.len() => {
+                    return Err(Malformed::Header.into());
+                }
+                Ok(_) => return Ok(true),
+                Err(Errno::AGAIN) if self.wait(wait)? => {}
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Waits until there is something to receive or a signal came; `false` when the time is over.
+    fn wait(&self, wait: Wait) -> Result<bool, Failure> {
+        let timeout = match wait {
+            Wait::Never => return Ok(false),
+            Wait::Forever => None,
+            Wait::Until(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(false);
+                }
+                // A deadline that no timespec can hold is as good as none.
+                Timespec::try_from(left).ok()
+            }
+        };
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(true),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn unpark(&self) -> Option<Message> {
+        if self.parked_count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut parked = self.lock();
+        let message = parked.pop_front();
+        self.parked_count.store(parked.len(), Ordering::Release);
+        message
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Message>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Receiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

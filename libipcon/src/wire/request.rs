@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests to the kernel.
+
+use neli::consts::nl::NlmF;
+
+use super::{ATTRIBUTE_HEADER, GENERIC_HEADER, NETLINK_HEADER, align};
+
+/// What the kernel is to do with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flags {
+    /// Answer with an acknowledgement or an error.
+    Acknowledged,
+    /// Answer with a reply or an error.
+    Replied,
+    /// Answer with an error, or not at all.
+    Silent,
+    /// Answer with all objects.
+    Dump,
+}
+
+/// A request that attributes are put to.
+///
+/// It is built in a vector that the caller keeps, so that a steady flow of requests allocates nothing.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    bytes: &'a mut Vec<u8>,
+}
+
+/// A value that is too long for an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        bytes: &'a mut Vec<u8>,
+        family: u16,
+        version: u8,
+        command: u8,
+        flags: Flags,
+        sequence: u32,
+    ) -> Self {
+        let flags = NlmF::REQUEST
+            | match flags {
+                Flags::Acknowledged => NlmF::ACK,
+                Flags::Replied | Flags::Silent => NlmF::empty(),
+                Flags::Dump => NlmF::DUMP,
+            };
+        bytes.clear();
+        bytes.extend([0; 4]);
+        bytes.extend(family.to_ne_bytes());
+        bytes.extend(flags.bits().to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend([command, version, 0, 0]);
+        debug_assert_eq!(bytes.len(), NETLINK_HEADER + GENERIC_HEADER);
+        Self { bytes }
+    }
+
+    pub(crate) fn u32(self, number: u16, value: u32) -> Self {
+        self.bytes.extend(attribute_header(number, 4));
+        self.bytes.extend(value.to_ne_bytes());
+        self
+    }
+
+    pub(crate) fn flag(self, number: u16) -> Self {
+        self.bytes.extend(attribute_header(number, 0));
+        self
+    }
+
+    /// Text with a terminating NUL.
+    pub(crate) fn text(self, number: u16, value: &str) -> Result<Self, TooLong> {
+        let len = u16::try_from(value.len() + 1).map_err(|_| TooLong)?;
+        let header = checked_header(number, len).ok_or(TooLong)?;
+        self.bytes.extend(header);
+        self.bytes.extend(value.as_bytes());
+        self.bytes.push(0);
+        self.bytes.resize(align(self.bytes.len()), 0);
+        Ok(self)
+    }
+
+    /// The whole request.
+    pub(crate) fn finish(self) -> &'a [u8] {
+        self.finish_before(0)
+    }
+
+    /// The request up to the value of its last attribute, which the caller sends after it: `value_len`
+    /// bytes and then [`padding`].
+    pub(crate) fn finish_with_data(
+        self,
+        number: u16,
+        value_len: usize,
+    ) -> Result<&'a [u8], TooLong> {
+        let len = u16::try_from(value_len).map_err(|_| TooLong)?;
+        let header = checked_header(number, len).ok_or(TooLong)?;
+        self.bytes.extend(header);
+        Ok(self.finish_before(align(value_len)))
+    }
+
+    fn finish_before(self, following: usize) -> &'a [u8] {
+        // Attributes are below 64 KiB and a request has few of them.
+        let len = u32::try_from(self.bytes.len() + following).unwrap_or(u32::MAX);
+        self.bytes[..4].copy_from_slice(&len.to_ne_bytes());
+        self.bytes
+    }
+}
+
+/// The zeros that follow a value of `len` bytes.
+pub(crate) fn padding(len: usize) -> &'static [u8] {
+    &[0; 3][..align(len) - len]
+}
+
+fn checked_header(number: u16, len: u16) -> Option<[u8; ATTRIBUTE_HEADER]> {
+    len.checked_add(4).map(|_| attribute_header(number, len))
+}
+
+fn attribute_header(number: u16, len: u16) -> [u8; ATTRIBUTE_HEADER] {
+    let [a, b] = (len + 4).to_ne_bytes();
+    let [c, d] = number.to_ne_bytes();
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_these_bytes() {
+        if cfg!(target_endian = "big") {
+            return;
+        }
+        let mut bytes = vec![9; 3];
+        let request = Request::new(&mut bytes, 0x1234, 1, 9, Flags::Acknowledged, 0x0a0b_0c0d);
+        let bytes = request.text(1, "hello").unwrap().flag(17).finish();
+        assert_eq!(
+            bytes,
+            [
+                36, 0, 0, 0, 0x34, 0x12, 5, 0, 0x0d, 0x0c, 0x0b, 0x0a, 0, 0, 0, 0, // netlink
+                9, 1, 0, 0, // generic netlink
+                10, 0, 1, 0, b'h', b'e', b'l', b'l', b'o', 0, 0, 0, // name
+                4, 0, 17, 0, // replay
+            ]
+        );
+    }
+
+    #[test]
+    fn data_follows_the_request_without_being_copied() {
+        let mut bytes = Vec::new();
+        let request = Request::new(&mut bytes, 20, 1, 14, Flags::Silent, 1);
+        let head = request.u32(1, 7).finish_with_data(3, 5).unwrap();
+        assert_eq!(head.len(), 32);
+        assert_eq!(u32::from_ne_bytes(*head.first_chunk().unwrap()), 40);
+        assert_eq!(padding(5), [0; 3]);
+        assert_eq!(padding(8), []);
+    }
+
+    #[test]
+    fn what_no_attribute_can_hold_is_refused() {
+        let mut bytes = Vec::new();
+        fn request(bytes: &mut Vec<u8>) -> Request<'_> {
+            Request::new(bytes, 20, 1, 1, Flags::Silent, 1)
+        }
+        assert!(request(&mut bytes).finish_with_data(3, 65_531).is_ok());
+        assert_eq!(
+            request(&mut bytes).finish_with_data(3, 65_532),
+            Err(TooLong)
+        );
+        assert!(request(&mut bytes).text(1, &"n".repeat(65_530)).is_ok());
+        for len in [65_531, 65_535, 65_536] {
+            assert!(request(&mut bytes).text(1, &"n".repeat(len)).is_err());
+        }
+    }
+}
