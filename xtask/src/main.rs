@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod build;
 mod cache;
 mod channel;
 mod codegen;
@@ -32,6 +33,8 @@ enum Command {
     Codegen(codegen::Args),
     /// Installs and prepares everything the other commands need.
     Setup(setup::Args),
+    /// Builds the module, the BPF object and the programs that run in the VM.
+    Build(build::Args),
     /// Runs a command of the host inside the VM, with the module loaded.
     Vm(vm::Args),
     /// What runs inside the VM.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Codegen(args) => codegen::run(args).map(|()| 0),
         Command::Setup(args) => setup::run(&args).map(|()| 0),
+        Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Vm(args) => vm::run(args),
         Command::Guest(command) => guest::run(&command).map(|()| 0),
         Command::Supervise(args) => vm::supervise::run(&args),

@@ -17,6 +17,9 @@ use rustix::termios::Winsize;
 use super::{Host, forward::Streams, module};
 use crate::channel::{self, End, Size, Start, ToGuest, ToHost};
 
+/// What a shell reports of a command that it cannot start.
+const STATUS_NOT_FOUND: i32 = 127;
+
 /// Runs the command and returns how it ended, all its output sent.
 pub(super) fn run(start: &Start, host: &Host, requests: File) -> anyhow::Result<End> {
     if let Some(path) = &start.module {
@@ -33,9 +36,18 @@ pub(super) fn run(start: &Start, host: &Host, requests: File) -> anyhow::Result<
     if fs::metadata(&start.directory).is_ok_and(|found| found.is_dir()) {
         command.current_dir(&start.directory);
     }
-    let mut running = match start.terminal {
-        Some(size) => on_terminal(&mut command, size, host)?,
-        None => on_pipes(&mut command, host)?,
+    let started = match start.terminal {
+        Some(size) => on_terminal(&mut command, size, host),
+        None => on_pipes(&mut command, host),
+    };
+    let mut running = match started {
+        Ok(running) => running,
+        Err(error) => {
+            let text = format!("xtask: {error:#}\n");
+            host.send(&ToHost::Stderr(text.into_bytes()))
+                .context("telling the host")?;
+            return Ok(End::Status(STATUS_NOT_FOUND));
+        }
     };
     let group = Pid::from_child(&running.child);
     let control = Control {

@@ -15,7 +15,7 @@ mod kernel;
 mod mirror;
 pub(crate) mod packages;
 mod privilege;
-mod stamp;
+pub(crate) mod stamp;
 mod tools;
 mod unpack;
 

@@ -20,6 +20,9 @@ use crate::process::{find_program, tail};
 use crate::progress::Progress;
 use crate::setup::{DEFAULT_FLAVOUR, Kernel};
 
+/// How much of the console a complaint shows.
+const CONSOLE_LINES: usize = 20;
+
 /// Options of every command that boots a VM.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
@@ -158,11 +161,12 @@ impl Report {
     pub(crate) fn complain(&self) {
         if let Some(complaint) = self.outcome.complaint() {
             eprintln!("xtask: {complaint}");
-            if !matches!(self.outcome, Outcome::NotRun(_)) || self.splats.is_empty() {
-                let console = fs::read(self.logs.join("console.log")).unwrap_or_default();
-                let console = String::from_utf8_lossy(&console);
-                eprint!("the console's last lines:\n{}", tail(&console, 30));
-            }
+            let console = fs::read(self.logs.join("console.log")).unwrap_or_default();
+            let console = String::from_utf8_lossy(&console);
+            eprint!(
+                "the console's last lines:\n{}",
+                tail(&console, CONSOLE_LINES)
+            );
         }
         if !self.splats.is_empty() {
             eprint!("xtask: {}", splat::summary(&self.splats));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::build::Build;
 use crate::cache::{Cache, Workspace};
 use crate::channel::{MAX_BODY, Start, ToGuest};
 use crate::progress::{Progress, Verbosity};
@@ -102,13 +103,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
     Ok(u8::try_from(report.outcome.status()).unwrap_or(255))
 }
 
-/// The module for the machine's kernel.
+/// The module for the machine's kernel, built when it is not up to date.
 fn built_module(machine: &Machine<'_>) -> anyhow::Result<String> {
-    let module = machine.workspace.module(&machine.kernel()?.release);
-    if !module.is_file() {
-        bail!("{} is missing; run: cargo xtask build", module.display());
-    }
-    Ok(module.display().to_string())
+    let build = Build {
+        cache: machine.cache,
+        workspace: machine.workspace,
+        progress: machine.progress,
+    };
+    Ok(build.module(&machine.kernel()?)?.display().to_string())
 }
 
 fn shell() -> String {

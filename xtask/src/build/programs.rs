@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The programs of the host that run in the VM.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use super::Build;
+use crate::process::{describe, display};
+
+/// The packages with programs or examples for the VM.
+const PACKAGES: &[&str] = &["libipcon", "ipcon-top", "ipcon-exporter"];
+
+/// The package with the tests of the VM, and the name of its test program.
+pub(crate) const TESTS: (&str, &str) = ("ipcon-vm-tests", "vm");
+
+impl Build<'_> {
+    /// Builds the programs. Cargo itself shows what it does and what is wrong.
+    pub(crate) fn programs(&self) -> anyhow::Result<()> {
+        let mut cargo = self.cargo("build");
+        cargo.args(["--bins", "--examples"]);
+        for package in PACKAGES {
+            cargo.args(["--package", package]);
+        }
+        let _step = self.progress.step("programs for the VM");
+        let status = cargo
+            .stdin(Stdio::null())
+            .status()
+            .with_context(|| format!("starting `{}`", display(&cargo)))?;
+        if !status.success() {
+            bail!("`{}` {}", display(&cargo), describe(status));
+        }
+        Ok(())
+    }
+
+    /// Builds the tests of the VM and returns the test program.
+    pub(crate) fn tests(&self) -> anyhow::Result<PathBuf> {
+        let (package, test) = TESTS;
+        let mut cargo = self.cargo("test");
+        cargo.args(["--package", package, "--test", test, "--no-run"]);
+        cargo.arg("--message-format=json-render-diagnostics");
+        let _step = self.progress.step("tests for the VM");
+        let output = cargo
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("starting `{}`", display(&cargo)))?;
+        if !output.status.success() {
+            bail!("`{}` {}", display(&cargo), describe(output.status));
+        }
+        test_program(&String::from_utf8_lossy(&output.stdout), test)
+            .with_context(|| format!("`{}` named no test program", display(&cargo)))
+    }
+
+    fn cargo(&self, command: &str) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(self.workspace.root());
+        cargo.args([command, "--release", "--quiet"]);
+        cargo
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The test program that cargo's messages name.
+fn test_program(messages: &str, test: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .find_map(|message| {
+            let target = message.target?;
+            let wanted = message.reason == "compiler-artifact"
+                && target.name == test
+                && target.kind.iter().any(|kind| kind == "test");
+            if wanted { message.executable } else { None }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_program_among_the_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"vm","kind":["lib"]},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"vm","kind":["test"]},"executable":"/t/release/deps/vm-1"}
+{"reason":"build-finished","success":true}
+"#;
+        assert_eq!(
+            test_program(messages, "vm"),
+            Some("/t/release/deps/vm-1".into())
+        );
+        assert_eq!(test_program(messages, "other"), None);
+    }
+}
