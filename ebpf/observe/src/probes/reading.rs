@@ -241,8 +241,8 @@ impl Tally {
         self.lost_peers_full + self.lost_groups_full + self.lost_refused
     }
 
-    /// Seen events that are neither counted nor lost. 0 on a quiet bus; while events happen at most one
-    /// for each processor, either way.
+    /// Seen events that are neither counted nor lost. 0 on a quiet bus; while events happen it may be
+    /// off, either way, by those that happen during the reading.
     #[must_use]
     pub fn unexplained(&self) -> i128 {
         i128::from(self.seen) - i128::from(self.counted) - i128::from(self.lost())
