@@ -5,6 +5,7 @@
 //! fields are named for people, for JSON and for Prometheus.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod collector;
 pub mod fields;
 mod join;
 pub mod ledger;
@@ -12,7 +13,9 @@ pub mod model;
 pub mod probes;
 mod rates;
 pub mod reconcile;
+mod sources;
 
+pub use collector::{Collector, Error, Options};
 pub use ledger::Ledger;
 pub use model::Snapshot;
 pub use rates::{Rates, RowRates};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Puts what the sources told into the one model. Pure.
 
+mod dumps;
 mod probes;
 
+pub(crate) use dumps::snapshot;
 pub(crate) use probes::{counts, probes};

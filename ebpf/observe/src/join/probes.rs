@@ -4,15 +4,12 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Baseline, Counters, Drops, GroupCounters, Kind, Lost, MapFill, Probe, ProbeCounts, Probes,
-    SizeHistogram,
+    Baseline, Counters, Drops, GroupCounters, Identity, Kind, Lost, MapFill, PROBE_BACKEND, Probe,
+    ProbeCounts, Probes, SizeHistogram,
 };
 use crate::probes::{
     ByReason, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally,
 };
-
-/// How the programs are attached.
-const BACKEND: &str = "raw_tp";
 
 /// A reading as a part of the model.
 pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes {
@@ -33,6 +30,15 @@ pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes 
         ],
         drops: drops(Kind::Unicast, &reading.drops.unicast)
             .chain(drops(Kind::Multicast, &reading.drops.multicast))
+            .collect(),
+        identities: reading
+            .identities()
+            .into_iter()
+            .map(|identity| Identity {
+                name: identity.name,
+                left: identity.left,
+                right: identity.right,
+            })
             .collect(),
         counts: counts(reading),
         baseline,
@@ -95,8 +101,8 @@ fn probe(program: Program, tally: &Tally) -> Probe {
         events,
     };
     Probe {
-        name: name(program).to_owned(),
-        backend: BACKEND.to_owned(),
+        name: program.tracepoint().to_owned(),
+        backend: PROBE_BACKEND.to_owned(),
         attached: true,
         seen: tally.seen,
         counted: tally.counted,
@@ -106,16 +112,6 @@ fn probe(program: Program, tally: &Tally) -> Probe {
             lost("refused", tally.lost_refused),
         ],
         missed: tally.missed,
-    }
-}
-
-fn name(program: Program) -> &'static str {
-    match program {
-        Program::Send => "ipcon_send",
-        Program::Deliver => "ipcon_deliver",
-        Program::Drop => "ipcon_drop",
-        Program::Peer => "ipcon_peer",
-        Program::Group => "ipcon_group",
     }
 }
 

@@ -83,9 +83,16 @@ impl Ledger {
     ///
     /// When the module was loaded anew, all counters begin again, here as well.
     pub fn apply(&mut self, snapshot: &Snapshot) {
-        if snapshot.bus.started_at != self.started_at {
-            *self = Self::new(self.limits);
-            self.started_at = snapshot.bus.started_at;
+        if let Some(started_at) = snapshot.bus.started_at
+            && self
+                .started_at
+                .replace(started_at)
+                .is_some_and(|before| before != started_at)
+        {
+            *self = Self {
+                started_at: Some(started_at),
+                ..Self::new(self.limits)
+            };
         }
         let peers = entries(PEER_FIELDS, &snapshot.peers, |peer| {
             (peer.id, peer_label(peer))

@@ -144,7 +144,7 @@ fn labels(ledger: &Ledger) -> BTreeMap<String, Vec<u64>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn sums_are_exact_and_nothing_falls(

@@ -48,7 +48,7 @@ pub struct Peer {
     pub services: Vec<Service>,
     /// Names of the groups that the peer owns, oldest first.
     pub owned_groups: Vec<SafeText>,
-    /// Names of the groups that the peer is a member of, by group id.
+    /// Names of the groups that the peer is a member of.
     pub joined_groups: Vec<SafeText>,
     /// Memory charged to the receive queue, in bytes.
     pub queue_bytes: u64,

@@ -15,7 +15,10 @@ use serde::{Serialize, Serializer};
 pub use bus::{Bus, Group, Peer, Service};
 pub use counters::{Counters, GroupCounters};
 pub use event::{Event, EventKind, Kevents};
-pub use probes::{Baseline, Drops, Kind, Lost, MapFill, Probe, ProbeCounts, Probes, SizeHistogram};
+pub use probes::{
+    Baseline, Drops, Identity, Kind, Lost, MapFill, PROBE_BACKEND, Probe, ProbeCounts, Probes,
+    SizeHistogram,
+};
 pub use source::{Source, SourceState, SourceStatus};
 pub use text::{SafeText, display_name};
 

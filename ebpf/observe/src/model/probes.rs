@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use super::{Counters, GroupCounters, seconds};
 
+/// How the probes are attached: as raw tracepoints.
+pub const PROBE_BACKEND: &str = "raw_tp";
+
 /// One reading of the probes. Numbers count since the probes were attached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Probes {
@@ -23,6 +26,8 @@ pub struct Probes {
     pub sizes: Vec<SizeHistogram>,
     /// Messages of this machine that were not delivered, by reason.
     pub drops: Vec<Drops>,
+    /// What must be equal on a quiet bus.
+    pub identities: Vec<Identity>,
     /// Counts kept by the probes alone, to be held against the dumps.
     pub counts: ProbeCounts,
     /// Where counting began; see [`crate::reconcile`].
@@ -35,7 +40,7 @@ pub struct Probes {
 pub struct Probe {
     /// Tracepoint it sits on.
     pub name: String,
-    /// How it is attached, such as `raw_tp`.
+    /// How it is attached: [`PROBE_BACKEND`].
     pub backend: String,
     /// Whether it is attached.
     pub attached: bool,
@@ -57,9 +62,32 @@ impl Probe {
         self.lost.iter().map(|lost| lost.events).sum()
     }
 
+    /// Events missing from its counts, for any reason.
+    pub fn blind_to(&self) -> u64 {
+        self.lost_total() + self.missed.unwrap_or(0)
+    }
+
     /// Whether every run is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.seen == self.counted + self.lost_total()
+    }
+}
+
+/// Two numbers, counted in different places, that are the same on a quiet bus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// What is compared, as `left = right`.
+    pub name: String,
+    /// The first number.
+    pub left: u64,
+    /// The second number.
+    pub right: u64,
+}
+
+impl Identity {
+    /// Whether both numbers are the same.
+    pub fn holds(&self) -> bool {
+        self.left == self.right
     }
 }
 

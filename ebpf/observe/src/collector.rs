@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Opens what may be opened, reads it, and makes snapshots.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::join;
+use crate::model::{Snapshot, Source, SourceState, SourceStatus};
+use crate::sources::bus::BusSource;
+use crate::sources::kevents::KeventSource;
+use crate::sources::probes::ProbeSource;
+
+/// What to use beside the dumps, as far as it may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Attach eBPF probes. While they are attached, the module cannot be unloaded.
+    pub probes: bool,
+    /// Listen to kevents. This makes the observer a peer of the bus, flagged as [`observer`].
+    ///
+    /// [`observer`]: crate::model::Peer::observer
+    pub kevents: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            probes: true,
+            kevents: true,
+        }
+    }
+}
+
+/// The bus cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the bus: {0}")]
+pub struct Error(libipcon::Error);
+
+/// Makes snapshots of the bus of this network namespace.
+pub struct Collector {
+    bus: BusSource,
+    kevents: Optional<KeventSource>,
+    probes: Optional<ProbeSource>,
+}
+
+/// A source that one can do without.
+enum Optional<S> {
+    On(S),
+    Off(String),
+}
+
+impl Collector {
+    /// Opens the dumps and, where it is asked for and possible, the kevents and the probes. Why one of these
+    /// is not used stands in [`Snapshot::sources`].
+    ///
+    /// # Errors
+    ///
+    /// The module is not loaded, or does not answer.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let bus = BusSource::open().map_err(Error)?;
+        // Events first: what they do not tell is in the dumps that follow.
+        let kevents = Optional::open(options.kevents, KeventSource::open);
+        let probes = Optional::open(options.probes, ProbeSource::open);
+        Ok(Self {
+            bus,
+            kevents,
+            probes,
+        })
+    }
+
+    /// Reads all sources.
+    ///
+    /// # Errors
+    ///
+    /// The dumps cannot be read. A failure of another source stands in [`Snapshot::sources`].
+    pub fn collect(&mut self) -> Result<Snapshot, Error> {
+        let (before, before_took) = timed(|| self.probes.with(ProbeSource::before_dumps));
+        let (dumps, dumps_took) = timed(|| self.bus.read());
+        let mut snapshot = join::snapshot(dumps.map_err(Error)?, self.observer());
+        snapshot.taken_at = now();
+        snapshot.sources.push(SourceStatus {
+            name: Source::Dumps,
+            duration: Some(dumps_took),
+            ..SourceStatus::default()
+        });
+        self.add_kevents(&mut snapshot);
+        self.add_probes(before, before_took, &mut snapshot);
+        Ok(snapshot)
+    }
+
+    /// Id of the peer that this observer is, if it is one.
+    fn observer(&self) -> Option<u64> {
+        match &self.kevents {
+            Optional::On(kevents) => Some(kevents.peer_id()),
+            Optional::Off(_) => None,
+        }
+    }
+
+    fn add_kevents(&mut self, snapshot: &mut Snapshot) {
+        let sequence = snapshot.bus.kevent_sequence;
+        let (read, took) = timed(|| self.kevents.with(|kevents| kevents.read(sequence)));
+        let (read, mut status) = outcome(Source::Kevents, read, took);
+        if let Some((kevents, events)) = read {
+            status.lost = kevents.lost;
+            snapshot.kevents = Some(kevents);
+            snapshot.events = events;
+        }
+        snapshot.sources.push(status);
+    }
+
+    fn add_probes(
+        &mut self,
+        before: Read<crate::sources::probes::Before>,
+        before_took: Duration,
+        snapshot: &mut Snapshot,
+    ) {
+        let (read, took) = timed(|| {
+            let before = before?;
+            self.probes.with(|probes| probes.read(before, snapshot))
+        });
+        let (read, mut status) = outcome(Source::Probes, read, before_took + took);
+        if let Some(probes) = &read {
+            status.lost = probes
+                .probes
+                .iter()
+                .map(crate::model::Probe::blind_to)
+                .sum();
+        }
+        snapshot.probes = read;
+        snapshot.sources.push(status);
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collector")
+            .field("observer", &self.observer())
+            .field("probes", &matches!(self.probes, Optional::On(_)))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of reading a source: its part, or why there is none.
+type Read<T> = Result<T, SourceState>;
+
+impl<S> Optional<S> {
+    fn open<E: fmt::Display>(wanted: bool, open: impl FnOnce() -> Result<S, E>) -> Self {
+        if !wanted {
+            return Self::Off("not asked for".to_owned());
+        }
+        match open() {
+            Ok(source) => Self::On(source),
+            Err(error) => Self::Off(error.to_string()),
+        }
+    }
+
+    fn with<T, E: fmt::Display>(&mut self, read: impl FnOnce(&mut S) -> Result<T, E>) -> Read<T> {
+        match self {
+            Self::On(source) => read(source).map_err(|error| SourceState::Failed {
+                reason: error.to_string(),
+            }),
+            Self::Off(reason) => Err(SourceState::Off {
+                reason: reason.clone(),
+            }),
+        }
+    }
+}
+
+/// The part, if any, and how the source is doing.
+fn outcome<T>(name: Source, read: Read<T>, took: Duration) -> (Option<T>, SourceStatus) {
+    let (part, state) = match read {
+        Ok(part) => (Some(part), SourceState::On),
+        Err(state) => (None, state),
+    };
+    let duration = (!matches!(state, SourceState::Off { .. })).then_some(took);
+    (
+        part,
+        SourceStatus {
+            name,
+            state,
+            lost: 0,
+            duration,
+        },
+    )
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let result = work();
+    (result, begun.elapsed())
+}
+
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}

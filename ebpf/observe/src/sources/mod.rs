@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where facts come from. Each source is one file that knows how to open and read it.
+
+pub(crate) mod bus;
+mod kevent_log;
+pub(crate) mod kevents;
+pub(crate) mod probes;

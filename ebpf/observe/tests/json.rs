@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The JSON form is a contract: its keys are held against a file.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use ipcon_observe::Snapshot;
+use ipcon_observe::model::{
+    Bus, Counters, Drops, Event, EventKind, Group, GroupCounters, Identity, Kevents, Kind, Lost,
+    MapFill, PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, Service, SizeHistogram, Source,
+    SourceState, SourceStatus,
+};
+
+/// Everything that can be there, once.
+fn complete() -> Snapshot {
+    let counters = Counters {
+        sent_unicast_messages: 2,
+        sent_unicast_bytes: 40,
+        ..Counters::default()
+    };
+    let mut kevents = Kevents::default();
+    kevents.count(EventKind::ServiceAdd);
+    Snapshot {
+        taken_at: Duration::from_millis(12_500),
+        bus: Bus {
+            started_at: Some(Duration::from_secs(1)),
+            peers: 1,
+            counters,
+            ..Bus::default()
+        },
+        peers: vec![Peer {
+            id: 3,
+            port: 4_294_967_295,
+            comm: "log\u{1b}d".into(),
+            services: vec![Service {
+                id: 1,
+                name: "logd".into(),
+                ..Service::default()
+            }],
+            owned_groups: vec!["news".into()],
+            queue_bytes: 1,
+            queue_limit: 4,
+            counters,
+            ..Peer::default()
+        }],
+        groups: vec![Group {
+            id: 9,
+            name: "news".into(),
+            owner_name: Some("logd".into()),
+            member_ids: vec![3],
+            last_len: Some(7),
+            ..Group::default()
+        }],
+        probes: Some(Probes {
+            probes: vec![Probe {
+                name: "ipcon_send".into(),
+                backend: PROBE_BACKEND.into(),
+                attached: true,
+                lost: vec![Lost {
+                    reason: "refused".into(),
+                    events: 0,
+                }],
+                missed: Some(0),
+                ..Probe::default()
+            }],
+            maps: vec![MapFill {
+                map: "peers".into(),
+                entries: 1,
+                limit: 2,
+            }],
+            sizes: vec![SizeHistogram {
+                kind: Kind::Unicast,
+                bounds: vec![16],
+                counts: vec![0, 2],
+                sum: 40,
+            }],
+            drops: vec![Drops {
+                reason: "no_peer".into(),
+                ..Drops::default()
+            }],
+            identities: vec![Identity {
+                name: "a = b".into(),
+                left: 1,
+                right: 1,
+            }],
+            counts: ProbeCounts {
+                peers: [(3, counters)].into(),
+                groups: [(9, GroupCounters::default())].into(),
+                bus: counters,
+            },
+            ..Probes::default()
+        }),
+        kevents: Some(kevents),
+        events: vec![
+            Event {
+                sequence: 1,
+                kind: EventKind::ServiceAdd,
+                name: Some("logd".into()),
+                port: Some(7),
+                ..Event::default()
+            },
+            Event {
+                kind: EventKind::GroupRemove,
+                group_id: Some(9),
+                ..Event::default()
+            },
+        ],
+        sources: vec![
+            SourceStatus {
+                duration: Some(Duration::from_millis(2)),
+                ..SourceStatus::default()
+            },
+            SourceStatus {
+                name: Source::Probes,
+                state: SourceState::Off {
+                    reason: "not permitted".into(),
+                },
+                ..SourceStatus::default()
+            },
+        ],
+        ..Snapshot::default()
+    }
+}
+
+/// `UPDATE_GOLDEN=1` writes the file instead. A key that changes its meaning or goes away needs a new schema
+/// version.
+#[test]
+fn the_json_form_stays_as_it_is() {
+    let json = serde_json::to_string_pretty(&complete()).unwrap() + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/snapshot.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &json).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    let differs = golden
+        .lines()
+        .zip(json.lines())
+        .find(|(golden, json)| golden != json);
+    assert_eq!(differs, None, "first line that differs (file, now)");
+    assert_eq!(golden.lines().count(), json.lines().count());
+}
