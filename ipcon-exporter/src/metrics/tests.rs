@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole page, from fixed snapshots, against a file.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use ipcon_observe::ledger::Limits;
+use ipcon_observe::model::{
+    Bus, Counters, EventKind, Group, GroupCounters, Kevents, Kind, Lost, MapFill, PROBE_BACKEND,
+    Peer, Probe, Probes, Service, SizeHistogram, Source, SourceState, SourceStatus,
+};
+use ipcon_observe::{Ledger, Snapshot};
+
+use super::*;
+
+/// A bus with named and anonymous peers, a slow reader, a hostile name and losses.
+fn busy() -> Snapshot {
+    let mut kevents = Kevents {
+        lost: 3,
+        resyncs: 1,
+        ..Kevents::default()
+    };
+    kevents.count(EventKind::ServiceAdd);
+    kevents.count(EventKind::PeerRemove);
+    Snapshot {
+        taken_at: Duration::from_secs(100),
+        bus: Bus {
+            started_at: Some(Duration::from_secs(1)),
+            peers: 5,
+            services: 4,
+            groups: 1,
+            memberships: 2,
+            counters: totals(),
+            ..Bus::default()
+        },
+        peers: vec![
+            peer(1, &["logd", "logd.control"], 10),
+            peer(2, &[], 200),
+            peer(3, &[], 3000),
+            peer(4, &["evil\"\n\u{1b}[2J\\"], 40_000),
+            peer(5, &["too.many"], 500_000),
+        ],
+        groups: vec![group(1, "ipcon_kevent", 0), group(9, "news", 1)],
+        probes: Some(probes()),
+        kevents: Some(kevents),
+        sources: vec![
+            status(Source::Dumps, SourceState::On, Some(1250)),
+            status(
+                Source::Kevents,
+                SourceState::Failed {
+                    reason: "gone".into(),
+                },
+                Some(10),
+            ),
+            status(Source::Probes, SourceState::On, Some(300)),
+        ],
+        ..Snapshot::default()
+    }
+}
+
+fn peer(id: u64, names: &[&str], sent: u64) -> Peer {
+    let services = names.iter().map(|&name| Service {
+        name: name.into(),
+        ..Service::default()
+    });
+    Peer {
+        id,
+        port: 4000 + id as u32,
+        pid: 70 + id as u32,
+        queue_bytes: 1000 * id,
+        queue_limit: 212_992,
+        services: services.collect(),
+        counters: Counters {
+            sent_unicast_messages: sent,
+            sent_unicast_bytes: 20 * sent,
+            delivered_unicast_messages: sent - 1,
+            delivered_multicast_messages: 2 * sent,
+            dropped_queue_full: id,
+            ..Counters::default()
+        },
+        ..Peer::default()
+    }
+}
+
+/// What the peers above counted, and one peer that left unseen after it had sent 6 messages.
+fn totals() -> Counters {
+    Counters {
+        sent_unicast_messages: 543_216,
+        sent_unicast_bytes: 20 * 543_210 + 90,
+        delivered_unicast_messages: 543_205,
+        delivered_multicast_messages: 1_086_420,
+        refused_queue_full: 7,
+        refused_no_peer: 4,
+        dropped_queue_full: 15,
+        ..Counters::default()
+    }
+}
+
+fn group(id: u64, name: &str, unheard: u64) -> Group {
+    Group {
+        id,
+        name: name.into(),
+        members: 2,
+        unheard_messages: unheard,
+        counters: GroupCounters {
+            sent_messages: 100 * id,
+            sent_bytes: 4000 * id,
+            delivered_messages: 199 * id,
+            delivered_bytes: 7960 * id,
+            replayed_messages: 1,
+            replayed_bytes: 40,
+            dropped_queue_full: id,
+            dropped_no_memory: 0,
+        },
+        ..Group::default()
+    }
+}
+
+fn probes() -> Probes {
+    let sizes = |kind, counts: [u64; 4], sum| SizeHistogram {
+        kind,
+        bounds: vec![16, 64, 4096],
+        counts: counts.into(),
+        sum,
+    };
+    Probes {
+        probes: vec![Probe {
+            name: "ipcon_send".into(),
+            backend: PROBE_BACKEND.into(),
+            attached: true,
+            seen: 110,
+            counted: 108,
+            lost: vec![Lost {
+                reason: "peers_full".into(),
+                events: 2,
+            }],
+            missed: Some(1),
+        }],
+        maps: vec![MapFill {
+            map: "peers".into(),
+            entries: 5,
+            limit: 16_384,
+        }],
+        sizes: vec![
+            sizes(Kind::Unicast, [1, 20, 300, 4], 123_456),
+            sizes(Kind::Multicast, [0, 0, 0, 0], 0),
+        ],
+        ..Probes::default()
+    }
+}
+
+fn status(name: Source, state: SourceState, micros: Option<u64>) -> SourceStatus {
+    SourceStatus {
+        name,
+        state,
+        lost: 0,
+        duration: micros.map(Duration::from_micros),
+    }
+}
+
+fn render(snapshot: Option<&Snapshot>, probes_wanted: bool) -> String {
+    let limits = Limits {
+        peers: 2,
+        groups: 2,
+        ..Limits::default()
+    };
+    let mut ledger = Ledger::new(limits);
+    if let Some(snapshot) = snapshot {
+        ledger.apply(snapshot);
+    }
+    page(&Scrape {
+        snapshot,
+        ledger: &ledger,
+        probes_wanted,
+    })
+    .unwrap()
+}
+
+/// Compares a page with the file of that name; `UPDATE_GOLDEN=1` writes the file instead.
+fn check_golden(name: &str, page: &str) {
+    let page = page
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+        .replace(env!("IPCON_REVISION"), "REVISION")
+        .replace(env!("IPCON_RUSTC"), "RUSTC");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    let differs = golden
+        .lines()
+        .zip(page.lines())
+        .find(|(golden, page)| golden != page);
+    assert_eq!(differs, None, "first line that differs (file, page)");
+    assert_eq!(golden.lines().count(), page.lines().count());
+}
+
+/// Lets Prometheus's own tool judge a page.
+fn check_promtool(page: &str) {
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .spawn();
+    let mut promtool = match promtool {
+        Ok(promtool) => promtool,
+        Err(error) => {
+            eprintln!("not checked by promtool ({error}); it is in the package prometheus");
+            return;
+        }
+    };
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(page.as_bytes())
+        .unwrap();
+    assert!(
+        promtool.wait().unwrap().success(),
+        "promtool finds fault, see above"
+    );
+}
+
+#[test]
+fn a_busy_bus() {
+    let page = render(Some(&busy()), true);
+    check_golden("busy.prom", &page);
+    check_promtool(&page);
+}
+
+#[test]
+fn without_probes_and_kevents() {
+    let snapshot = Snapshot {
+        probes: None,
+        kevents: None,
+        sources: vec![
+            status(Source::Dumps, SourceState::On, Some(1250)),
+            status(
+                Source::Kevents,
+                SourceState::Off {
+                    reason: "not asked for".into(),
+                },
+                None,
+            ),
+            status(
+                Source::Probes,
+                SourceState::Off {
+                    reason: "not permitted".into(),
+                },
+                None,
+            ),
+        ],
+        ..busy()
+    };
+    let page = render(Some(&snapshot), true);
+    check_golden("dumps_only.prom", &page);
+    check_promtool(&page);
+    assert!(
+        !page.contains("ipcon_message_size_bytes"),
+        "what is not measured is absent"
+    );
+    assert!(
+        !page.contains("ipcon_kernel_events_total"),
+        "what is not measured is absent"
+    );
+    let page = render(Some(&snapshot), false);
+    assert!(
+        !page.contains("ipcon_exporter_probe_attached"),
+        "nobody asked for probes"
+    );
+}
+
+#[test]
+fn without_a_bus() {
+    let page = render(None, true);
+    check_golden("no_bus.prom", &page);
+    check_promtool(&page);
+}
+
+#[test]
+fn ten_thousand_peers_give_a_bounded_page() {
+    let name = |id| format!("service.{id}");
+    let mut snapshot = busy();
+    snapshot.peers = (1..=10_000).map(|id| peer(id, &[&name(id)], 5)).collect();
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.apply(&snapshot);
+    let page = page(&Scrape {
+        snapshot: Some(&snapshot),
+        ledger: &ledger,
+        probes_wanted: true,
+    })
+    .unwrap();
+    let labels: std::collections::BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| line.split("peer=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(
+        labels.len(),
+        203,
+        "200 names, _anonymous, _departed and _other"
+    );
+    assert!(page.contains("ipcon_exporter_series_folded_total{label=\"peer\"} 9800"));
+}
+
+#[test]
+fn the_sum_over_peers_is_what_the_bus_counted() {
+    let page = render(Some(&busy()), true);
+    let sum: f64 = page
+        .lines()
+        .filter(|line| line.starts_with("ipcon_sent_messages_total{"))
+        .filter(|line| line.contains("kind=\"unicast\""))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    assert_eq!(sum, 543_216.0);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The thread that reads the bus.
+//!
+//! Reading blocks, so it stays away from the thread that serves clients. Requests that wait at the same time
+//! get the same page: however many clients ask, the bus is read once at a time.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use anyhow::{Context, Result};
+use ipcon_observe::ledger::Limits;
+use ipcon_observe::model::{Source, SourceState};
+use ipcon_observe::{Collector, Ledger, Options, Snapshot};
+use tokio::sync::oneshot;
+
+use crate::metrics::{self, Scrape};
+
+/// What can be asked of the reader.
+enum Question {
+    Page(oneshot::Sender<Result<Arc<str>, String>>),
+    Health(oneshot::Sender<Result<(), String>>),
+}
+
+/// Asks the reader. It ends when the last of these is dropped.
+#[derive(Clone)]
+pub(crate) struct Reader(Sender<Question>);
+
+impl Reader {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no further thread.
+    pub(crate) fn start(options: Options, limits: Limits) -> Result<Self> {
+        let (sender, questions) = channel();
+        let bus = BusReader {
+            options,
+            collector: None,
+            ledger: Ledger::new(limits),
+            states: Vec::new(),
+        };
+        thread::Builder::new()
+            .name("bus reader".to_owned())
+            .spawn(move || bus.answer(&questions))
+            .context("cannot start the thread that reads the bus")?;
+        Ok(Self(sender))
+    }
+
+    /// The page of metrics.
+    pub(crate) async fn page(&self) -> Result<Arc<str>, String> {
+        self.ask(Question::Page).await
+    }
+
+    /// Whether the bus can be read, and why not.
+    pub(crate) async fn health(&self) -> Result<(), String> {
+        self.ask(Question::Health).await
+    }
+
+    async fn ask<A>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<A, String>>) -> Question,
+    ) -> Result<A, String> {
+        let (sender, answer) = oneshot::channel();
+        let gone = || "the thread that reads the bus has ended".to_owned();
+        self.0.send(question(sender)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct BusReader {
+    options: Options,
+    /// Opened at the first question, and again after a failure: the module may be loaded later.
+    collector: Option<Collector>,
+    ledger: Ledger,
+    /// How the sources were last time, to tell of changes.
+    states: Vec<(Source, SourceState)>,
+}
+
+impl BusReader {
+    fn answer(mut self, questions: &Receiver<Question>) {
+        while let Ok(first) = questions.recv() {
+            let waiting: Vec<_> = std::iter::once(first).chain(questions.try_iter()).collect();
+            let snapshot = self.read();
+            let mut page = None;
+            for question in waiting {
+                // Whoever asked may have gone meanwhile.
+                match question {
+                    Question::Page(to) => {
+                        let page = page.get_or_insert_with(|| self.page(snapshot.as_ref().ok()));
+                        _ = to.send(page.clone());
+                    }
+                    Question::Health(to) => _ = to.send(health(&snapshot)),
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Snapshot> {
+        let snapshot = self.collect();
+        match &snapshot {
+            Ok(snapshot) => {
+                self.ledger.apply(snapshot);
+                let states = snapshot
+                    .sources
+                    .iter()
+                    .map(|s| (s.name, s.state.clone()))
+                    .collect();
+                self.note(states);
+            }
+            Err(error) => {
+                self.collector = None;
+                let reason = format!("{error:#}");
+                self.note(vec![(Source::Dumps, SourceState::Failed { reason })]);
+            }
+        }
+        snapshot
+    }
+
+    fn collect(&mut self) -> Result<Snapshot> {
+        let collector = match &mut self.collector {
+            Some(collector) => collector,
+            None => self.collector.insert(Collector::open(self.options)?),
+        };
+        Ok(collector.collect()?)
+    }
+
+    fn page(&self, snapshot: Option<&Snapshot>) -> Result<Arc<str>, String> {
+        let scrape = Scrape {
+            snapshot,
+            ledger: &self.ledger,
+            probes_wanted: self.options.probes,
+        };
+        let page = metrics::page(&scrape);
+        page.map(Arc::from)
+            .map_err(|error| format!("cannot encode the metrics: {error}"))
+    }
+
+    /// Tells on stderr when a source comes, goes or fails in another way.
+    fn note(&mut self, states: Vec<(Source, SourceState)>) {
+        for state in states.iter().filter(|state| !self.states.contains(state)) {
+            let text = match &state.1 {
+                SourceState::On => "on".to_owned(),
+                SourceState::Off { reason } => format!("off: {reason}"),
+                SourceState::Failed { reason } => format!("failed: {reason}"),
+            };
+            // Nobody may be reading the log; that is no reason to stop.
+            _ = writeln!(std::io::stderr(), "{}: {text}", state.0.key());
+        }
+        self.states = states;
+    }
+}
+
+fn health(snapshot: &Result<Snapshot>) -> Result<(), String> {
+    match snapshot {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The real program and real connections, with or without a bus on this machine.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// More than any test needs; a program that hangs fails the test instead of stopping it.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct Exporter {
+    process: Child,
+    address: String,
+}
+
+impl Exporter {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_ipcon-exporter"))
+            .args(["--web.listen-address", "127.0.0.1:0", "--no-probes"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // From here on nobody reads what it writes: that must not hurt it.
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let address = stderr
+            .lines()
+            .map(Result::unwrap)
+            .find_map(|line| {
+                let url = line.strip_prefix("listening on http://")?;
+                Some(url.strip_suffix("/metrics")?.to_owned())
+            })
+            .unwrap();
+        Self { process, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// Head and body of the answer.
+    fn ask(&self, request: &str) -> (String, String) {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (String, String) {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
+    }
+
+    fn end(mut self, signal: Signal) -> ExitStatus {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < DEADLINE, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+#[test]
+fn pages() {
+    let exporter = Exporter::start();
+
+    let (head, metrics) = exporter.get("/metrics");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
+    let up = metrics
+        .lines()
+        .find(|line| line.starts_with("ipcon_up "))
+        .unwrap();
+
+    let (head, health) = exporter.get("/healthz");
+    if up == "ipcon_up 1" {
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(health, "ok\n");
+    } else {
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+        assert!(
+            health.contains("modprobe ipcon"),
+            "what to do about it: {health}"
+        );
+    }
+
+    let (head, landing) = exporter.get("/");
+    assert!(head.contains("content-type: text/html"), "{head}");
+    assert!(landing.contains("href=\"/metrics\""), "{landing}");
+
+    assert!(exporter.get("/metrics2").0.starts_with("HTTP/1.1 404 "));
+    let (head, body) = exporter.ask("HEAD /metrics HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && body.is_empty(),
+        "{head}"
+    );
+    let (head, _) = exporter.ask("POST /metrics HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 405 ") && head.contains("allow: GET, HEAD"),
+        "{head}"
+    );
+}
+
+#[test]
+fn idle_clients_do_not_keep_a_scrape_out() {
+    let exporter = Exporter::start();
+    let idle: Vec<_> = (0..200).map(|_| exporter.connect()).collect();
+    let mut half = exporter.connect();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap();
+
+    let begun = Instant::now();
+    let (head, _) = exporter.get("/metrics");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "it took {:?}",
+        begun.elapsed()
+    );
+    drop(idle);
+}
+
+#[test]
+fn a_client_that_never_asks_is_shown_out() {
+    let exporter = Exporter::start();
+    let mut silent = exporter.connect();
+    let mut answer = Vec::new();
+    // Either an answer about the time-out or just the end, but within the read time-out.
+    silent.read_to_end(&mut answer).unwrap();
+}
+
+#[test]
+fn nonsense_does_no_harm() {
+    let exporter = Exporter::start();
+    for nonsense in [
+        "\r\n\r\n",
+        "\0\0\0\0",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
+        let mut stream = exporter.connect();
+        stream.write_all(nonsense.as_bytes()).unwrap();
+        _ = stream.shutdown(std::net::Shutdown::Write);
+        _ = stream.read_to_end(&mut Vec::new());
+    }
+    let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 20));
+    _ = exporter.connect().write_all(long.as_bytes());
+    assert!(
+        exporter
+            .get("/metrics")
+            .0
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
+}
+
+#[test]
+fn both_signals_end_it_cleanly() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let exporter = Exporter::start();
+        let busy = exporter.connect();
+        assert_eq!(exporter.end(signal).code(), Some(0), "{signal:?}");
+        drop(busy);
+    }
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let exporter = Exporter::start();
+    let second = Command::new(env!("CARGO_BIN_EXE_ipcon-exporter"))
+        .args(["--web.listen-address", &exporter.address])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let message = String::from_utf8(second.stderr).unwrap();
+    assert!(message.contains(&exporter.address), "{message}");
+    assert!(message.contains("--web.listen-address"), "{message}");
+}
