@@ -212,9 +212,10 @@ impl fmt::Display for Error {
     }
 }
 
+/// The same text: a `main` that returns the error, or an `unwrap`, shows it to people.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({self})")
+        fmt::Display::fmt(self, f)
     }
 }
 
