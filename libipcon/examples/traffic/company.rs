@@ -26,7 +26,11 @@ pub(crate) struct Company {
     failures: Sender<Event>,
     threads: Vec<(Stage, Work)>,
     rate: f64,
+    scale: usize,
 }
+
+/// The party that the kernel tells about the others.
+const OBSERVER: &str = "observer";
 
 type Work = JoinHandle<anyhow::Result<Vec<Party>>>;
 
@@ -47,14 +51,14 @@ impl Company {
             failures,
             threads: Vec::new(),
             rate,
+            scale,
         };
         company.start_observer()?;
         company.start_services()?;
         let owners = company.make_groups()?;
-        company.start_listeners(scale)?;
+        company.start_listeners()?;
         company.start_publishers(owners);
-        company.start_askers(scale)?;
-        company.start_letters()?;
+        company.start_askers()?;
         company.start_visits()?;
         Ok(company)
     }
@@ -75,7 +79,9 @@ impl Company {
             self.stages.enter(next);
             for (stage, work) in take(&mut self.threads) {
                 if stage == over {
-                    let ended = work.join().map_err(|_| anyhow!("a party's thread panicked"))?;
+                    let ended = work
+                        .join()
+                        .map_err(|_| anyhow!("a party's thread panicked"))?;
                     parties.extend(ended?);
                 } else {
                     self.threads.push((stage, work));
@@ -83,7 +89,10 @@ impl Company {
             }
         }
         self.settle(&parties)?;
-        Ok(Ended { parties, departed: self.roll.departed() })
+        Ok(Ended {
+            parties,
+            departed: self.roll.departed(),
+        })
     }
 
     /// Receives all that is queued. Nobody sends any more, but what a party lost after its last message it would be
@@ -92,61 +101,80 @@ impl Company {
         for party in parties {
             // Others may still come and go, and the kernel would go on telling.
             if party.name == OBSERVER {
-                party.peer.leave_group(KEVENT_GROUP).context("the observer stops listening")?;
+                party
+                    .peer
+                    .leave_group(KEVENT_GROUP)
+                    .context("the observer stops listening")?;
             }
             party.drain()?;
         }
-        let Some(last) = parties.first() else { return Ok(()) };
+        let Some(last) = parties.first() else {
+            return Ok(());
+        };
         for party in parties {
             let sent = last.send(party.peer.port(), b"the end")?;
-            anyhow::ensure!(sent == Sent::Accepted, "{} has no room in an empty queue", party.name);
+            anyhow::ensure!(
+                sent == Sent::Accepted,
+                "{} has no room in an empty queue",
+                party.name
+            );
         }
         parties.iter().try_for_each(Party::drain)
     }
 
     fn start_observer(&mut self) -> anyhow::Result<()> {
         let party = self.party(OBSERVER)?;
-        party.peer.join_group(KEVENT_GROUP, Replay::None).context("the observer listens")?;
-        self.run(Stage::Answering, party, parties::observe);
+        party
+            .peer
+            .join_group(KEVENT_GROUP, Replay::None)
+            .context("the observer listens")?;
+        self.run(Stage::Listening, party, parties::observe);
         Ok(())
     }
 
     fn start_services(&mut self) -> anyhow::Result<()> {
         for desk in cast::DESKS {
             let party = self.service(desk.service)?;
-            self.run(Stage::Running, party, |party, stages| {
+            self.run(Stage::Answering, party, |party, stages| {
                 parties::answer(party, desk.answer, stages)
+            });
+        }
+        let archive = self.service(cast::ARCHIVE)?;
+        self.run(Stage::Listening, archive, |party, stages| {
+            parties::read_slowly(party, cast::ARCHIVE_READS, stages)
+        });
+        Ok(())
+    }
+
+    fn make_groups(&self) -> anyhow::Result<Vec<(Party, &'static cast::Channel)>> {
+        let mut owners = Vec::new();
+        for channel in cast::CHANNELS {
+            let party = self.service(channel.service)?;
+            let made = party.peer.register_group(channel.group);
+            made.with_context(|| format!("{} makes its group", party.name))?;
+            owners.push((party, channel));
+        }
+        Ok(owners)
+    }
+
+    fn start_listeners(&mut self) -> anyhow::Result<()> {
+        for (listener, number) in times(self.scale, cast::LISTENERS) {
+            let party = self.party(format!("{}-{number}", listener.name))?;
+            let replay = if listener.replay {
+                Replay::Last
+            } else {
+                Replay::None
+            };
+            let joined = party.peer.join_group(listener.group, replay);
+            joined.with_context(|| format!("{} listens", party.name))?;
+            self.run(Stage::Listening, party, |party, stages| {
+                parties::listen(party, listener, stages)
             });
         }
         Ok(())
     }
 
-    fn make_groups(&self) -> anyhow::Result<Vec<(Party, cast::Channel)>> {
-        let make = |channel: &cast::Channel| {
-            let party = self.service(channel.service)?;
-            let made = party.peer.register_group(channel.group);
-            made.with_context(|| format!("{} makes its group", party.name))?;
-            Ok((party, *channel))
-        };
-        cast::CHANNELS.iter().map(make).collect()
-    }
-
-    fn start_listeners(&mut self, scale: usize) -> anyhow::Result<()> {
-        for listener in cast::LISTENERS {
-            for number in 1..=scale {
-                let party = self.party(format!("{}-{number}", listener.name))?;
-                let replay = if listener.replay { Replay::Last } else { Replay::None };
-                let joined = party.peer.join_group(listener.group, replay);
-                joined.with_context(|| format!("{} listens", party.name))?;
-                self.run(Stage::Listening, party, |party, stages| {
-                    parties::listen(party, *listener, stages)
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn start_publishers(&mut self, owners: Vec<(Party, cast::Channel)>) {
+    fn start_publishers(&mut self, owners: Vec<(Party, &'static cast::Channel)>) {
         let rate = self.rate;
         for (party, channel) in owners {
             self.run(Stage::Running, party, move |party, stages| {
@@ -154,4 +182,86 @@ impl Company {
             });
         }
     }
+
+    fn start_askers(&mut self) -> anyhow::Result<()> {
+        let rate = self.rate;
+        for (asker, number) in times(self.scale, cast::ASKERS) {
+            let party = self.party(format!("{}-{number}", asker.name))?;
+            self.run(Stage::Running, party, move |party, stages| {
+                parties::ask(party, asker, rate, stages)
+            });
+        }
+        let writer = self.party("writer")?;
+        self.run(Stage::Running, writer, move |party, stages| {
+            parties::write_letters(party, rate, stages)
+        });
+        Ok(())
+    }
+
+    /// Visitors come one after the other; someone writes to each that has left.
+    fn start_visits(&mut self) -> anyhow::Result<()> {
+        let (roll, rate) = (self.roll.clone(), self.rate);
+        let postman = self.party("postman")?;
+        self.spawn(Stage::Running, move |stages| {
+            let mut pace = Pace::per_second(cast::VISITS * rate);
+            for number in 1.. {
+                if !pace.beat(stages, Stage::Running) {
+                    break;
+                }
+                let visitor = roll.party(format!("visitor-{number}"))?;
+                let (port, counts) = (visitor.peer.port(), visitor.counts.clone());
+                if let Some(interrupted) = parties::visit(visitor, number, stages)? {
+                    return Ok(vec![postman, interrupted]);
+                }
+                roll.strike(&counts);
+                postman.send(port, b"you forgot your hat")?;
+            }
+            Ok(vec![postman])
+        });
+        Ok(())
+    }
+
+    fn party(&self, name: impl Into<String>) -> anyhow::Result<Party> {
+        self.roll.party(name.into())
+    }
+
+    fn service(&self, service: &str) -> anyhow::Result<Party> {
+        let party = self.party(service)?;
+        let named = party.peer.register_service(service);
+        named.with_context(|| format!("{service} names itself"))?;
+        Ok(party)
+    }
+
+    fn run(
+        &mut self,
+        until: Stage,
+        party: Party,
+        work: impl FnOnce(Party, &Stages) -> anyhow::Result<Party> + Send + 'static,
+    ) {
+        self.spawn(until, |stages| Ok(vec![work(party, stages)?]));
+    }
+
+    fn spawn(
+        &mut self,
+        until: Stage,
+        work: impl FnOnce(&Stages) -> anyhow::Result<Vec<Party>> + Send + 'static,
+    ) {
+        let (stages, failures) = (self.stages.clone(), self.failures.clone());
+        let work = std::thread::spawn(move || {
+            let ended = work(&stages);
+            if ended.is_err() {
+                // Nobody listens when the end has begun; it finds the error when it joins the thread.
+                let _ = failures.send(Event::Failure);
+            }
+            ended
+        });
+        self.threads.push((until, work));
+    }
+}
+
+/// Each of `parties`, `scale` times, with a number from 1.
+fn times<T>(scale: usize, parties: &'static [T]) -> impl Iterator<Item = (&'static T, usize)> {
+    parties
+        .iter()
+        .flat_map(move |party| (1..=scale).map(move |number| (party, number)))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use libipcon::{Origin, Port, Replay};
 
-use crate::cast::{ARCHIVE_READS, Answer, Asker, CLOCK, Channel, LETTER_SIZE, LETTERS, Listener, STATUS};
+use crate::cast::{self, Answer, Asker, Channel, Listener};
 use crate::party::{Party, Sent};
 use crate::stage::{Pace, Stage, Stages};
 
@@ -22,14 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn answer(party: Party, answer: Answer, stages: &Stages) -> anyhow::Result<Party> {
     loop {
         // Asked before the queue is looked at: what came in until then is found there.
-        let last_look = stages.is_past(Stage::Running);
+        let last_look = stages.is_past(Stage::Answering);
         let request = match last_look {
             true => party.try_receive()?,
             false => party.receive(Instant::now() + GLANCE)?,
         };
         match request {
             Some(request) => {
-                let Origin::Peer(client) = request.origin else { continue };
+                let Origin::Peer(client) = request.origin else {
+                    continue;
+                };
                 match answer {
                     Answer::Echo => party.send(client, &request.data)?,
                     Answer::Bytes(len) => party.send(client, &vec![b'a'; len])?,
@@ -42,7 +44,12 @@ pub(crate) fn answer(party: Party, answer: Answer, stages: &Stages) -> anyhow::R
 }
 
 /// Asks a service again and again.
-pub(crate) fn ask(party: Party, asker: Asker, rate: f64, stages: &Stages) -> anyhow::Result<Party> {
+pub(crate) fn ask(
+    party: Party,
+    asker: &Asker,
+    rate: f64,
+    stages: &Stages,
+) -> anyhow::Result<Party> {
     let service = find(&party, asker.service)?;
     let mut pace = Pace::per_second(asker.rate * rate);
     for size in asker.sizes.iter().cycle() {
@@ -57,7 +64,12 @@ pub(crate) fn ask(party: Party, asker: Asker, rate: f64, stages: &Stages) -> any
 }
 
 /// Publishes to a group again and again.
-pub(crate) fn publish(party: Party, channel: Channel, rate: f64, stages: &Stages) -> anyhow::Result<Party> {
+pub(crate) fn publish(
+    party: Party,
+    channel: &Channel,
+    rate: f64,
+    stages: &Stages,
+) -> anyhow::Result<Party> {
     let mut data = vec![b'p'; channel.size];
     let mut pace = Pace::per_second(channel.rate * rate);
     for number in 0_u64.. {
@@ -71,11 +83,11 @@ pub(crate) fn publish(party: Party, channel: Channel, rate: f64, stages: &Stages
 }
 
 /// Reads what its group brings.
-pub(crate) fn listen(party: Party, listener: Listener, stages: &Stages) -> anyhow::Result<Party> {
+pub(crate) fn listen(party: Party, listener: &Listener, stages: &Stages) -> anyhow::Result<Party> {
     match listener.rate {
         Some(rate) => read_slowly(party, rate, stages),
         None => {
-            while !stages.is_past(Stage::Answering) {
+            while !stages.is_past(Stage::Listening) {
                 party.receive(Instant::now() + GLANCE)?;
             }
             Ok(party)
@@ -86,22 +98,17 @@ pub(crate) fn listen(party: Party, listener: Listener, stages: &Stages) -> anyho
 /// Reads one message at a time, with a pause after each.
 pub(crate) fn read_slowly(party: Party, rate: f64, stages: &Stages) -> anyhow::Result<Party> {
     let mut pace = Pace::per_second(rate);
-    while pace.beat(stages, Stage::Answering) {
+    while pace.beat(stages, Stage::Listening) {
         party.try_receive()?;
     }
     Ok(party)
 }
 
-/// Reads the letters that [`write_letters`] writes, too slowly for them.
-pub(crate) fn archive(party: Party, stages: &Stages) -> anyhow::Result<Party> {
-    read_slowly(party, ARCHIVE_READS, stages)
-}
-
 /// Writes letters to a service that cannot keep up.
-pub(crate) fn write_letters(party: Party, to: &str, rate: f64, stages: &Stages) -> anyhow::Result<Party> {
-    let archive = find(&party, to)?;
-    let letter = vec![b'l'; LETTER_SIZE];
-    let mut pace = Pace::per_second(LETTERS * rate);
+pub(crate) fn write_letters(party: Party, rate: f64, stages: &Stages) -> anyhow::Result<Party> {
+    let archive = find(&party, cast::ARCHIVE)?;
+    let letter = vec![b'l'; cast::LETTER_SIZE];
+    let mut pace = Pace::per_second(cast::LETTERS * rate);
     while pace.beat(stages, Stage::Running) {
         party.send(archive, &letter)?;
     }
@@ -111,52 +118,60 @@ pub(crate) fn write_letters(party: Party, to: &str, rate: f64, stages: &Stages) 
 /// Writes down what comes and goes.
 pub(crate) fn observe(party: Party, stages: &Stages) -> anyhow::Result<Party> {
     let mut newest = None;
-    while !stages.is_past(Stage::Answering) {
-        let Some(message) = party.receive(Instant::now() + GLANCE)? else { continue };
-        let Some(kevent) = message.kevent() else { continue };
+    while !stages.is_past(Stage::Listening) {
+        let Some(message) = party.receive(Instant::now() + GLANCE)? else {
+            continue;
+        };
+        let Some(kevent) = message.kevent() else {
+            continue;
+        };
         let sequence = kevent.context("reading a kevent")?.sequence;
         if let Some(before) = newest
             && sequence != before + 1 + u64::from(message.lost)
         {
-            bail!("kevent {sequence} came after {before}, with {} told as lost", message.lost);
+            bail!(
+                "kevent {sequence} came after {before}, with {} told as lost",
+                message.lost
+            );
         }
         newest = Some(sequence);
     }
     Ok(party)
 }
 
-/// One visit: comes, gives itself a name and a group, asks, listens, and goes with all of it. Gives the port that was
-/// left, or the party when the end came first.
-pub(crate) fn visit(party: Party, number: u64, stages: &Stages) -> anyhow::Result<Visit> {
+/// One visit: names itself, makes a group, asks, listens, and leaves with all of it still there. Gives the party back
+/// when the end came first.
+pub(crate) fn visit(party: Party, number: u64, stages: &Stages) -> anyhow::Result<Option<Party>> {
     let name = format!("visitor-{number}");
-    party.peer.register_service(&name).context("a visitor names itself")?;
-    party.peer.register_group(&name).context("a visitor makes a group")?;
-    party.peer.join_group(STATUS, Replay::Last).context("a visitor listens")?;
+    let peer = &party.peer;
+    peer.register_service(&name)
+        .context("a visitor names itself")?;
+    peer.register_group(&name)
+        .context("a visitor makes a group")?;
+    peer.join_group(cast::STATUS, Replay::Last)
+        .context("a visitor listens")?;
     party.multicast(&name, b"nobody hears this")?;
-    let clock = find(&party, CLOCK)?;
-    for _ in 0..5 {
+    let clock = find(&party, cast::CLOCK)?;
+    for _ in 0..cast::QUESTIONS {
         if stages.is_past(Stage::Running) {
-            return Ok(Visit::Interrupted(party));
+            return Ok(Some(party));
         }
         if party.send(clock, &number.to_ne_bytes())? == Sent::Accepted {
             await_answer(&party, clock)?;
         }
     }
-    // Nothing comes any more after this, so that nothing is left unread when it goes.
-    party.peer.leave_group(STATUS).context("a visitor stops listening")?;
+    // After this nothing comes any more, so that nothing is left unread when the visitor goes.
+    peer.leave_group(cast::STATUS)
+        .context("a visitor stops listening")?;
     party.drain()?;
-    Ok(Visit::Left(party.peer.port()))
-}
-
-/// How a visit ended.
-#[derive(Debug)]
-pub(crate) enum Visit {
-    Left(Port),
-    Interrupted(Party),
+    Ok(None)
 }
 
 fn find(party: &Party, service: &str) -> anyhow::Result<Port> {
-    party.peer.find_service(service).with_context(|| format!("{} looks for its service", party.name))
+    party
+        .peer
+        .find_service(service)
+        .with_context(|| format!("{} looks for its service", party.name))
 }
 
 /// Receives until the answer is there; group messages may come before it.
@@ -167,5 +182,9 @@ fn await_answer(party: &Party, from: Port) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-    bail!("{} got no answer from port {from} within {} s", party.name, PATIENCE.as_secs())
+    bail!(
+        "{} got no answer from port {from} within {} s",
+        party.name,
+        PATIENCE.as_secs()
+    )
 }

@@ -46,14 +46,18 @@ impl Party {
         };
         add(&self.counts.sent_unicast_messages, 1);
         add(&self.counts.sent_unicast_bytes, data.len() as u64);
-        let Some(counter) = refusal else { return Ok(Sent::Accepted) };
+        let Some(counter) = refusal else {
+            return Ok(Sent::Accepted);
+        };
         add(counter, 1);
         Ok(Sent::Refused)
     }
 
     /// Sends to a group that this party owns.
     pub(crate) fn multicast(&self, group: &str, data: &[u8]) -> anyhow::Result<()> {
-        self.peer.multicast(group, data).with_context(|| format!("{} publishes", self.name))?;
+        self.peer
+            .multicast(group, data)
+            .with_context(|| format!("{} publishes", self.name))?;
         add(&self.counts.sent_multicast_messages, 1);
         add(&self.counts.sent_multicast_bytes, data.len() as u64);
         Ok(())
@@ -77,7 +81,10 @@ impl Party {
         Ok(())
     }
 
-    fn counted(&self, message: libipcon::Result<Option<Message>>) -> anyhow::Result<Option<Message>> {
+    fn counted(
+        &self,
+        message: libipcon::Result<Option<Message>>,
+    ) -> anyhow::Result<Option<Message>> {
         let message = message.with_context(|| format!("{} receives", self.name))?;
         if let Some(message) = &message {
             self.count(message);

@@ -28,7 +28,10 @@ pub(crate) struct Stages {
 
 impl Stages {
     pub(crate) fn new() -> Self {
-        Self { now: Mutex::new(Stage::Running), changed: Condvar::new() }
+        Self {
+            now: Mutex::new(Stage::Running),
+            changed: Condvar::new(),
+        }
     }
 
     pub(crate) fn enter(&self, stage: Stage) {
@@ -45,8 +48,12 @@ impl Stages {
     pub(crate) fn past_before(&self, stage: Stage, deadline: Instant) -> bool {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         while *now <= stage {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
-            let waited = self.changed.wait_timeout(now, left.max(Duration::from_nanos(1)));
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                return false;
+            };
+            let waited = self
+                .changed
+                .wait_timeout(now, left.max(Duration::from_nanos(1)));
             (now, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         true
@@ -63,7 +70,10 @@ pub(crate) struct Pace {
 impl Pace {
     /// `rate` beats per second, the first at once.
     pub(crate) fn per_second(rate: f64) -> Self {
-        Self { interval: Duration::from_secs_f64(1.0 / rate), next: Instant::now() }
+        Self {
+            interval: Duration::from_secs_f64(1.0 / rate),
+            next: Instant::now(),
+        }
     }
 
     /// Waits for the next beat; false when `stage` was over first.
