@@ -23,7 +23,7 @@ pub(crate) struct Size {
 }
 
 /// What the guest shall run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// The program and its arguments.
     pub(crate) command: Vec<String>,

@@ -13,12 +13,15 @@ mod build;
 mod cache;
 mod channel;
 mod codegen;
+mod doctor;
 mod guest;
 mod interrupt;
 mod process;
 mod progress;
 mod setup;
+mod test;
 mod vm;
+mod vmtest;
 
 /// Set-up, build, VM and tests of ipcon.
 #[derive(Debug, Parser)]
@@ -31,12 +34,18 @@ mod vm;
 enum Command {
     /// Generates what follows from the wire definition `ipcon-kmod/ipcon.yaml`.
     Codegen(codegen::Args),
+    /// Tells what is needed, what was found, and the command that closes each gap.
+    Doctor(doctor::Args),
     /// Installs and prepares everything the other commands need.
     Setup(setup::Args),
     /// Builds the module, the BPF object and the programs that run in the VM.
     Build(build::Args),
     /// Runs a command of the host inside the VM, with the module loaded.
     Vm(vm::Args),
+    /// Runs the end-to-end tests in the VM.
+    Vmtest(vmtest::Args),
+    /// Sets up what is missing and runs every check and every test.
+    Test(test::Args),
     /// What runs inside the VM.
     #[command(hide = true, subcommand)]
     Guest(guest::Command),
@@ -48,9 +57,12 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Codegen(args) => codegen::run(args).map(|()| 0),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Setup(args) => setup::run(&args).map(|()| 0),
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Vm(args) => vm::run(args),
+        Command::Vmtest(args) => vmtest::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Guest(command) => guest::run(&command).map(|()| 0),
         Command::Supervise(args) => vm::supervise::run(&args),
     };

@@ -22,6 +22,7 @@ mod unpack;
 pub(crate) use bpf::BpfToolchain;
 pub(crate) use chroot::Chroot;
 pub(crate) use kernel::{DEFAULT_FLAVOUR, Kernel};
+pub(crate) use tools::promtool_path;
 
 /// Longest time for fetching something over the network.
 const DOWNLOAD: Duration = Duration::from_secs(20 * 60);
@@ -42,14 +43,13 @@ pub(crate) struct Args {
     pub(crate) update: bool,
 }
 
-impl Default for Args {
-    fn default() -> Self {
-        Self {
-            mirror: None,
-            flavours: vec![DEFAULT_FLAVOUR.to_owned()],
-            update: false,
-        }
-    }
+/// How much is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What builds and runs everything in a VM.
+    Vm,
+    /// That, and what only the checks of `cargo xtask test` use.
+    Test,
 }
 
 /// What every step gets.
@@ -63,25 +63,67 @@ pub(crate) struct Setup<'a> {
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let cache = Cache::locate()?;
+    let progress = Progress::new(Verbosity::Steps);
     let setup = Setup {
         cache: &cache,
-        progress: Progress::new(Verbosity::Steps),
+        progress,
         mirror: args.mirror.as_deref(),
     };
-    packages::install(&setup)?;
-    tools::virtme_ng(&setup)?;
-    chroot::make(&setup)?;
     for flavour in &args.flavours {
-        kernel::prepare(&setup, flavour, args.update)?;
+        setup.everything(flavour, args.update, Scope::Test)?;
     }
-    tools::virtiofsd(&setup)?;
-    bpf::unpack(&setup)?;
-    tools::bpf_linker(&setup)?;
-    tools::promtool(&setup)?;
-    tools::cargo_deny(&setup)?;
-    setup.progress.say(format!(
+    progress.say(format!(
         "everything is in place under {}",
         cache.root().display()
     ));
     Ok(())
+}
+
+/// Sets up what another command needs and is missing. Says nothing when nothing is.
+pub(crate) fn ensure(
+    cache: &Cache,
+    progress: Progress,
+    mirror: Option<&str>,
+    flavour: &str,
+    scope: Scope,
+) -> anyhow::Result<()> {
+    if Kernel::find(cache, flavour).is_ok() && has(cache, scope) {
+        return Ok(());
+    }
+    progress.say("something is missing on this machine; setting it up (cargo xtask setup)");
+    Setup {
+        cache,
+        progress,
+        mirror,
+    }
+    .everything(flavour, false, scope)
+}
+
+/// Whether everything was set up for the default kernel.
+pub(crate) fn is_complete(cache: &Cache) -> bool {
+    Kernel::find(cache, DEFAULT_FLAVOUR).is_ok() && has(cache, Scope::Test)
+}
+
+fn has(cache: &Cache, scope: Scope) -> bool {
+    packages::missing().is_some_and(|missing| missing.is_empty())
+        && Chroot::is_made(cache)
+        && BpfToolchain::find(cache).is_ok()
+        && tools::current(cache, scope)
+}
+
+impl Setup<'_> {
+    fn everything(&self, flavour: &str, update: bool, scope: Scope) -> anyhow::Result<()> {
+        packages::install(self)?;
+        tools::virtme_ng(self)?;
+        chroot::make(self)?;
+        kernel::prepare(self, flavour, update)?;
+        tools::virtiofsd(self)?;
+        bpf::unpack(self)?;
+        tools::bpf_linker(self)?;
+        if scope == Scope::Test {
+            tools::promtool(self)?;
+            tools::cargo_deny(self)?;
+        }
+        Ok(())
+    }
 }

@@ -2,18 +2,41 @@
 //! Programs that Debian has not, or not in the version needed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 
-use super::{BUILD, BpfToolchain, DOWNLOAD, Setup, stamp, unpack};
+use super::{BUILD, BpfToolchain, DOWNLOAD, Scope, Setup, stamp, unpack};
+use crate::cache::Cache;
 use crate::process::run_logged;
 
 const VIRTME_NG: &str = "1.42";
 const VIRTIOFSD: &str = "1.14.0";
 const BPF_LINKER: &str = "0.13.0";
 const CARGO_DENY: &str = "0.20.2";
+const PROMTOOL_PACKAGE: &str = "prometheus";
+
+/// Whether the programs are there, in the versions wanted here.
+pub(super) fn current(cache: &Cache, scope: Scope) -> bool {
+    let is = |step: &str, inputs: &str| stamp::is_current(&cache.stamp(step), inputs);
+    let bpf_linker = BpfToolchain::find(cache).is_ok_and(|bpf| {
+        is(
+            "bpf-linker",
+            &cargo_inputs(BPF_LINKER, &bpf_linker_options(&bpf)),
+        )
+    });
+    let for_vm =
+        is("virtme-ng", VIRTME_NG) && is("virtiofsd", &cargo_inputs(VIRTIOFSD, &[])) && bpf_linker;
+    let for_test =
+        is("promtool", PROMTOOL_PACKAGE) && is("cargo-deny", &cargo_inputs(CARGO_DENY, &[]));
+    for_vm && (scope == Scope::Vm || for_test)
+}
+
+/// Where promtool is once it was set up.
+pub(crate) fn promtool_path(cache: &Cache) -> PathBuf {
+    cache.unpacked("prometheus").join("usr/bin/promtool")
+}
 
 /// virtme-ng, which boots a kernel on the host's own root file system.
 pub(super) fn virtme_ng(setup: &Setup<'_>) -> anyhow::Result<()> {
@@ -50,8 +73,7 @@ pub(super) fn virtiofsd(setup: &Setup<'_>) -> anyhow::Result<()> {
 /// bpf-linker, built with the LLVM of the BPF compiler.
 pub(super) fn bpf_linker(setup: &Setup<'_>) -> anyhow::Result<()> {
     let bpf = BpfToolchain::find(setup.cache)?;
-    let feature = format!("llvm-{}", bpf.llvm);
-    let options = ["--no-default-features", "--features", &feature];
+    let options = bpf_linker_options(&bpf);
     cargo_install(setup, "bpf-linker", BPF_LINKER, &options, |cargo| {
         cargo.env("LLVM_PREFIX", bpf.llvm_prefix());
         // The linker must find the libraries that LLVM itself needs.
@@ -65,6 +87,14 @@ pub(super) fn bpf_linker(setup: &Setup<'_>) -> anyhow::Result<()> {
     })
 }
 
+fn bpf_linker_options(bpf: &BpfToolchain) -> [String; 3] {
+    [
+        "--no-default-features".into(),
+        "--features".into(),
+        format!("llvm-{}", bpf.llvm),
+    ]
+}
+
 /// cargo-deny, which checks licences and advisories of what we depend on.
 pub(super) fn cargo_deny(setup: &Setup<'_>) -> anyhow::Result<()> {
     cargo_install(setup, "cargo-deny", CARGO_DENY, &[], |_| Ok(()))
@@ -73,9 +103,9 @@ pub(super) fn cargo_deny(setup: &Setup<'_>) -> anyhow::Result<()> {
 /// promtool, which checks what the exporter prints. Its package would start a server, so it is
 /// unpacked instead of being installed.
 pub(super) fn promtool(setup: &Setup<'_>) -> anyhow::Result<()> {
-    stamp::once(setup, "promtool", "promtool", "prometheus", || {
+    stamp::once(setup, "promtool", "promtool", PROMTOOL_PACKAGE, || {
         let target = setup.cache.unpacked("prometheus");
-        unpack::host_packages(setup, &["prometheus".to_owned()], &target)
+        unpack::host_packages(setup, &[PROMTOOL_PACKAGE.to_owned()], &target)
     })?;
     Ok(())
 }
@@ -84,10 +114,10 @@ fn cargo_install(
     setup: &Setup<'_>,
     name: &str,
     version: &str,
-    options: &[&str],
+    options: &[String],
     adjust: impl FnOnce(&mut Command) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let inputs = format!("{version} {}", options.join(" "));
+    let inputs = cargo_inputs(version, options);
     stamp::once(setup, name, &format!("{name} {version}"), &inputs, || {
         // A build folder in the cache lets an interrupted build go on where it was.
         let build = setup.cache.root().join("build").join(name);
@@ -104,6 +134,10 @@ fn cargo_install(
         remove(&build)
     })?;
     Ok(())
+}
+
+fn cargo_inputs(version: &str, options: &[String]) -> String {
+    format!("{version} {}", options.join(" "))
 }
 
 fn remove(dir: &Path) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use super::config::VmConfig;
 use super::deadline::Deadlines;
 use super::outcome::Outcome;
 use super::run_dir::RunDir;
-use super::session::{self, Guest, OnStream, Plan};
+use super::session::{self, OnStart, OnStdout, OnStream, Plan};
 use super::splat::{self, Splat};
 use crate::cache::{Cache, Workspace};
 use crate::channel::Start;
@@ -23,6 +23,9 @@ use crate::setup::{DEFAULT_FLAVOUR, Kernel};
 /// How much of the console a complaint shows.
 const CONSOLE_LINES: usize = 20;
 
+const MEMORY: &str = "2G";
+const CPUS: u32 = 2;
+
 /// Options of every command that boots a VM.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
@@ -30,11 +33,21 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FLAVOUR", default_value = DEFAULT_FLAVOUR)]
     pub(crate) kernel: String,
     /// Memory of the VM, such as 2G or 512M.
-    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    #[arg(long, value_name = "SIZE", default_value = MEMORY)]
     pub(crate) memory: String,
     /// Processors of the VM.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = CPUS, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) cpus: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            kernel: DEFAULT_FLAVOUR.to_owned(),
+            memory: MEMORY.to_owned(),
+            cpus: CPUS,
+        }
+    }
 }
 
 /// A VM that can be booted.
@@ -51,10 +64,22 @@ pub(crate) struct Job {
     pub(crate) start: Start,
     /// The longest the command may take.
     pub(crate) timeout: Option<Duration>,
-    /// Called once, when the command has been started.
-    pub(crate) on_start: Box<dyn FnOnce(&Guest)>,
-    /// Called with what forwarded connections carry.
+    pub(crate) on_start: OnStart,
+    pub(crate) on_stdout: OnStdout,
     pub(crate) on_stream: OnStream,
+}
+
+impl Default for Job {
+    /// Nothing to run, nobody listening.
+    fn default() -> Self {
+        Self {
+            start: Start::default(),
+            timeout: None,
+            on_start: Box::new(|_| {}),
+            on_stdout: Box::new(|_| {}),
+            on_stream: Box::new(|_, _| {}),
+        }
+    }
 }
 
 /// What came of it.
@@ -124,6 +149,7 @@ impl Machine<'_> {
                     drop(step);
                     on_start(guest);
                 }),
+                on_stdout: job.on_stdout,
                 on_stream: job.on_stream,
             },
         )?;

@@ -11,13 +11,13 @@ use crate::cache::{Cache, Workspace};
 use crate::channel::{MAX_BODY, Start, ToGuest};
 use crate::progress::{Progress, Verbosity};
 
-mod accel;
+pub(crate) mod accel;
 mod config;
 mod deadline;
 pub(crate) mod machine;
-mod outcome;
+pub(crate) mod outcome;
 mod run_dir;
-mod session;
+pub(crate) mod session;
 pub(crate) mod splat;
 pub(crate) mod supervise;
 pub(crate) mod terminal;
@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
                 follow_size(guest.clone());
             }
         }),
-        on_stream: Box::new(|_, _| {}),
+        ..Job::default()
     })?;
     drop(raw);
     report.complain();

@@ -48,15 +48,19 @@ impl Guest {
     }
 }
 
+/// Called once, when the command has been started.
+pub(crate) type OnStart = Box<dyn FnOnce(&Guest)>;
+/// Called with what the command prints, after it was printed.
+pub(crate) type OnStdout = Box<dyn FnMut(&[u8])>;
 /// Called with the bytes of a forwarded connection; none means its end.
-pub(crate) type OnStream = Box<dyn FnMut(u32, Vec<u8>) + Send>;
+pub(crate) type OnStream = Box<dyn FnMut(u32, Vec<u8>)>;
 
 /// What a run shall do besides booting.
 pub(crate) struct Plan {
     pub(crate) start: Start,
     pub(crate) deadlines: Deadlines,
-    /// Called once, when the command has been started.
-    pub(crate) on_start: Box<dyn FnOnce(&Guest)>,
+    pub(crate) on_start: OnStart,
+    pub(crate) on_stdout: OnStdout,
     pub(crate) on_stream: OnStream,
 }
 
@@ -95,6 +99,7 @@ pub(crate) fn run(
         watch: Watch::boot(&plan.deadlines, Instant::now()),
         plan_start: Some((plan.start, plan.on_start)),
         deadlines: plan.deadlines,
+        on_stdout: plan.on_stdout,
         on_stream: plan.on_stream,
         outcome: None,
     }
@@ -188,8 +193,6 @@ fn accept(listener: UnixListener, events: SyncSender<Event>) -> Receiver<Guest> 
     accepted
 }
 
-type OnStart = Box<dyn FnOnce(&Guest)>;
-
 struct Loop {
     happened: Receiver<Event>,
     accepted: Receiver<Guest>,
@@ -197,6 +200,7 @@ struct Loop {
     watch: Watch,
     plan_start: Option<(Start, OnStart)>,
     deadlines: Deadlines,
+    on_stdout: OnStdout,
     on_stream: OnStream,
     outcome: Option<Outcome>,
 }
@@ -247,7 +251,10 @@ impl Loop {
     fn guest(&mut self, message: ToHost) -> anyhow::Result<()> {
         match message {
             ToHost::Ready(_) => self.start()?,
-            ToHost::Stdout(bytes) => relay(&mut io::stdout(), &bytes)?,
+            ToHost::Stdout(bytes) => {
+                relay(&mut io::stdout(), &bytes)?;
+                (self.on_stdout)(&bytes);
+            }
             ToHost::Stderr(bytes) => relay(&mut io::stderr(), &bytes)?,
             ToHost::KernelLog(lines) => {
                 self.watch.alive(Instant::now());
