@@ -1,3 +1,79 @@
-//! Live dashboard of an ipcon bus.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Live dashboard and one-time report of an ipcon bus.
 
-fn main() {}
+use std::env;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use ipcon_observe::{Collector, Options};
+use ipcon_top::args::{Cli, Colour, Command, Live, Once, Sources, locale_is_utf8};
+use ipcon_top::collect::SnapshotSource;
+use ipcon_top::live::{self, Exit};
+use ipcon_top::theme::Theme;
+use ipcon_top::{once, terminal};
+use signal_hook::low_level::emulate_default_handler;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => watch(&cli.live),
+        Some(Command::Live(options)) => watch(&options),
+        Some(Command::Once(options)) => report(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ipcon-top: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn watch(options: &Live) -> anyhow::Result<()> {
+    terminal::require()?;
+    let variable = |name: &str| env::var(name).ok();
+    let colour = options
+        .color
+        .resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
+    if options.color != Colour::Auto {
+        // The terminal library reads NO_COLOR on its own; here the option decides.
+        crossterm::style::force_color_output(colour);
+    }
+    let theme = Theme::new(colour, options.ascii || !locale_is_utf8(variable));
+    let source = open(options.sources)?;
+    let tick = Duration::from_secs(1);
+    match live::run(
+        source,
+        &live::Options {
+            interval: options.interval,
+            theme,
+            tick,
+        },
+    )? {
+        Exit::Quit => Ok(()),
+        // The terminal is given back by now. Whoever waits for us shall see what ended us.
+        Exit::Signal(signal) => emulate_default_handler(signal).context("ending by the signal"),
+    }
+}
+
+fn report(options: &Once) -> anyhow::Result<()> {
+    let mut source = open(options.sources)?;
+    let report = once::measure(&mut *source, options.interval, thread::sleep)?;
+    match io::stdout().write_all(report.print(options.format)?.as_bytes()) {
+        // `ipcon-top once | head` has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing the report"),
+    }
+}
+
+fn open(sources: Sources) -> anyhow::Result<Box<dyn SnapshotSource>> {
+    let options = Options {
+        probes: !sources.no_probes,
+        kevents: !sources.no_kevents,
+    };
+    Ok(Box::new(Collector::open(options)?))
+}

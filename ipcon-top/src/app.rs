@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The state of the dashboard and how it changes. Pure: events in, effects out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ipcon_observe::Snapshot;
+use ratatui::layout::Rect;
+
+use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
+use crate::keymap::{self, Action};
+use crate::store::Store;
+use crate::view::{self, View};
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The terminal has another size, in columns and lines.
+    Resize(u16, u16),
+    /// The bus was read.
+    Snapshot(Arc<Snapshot>),
+    /// The bus could not be read this time.
+    CollectFailed(String),
+    /// Time passed.
+    Tick,
+    /// A signal asks the program to end.
+    Terminate(i32),
+    /// A signal asks the program to stop for a while.
+    Stop,
+    /// The program goes on after a stop, and the terminal may have been used by others.
+    Continued,
+    /// A part of the program is dead and the rest makes no sense without it.
+    Fatal(String),
+}
+
+/// Something to do outside of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Leave the program.
+    Quit,
+    /// End by this signal, after cleaning up.
+    Die(i32),
+    /// Leave with an error.
+    Fail(String),
+    /// Collect at another pace.
+    SetInterval(Duration),
+    /// Give the terminal back and stop like any job of the shell.
+    Suspend,
+    /// Take the terminal anew.
+    Retake,
+    /// Draw every cell again.
+    Redraw,
+}
+
+/// The state of the dashboard.
+pub struct App {
+    live: Store,
+    /// What is shown while paused. Collection goes on behind it, so that rates are right afterwards.
+    frozen: Option<Store>,
+    views: Vec<Box<dyn View>>,
+    front: usize,
+    filter: String,
+    /// The filter as it was before the user began to edit it; `None` when not editing.
+    filter_before: Option<String>,
+    detail: bool,
+    /// First line of the help shown; `None` when closed.
+    help: Option<u16>,
+    interval: Duration,
+    failure: Option<String>,
+    size: (u16, u16),
+}
+
+/// Longest filter; a service name has at most 31 bytes.
+const FILTER_MAX: usize = 40;
+
+/// The intervals that `+` and `-` step through.
+const INTERVALS: [u64; 9] = [250, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000];
+
+impl App {
+    /// The state when the first snapshot is there, on a terminal of `size` columns and lines.
+    #[must_use]
+    pub fn new(first: Arc<Snapshot>, interval: Duration, size: (u16, u16)) -> Self {
+        let mut app = Self {
+            live: Store::new(first),
+            frozen: None,
+            views: view::all(),
+            front: 0,
+            filter: String::new(),
+            filter_before: None,
+            detail: false,
+            help: None,
+            interval,
+            failure: None,
+            size,
+        };
+        app.refresh();
+        app
+    }
+
+    /// Takes in what happened. The screen is to be drawn again afterwards, whatever it was.
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+            Event::Key(key) if self.filter_before.is_some() => self.edit_filter(key),
+            Event::Key(key) => keymap::action(key).map_or_else(Vec::new, |action| self.act(action)),
+            Event::Resize(columns, lines) => {
+                self.size = (columns, lines);
+                self.settle();
+                Vec::new()
+            }
+            Event::Snapshot(snapshot) => {
+                self.failure = None;
+                self.live.absorb(snapshot);
+                if self.frozen.is_none() {
+                    self.refresh();
+                }
+                Vec::new()
+            }
+            Event::CollectFailed(error) => {
+                self.failure = Some(error);
+                Vec::new()
+            }
+            Event::Tick => Vec::new(),
+            Event::Terminate(signal) => vec![Effect::Die(signal)],
+            Event::Stop => vec![Effect::Suspend, Effect::Redraw],
+            Event::Continued => vec![Effect::Retake, Effect::Redraw],
+            Event::Fatal(error) => vec![Effect::Fail(error)],
+        }
+    }
+
+    /// The data to show.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.frozen.as_ref().unwrap_or(&self.live)
+    }
+
+    /// Whether what is shown stands still.
+    #[must_use]
+    pub fn paused(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Time from one refresh to the next.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Why the bus could not be read the last time.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// All views.
+    #[must_use]
+    pub fn views(&self) -> &[Box<dyn View>] {
+        &self.views
+    }
+
+    /// Index of the view in front.
+    #[must_use]
+    pub fn front(&self) -> usize {
+        self.front
+    }
+
+    /// The view in front.
+    #[must_use]
+    pub fn view(&self) -> &dyn View {
+        &*self.views[self.front]
+    }
+
+    /// The filter in force, while it is edited too.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    /// Whether keys go to the filter.
+    #[must_use]
+    pub fn editing(&self) -> bool {
+        self.filter_before.is_some()
+    }
+
+    /// Whether the details are open.
+    #[must_use]
+    pub fn detail_open(&self) -> bool {
+        self.detail
+    }
+
+    /// First line of the help shown; `None` when it is closed.
+    #[must_use]
+    pub fn help(&self) -> Option<u16> {
+        self.help
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        if self.help.is_some() && self.act_on_help(action) {
+            return Vec::new();
+        }
+        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        if self.views[self.front].handle(action, store, &self.filter) {
+            return Vec::new();
+        }
+        match action {
+            Action::Quit => return vec![Effect::Quit],
+            Action::ShowPeers => self.show(0),
+            Action::ShowGroups => self.show(1),
+            Action::ShowEvents => self.show(2),
+            Action::NextView => self.show(self.front + 1),
+            Action::PreviousView => self.show(self.front + self.views.len() - 1),
+            Action::Open => self.open_detail(!self.detail),
+            Action::Back if self.detail => self.open_detail(false),
+            Action::Back => self.set_filter(String::new()),
+            Action::Filter => self.filter_before = Some(self.filter.clone()),
+            Action::Pause => self.pause(),
+            Action::Faster => return self.set_interval(self.neighbour(false)),
+            Action::Slower => return self.set_interval(self.neighbour(true)),
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend, Effect::Redraw],
+            Action::Help => self.help = Some(0),
+            // The rest is for the views, and this one had no use for it.
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// While the help is open, it takes the keys that move and that close.
+    fn act_on_help(&mut self, action: Action) -> bool {
+        let lines = view::help_lines(self.view(), self.store(), self.size.0);
+        let page = view::help_page(self.size.1);
+        let last = lines.saturating_sub(page);
+        let offset = self.help.unwrap_or(0);
+        let to = match action {
+            Action::Help | Action::Back | Action::Open => {
+                self.help = None;
+                return true;
+            }
+            Action::Down => offset.saturating_add(1),
+            Action::Up => offset.saturating_sub(1),
+            Action::PageDown => offset.saturating_add(page),
+            Action::PageUp => offset.saturating_sub(page),
+            Action::First => 0,
+            Action::Last => last,
+            _ => return false,
+        };
+        self.help = Some(to.min(last));
+        true
+    }
+
+    fn edit_filter(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let held = key.modifiers.difference(KeyModifiers::SHIFT);
+        match (key.code, held) {
+            (KeyCode::Char('c'), KeyModifiers::CONTROL) => return vec![Effect::Quit],
+            (KeyCode::Char('u'), KeyModifiers::CONTROL) => self.set_filter(String::new()),
+            (KeyCode::Enter, _) => self.filter_before = None,
+            (KeyCode::Esc, _) => {
+                let before = self.filter_before.take().unwrap_or_default();
+                self.set_filter(before);
+            }
+            (KeyCode::Backspace, _) => {
+                let mut filter = self.filter.clone();
+                filter.pop();
+                self.set_filter(filter);
+            }
+            (KeyCode::Char(c), KeyModifiers::NONE) if self.filter.len() < FILTER_MAX => {
+                self.set_filter(format!("{}{c}", self.filter));
+            }
+            // Rows can be looked at while the filter is typed.
+            (KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown, _) => {
+                return keymap::action(key).map_or_else(Vec::new, |action| self.act(action));
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn set_filter(&mut self, filter: String) {
+        self.filter = filter;
+        self.refresh();
+    }
+
+    fn show(&mut self, view: usize) {
+        self.front = view % self.views.len();
+        if let Some(offset) = self.help.as_mut() {
+            *offset = 0;
+        }
+    }
+
+    fn open_detail(&mut self, open: bool) {
+        self.detail = open;
+        self.settle();
+    }
+
+    fn pause(&mut self) {
+        self.frozen = match self.frozen {
+            Some(_) => None,
+            None => Some(self.live.clone()),
+        };
+        self.refresh();
+    }
+
+    /// The next longer or shorter step from the interval now, which may lie between two.
+    fn neighbour(&self, longer: bool) -> Duration {
+        let mut steps = INTERVALS
+            .iter()
+            .map(|&millis| Duration::from_millis(millis));
+        if longer {
+            steps
+                .find(|&step| step > self.interval)
+                .unwrap_or(INTERVAL_MAX)
+        } else {
+            steps
+                .rfind(|&step| step < self.interval)
+                .unwrap_or(INTERVAL_MIN)
+        }
+    }
+
+    fn set_interval(&mut self, interval: Duration) -> Vec<Effect> {
+        if interval == self.interval {
+            return Vec::new();
+        }
+        self.interval = interval;
+        vec![Effect::SetInterval(interval)]
+    }
+
+    /// Brings the views up to the data and the filter.
+    fn refresh(&mut self) {
+        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        for view in &mut self.views {
+            view.refresh(store, &self.filter);
+        }
+        self.settle();
+    }
+
+    /// Brings the views up to the room they have.
+    fn settle(&mut self) {
+        let (columns, lines) = self.size;
+        let plan = view::plan(Rect::new(0, 0, columns, lines), self.detail);
+        for view in &mut self.views {
+            view.settle(plan.map_or(1, |plan| plan.body.height));
+        }
+    }
+}

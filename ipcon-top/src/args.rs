@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Shortest refresh interval that is accepted.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(250);
+/// Longest refresh interval that is accepted.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+/// Watches an ipcon bus: peers, groups, events, their rates, and what is lost.
+///
+/// Without a command the live dashboard starts; `?` in it shows all keys.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; the dashboard when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of the dashboard.
+    #[command(flatten)]
+    pub live: Live,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The dashboard (the default)
+    Live(Live),
+    /// Measure once and print a report
+    ///
+    /// Reads the bus twice, one interval apart, and prints totals and rates. Exit code 0: printed; 1: the
+    /// bus cannot be read.
+    Once(Once),
+}
+
+/// Options of the dashboard.
+#[derive(Debug, Clone, Args)]
+pub struct Live {
+    /// Time from one refresh to the next, 250ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// When to use colour; `auto` obeys NO_COLOR
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Colour,
+    /// Draw with ASCII characters only; automatic where the locale is not UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+    /// Where the numbers come from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// Which sources to use beside the dumps of the module. By default whatever may be used.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Sources {
+    /// Do not attach eBPF probes
+    #[arg(long)]
+    pub no_probes: bool,
+    /// Do not listen to kevents, and so do not become a peer of the bus
+    #[arg(long)]
+    pub no_kevents: bool,
+}
+
+/// Options of the report.
+#[derive(Debug, Clone, Args)]
+pub struct Once {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Time between the two readings that the rates are made of, 250ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// Where the numbers come from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// Unless NO_COLOR is set or TERM is `dumb`
+    #[default]
+    Auto,
+    /// Even with NO_COLOR
+    Always,
+    /// No colour at all; states show as symbols
+    Never,
+}
+
+/// How to print the report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON object with a `schema_version`
+    Json,
+}
+
+impl Colour {
+    /// Whether to use colour, given the environment.
+    #[must_use]
+    pub fn resolve(self, no_color: Option<&str>, term: Option<&str>) -> bool {
+        match self {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => no_color.is_none_or(str::is_empty) && term != Some("dumb"),
+        }
+    }
+}
+
+/// Whether the locale of the environment can show more than ASCII: the first of `LC_ALL`, `LC_CTYPE` and
+/// `LANG` that is set and not empty decides, as in the C library. With none of them set (a container, a
+/// bare VM) nothing is known about the terminal, and today's terminals are UTF-8.
+#[must_use]
+pub fn locale_is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()))
+        .is_none_or(|value| {
+            let value = value.to_ascii_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        })
+}
+
+/// Reads `250ms`, `1s`, `1.5s`, `1m`, or a bare number of seconds.
+///
+/// # Errors
+///
+/// A text that is no time, or one outside [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+pub fn interval(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let scale = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => {
+            return Err(format!(
+                "unit `{unit}` is not one of ms, s, m; write 500ms or 2s"
+            ));
+        }
+    };
+    let seconds: f64 = number
+        .parse()
+        .map_err(|_| format!("`{number}` is not a number; write 500ms or 2s"))?;
+    let span = Duration::try_from_secs_f64(seconds * scale).unwrap_or_default();
+    if (INTERVAL_MIN..=INTERVAL_MAX).contains(&span) {
+        Ok(span)
+    } else {
+        Err("must be from 250ms to 60s".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn intervals_are_read_and_bounded() {
+        assert_eq!(interval("250ms"), Ok(INTERVAL_MIN));
+        assert_eq!(interval("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(interval("1m"), Ok(INTERVAL_MAX));
+        assert_eq!(interval("2"), Ok(Duration::from_secs(2)));
+        for wrong in [
+            "249ms", "61s", "-1s", "0", "", "s", "1h", "1e400s", "NaN", "inf",
+        ] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn colour_follows_the_convention() {
+        assert!(Colour::Auto.resolve(None, Some("xterm")));
+        assert!(Colour::Auto.resolve(Some(""), None));
+        assert!(!Colour::Auto.resolve(Some("1"), None));
+        assert!(!Colour::Auto.resolve(None, Some("dumb")));
+        assert!(Colour::Always.resolve(Some("1"), None));
+        assert!(!Colour::Never.resolve(None, None));
+    }
+
+    #[test]
+    fn the_first_locale_variable_decides() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            locale_is_utf8(move |name| {
+                pairs
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, v)| (*v).to_owned())
+            })
+        };
+        assert!(with(&[("LANG", "de_AT.UTF-8")]));
+        assert!(with(&[
+            ("LC_ALL", ""),
+            ("LC_CTYPE", "C.utf8"),
+            ("LANG", "C")
+        ]));
+        assert!(!with(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]));
+        assert!(!with(&[("LANG", "POSIX")]));
+        assert!(with(&[]));
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The dashboard and the one-time report of an ipcon bus.
+//!
+//! ```text
+//! input thread ─────┐
+//! signal thread ────┤ app::Event    App::update       view::draw
+//! collector thread ─┴────────────▶ (state: App) ───▶ (reads only) ───▶ terminal
+//!   ▲ SnapshotSource                    │ app::Effect
+//!   └───────── live::Host ◀─────────────┘
+//! ```
+//!
+//! [`live::start`] is the whole program with everything it touches passed in, so tests run it as a user
+//! would. What is shown comes from the model and the field table of `ipcon-observe`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod app;
+pub mod args;
+pub mod clock;
+pub mod collect;
+pub mod columns;
+pub mod format;
+pub mod keymap;
+pub mod live;
+pub mod once;
+pub mod store;
+pub mod table;
+pub mod terminal;
+pub mod theme;
+pub mod trouble;
+pub mod view;

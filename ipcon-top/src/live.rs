@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The dashboard as a running program: events in, state, drawing, effects out.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use crate::app::{App, Effect, Event};
+use crate::clock::{Clock, SystemClock};
+use crate::collect::{self, Pace, SnapshotSource};
+use crate::terminal::Screen;
+use crate::theme::Theme;
+use crate::view;
+
+/// How the dashboard looks and how often it looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Time from one refresh to the next.
+    pub interval: Duration,
+    /// Colours and symbols.
+    pub theme: Theme,
+    /// Longest time without drawing, so that the clock goes on while nothing happens.
+    pub tick: Duration,
+}
+
+/// How the dashboard came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The user left.
+    Quit,
+    /// A signal asked for it.
+    Signal(i32),
+}
+
+/// The world that effects act upon.
+pub trait Host {
+    /// Collects once an `interval` from now on.
+    fn set_interval(&mut self, interval: Duration);
+
+    /// Gives the terminal back, stops the program until somebody continues it, takes the terminal again.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be taken again.
+    fn suspend(&mut self) -> anyhow::Result<()>;
+
+    /// Takes the terminal anew, after others may have used it.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be taken.
+    fn retake(&mut self) -> anyhow::Result<()>;
+}
+
+/// Runs the dashboard until the user or a signal ends it. Everything it touches is given to it.
+///
+/// # Errors
+///
+/// The terminal cannot be written, or a part of the program died.
+pub fn start<B: Backend>(
+    terminal: &mut Terminal<B>,
+    mut app: App,
+    events: &Receiver<Event>,
+    host: &mut dyn Host,
+    clock: &dyn Clock,
+    options: &Options,
+) -> anyhow::Result<Exit>
+where
+    B::Error: Send + Sync + 'static,
+{
+    loop {
+        terminal
+            .draw(|frame| {
+                let area = frame.area();
+                view::draw(&app, &options.theme, clock.now(), frame.buffer_mut(), area);
+            })
+            .context("writing to the terminal")?;
+        let first = match events.recv_timeout(options.tick) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => Event::Tick,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(anyhow!("nobody sends events any more"));
+            }
+        };
+        // Whatever else is there already goes into the same frame.
+        for event in std::iter::once(first).chain(events.try_iter()) {
+            for effect in app.update(event) {
+                match effect {
+                    Effect::Quit => return Ok(Exit::Quit),
+                    Effect::Die(signal) => return Ok(Exit::Signal(signal)),
+                    Effect::Fail(error) => return Err(anyhow!(error)),
+                    Effect::SetInterval(interval) => host.set_interval(interval),
+                    Effect::Suspend => host.suspend()?,
+                    Effect::Retake => host.retake()?,
+                    Effect::Redraw => {
+                        // Not `Terminal::clear`: that asks the terminal where its cursor is, and waits.
+                        let size = terminal
+                            .size()
+                            .context("asking the terminal for its size")?;
+                        terminal
+                            .resize(size.into())
+                            .context("clearing the terminal")?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Shows the dashboard of `source` in the terminal of this process.
+///
+/// # Errors
+///
+/// The bus cannot be read, or there is no usable terminal. The terminal is as it was before.
+pub fn run(mut source: Box<dyn SnapshotSource>, options: &Options) -> anyhow::Result<Exit> {
+    // First of all, while an error can still be printed in peace.
+    let first = source.collect()?;
+    let (sender, events) = mpsc::channel();
+    let screen = Screen::take()?;
+    spawn_signals(sender.clone())?;
+    spawn_input(sender.clone())?;
+    let pace = collect::spawn(source, options.interval, sender)?;
+
+    let backend = CrosstermBackend::new(io::stdout());
+    let mut terminal = Terminal::new(backend).context("opening the terminal for drawing")?;
+    let size = terminal
+        .size()
+        .context("asking the terminal for its size")?;
+    let app = App::new(first.into(), options.interval, (size.width, size.height));
+    let mut host = Process { screen, pace };
+    start(
+        &mut terminal,
+        app,
+        &events,
+        &mut host,
+        &SystemClock::new(),
+        options,
+    )
+}
+
+/// This process as the host of the dashboard. Dropping it gives the terminal back and ends the collection.
+struct Process {
+    screen: Screen,
+    pace: Pace,
+}
+
+impl Host for Process {
+    fn set_interval(&mut self, interval: Duration) {
+        self.pace.set(interval);
+    }
+
+    fn suspend(&mut self) -> anyhow::Result<()> {
+        self.screen.lend();
+        emulate_default_handler(SIGTSTP).context("stopping, to go back to the shell")?;
+        self.screen.retake()
+    }
+
+    fn retake(&mut self) -> anyhow::Result<()> {
+        self.screen.lend();
+        self.screen.retake()
+    }
+}
+
+fn spawn_signals(out: Sender<Event>) -> anyhow::Result<()> {
+    let wanted = [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
+    let mut signals = Signals::new(wanted).context("listening to signals")?;
+    spawn("signals", move || {
+        for signal in signals.forever() {
+            let event = match signal {
+                SIGTSTP => Event::Stop,
+                SIGCONT => Event::Continued,
+                other => Event::Terminate(other),
+            };
+            if out.send(event).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn spawn_input(out: Sender<Event>) -> anyhow::Result<()> {
+    use crossterm::event::{Event as Input, read};
+    spawn("input", move || {
+        loop {
+            let event = match read() {
+                Ok(Input::Key(key)) => Event::Key(key),
+                Ok(Input::Resize(columns, lines)) => Event::Resize(columns, lines),
+                Ok(_) => continue,
+                Err(error) => Event::Fatal(format!("reading keys from the terminal: {error}")),
+            };
+            let last = matches!(event, Event::Fatal(_));
+            if out.send(event).is_err() || last {
+                return;
+            }
+        }
+    })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
+    thread
+        .map(drop)
+        .with_context(|| format!("starting the thread for {name}"))
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The report for programs. Keys are those of the field table; absent is what was not measured.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use ipcon_observe::RowRates;
+use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::model::{Bus, Event, Group, Kevents, Peer, Probes, SourceStatus};
+use ipcon_observe::reconcile::{Difference, Row};
+use serde::Serialize;
+
+use super::Report;
+use crate::store::counters;
+
+/// Version of the JSON report. A key that changes its meaning or goes away makes it grow; new keys do not.
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    taken_at_seconds: f64,
+    interval_seconds: f64,
+    consistent: bool,
+    sources: &'a [SourceStatus],
+    bus: Rated<'a, Bus>,
+    peers: Vec<Rated<'a, Peer>>,
+    groups: Vec<Rated<'a, Group>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probes: Option<&'a Probes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kevents: Option<&'a Kevents>,
+    events: &'a [Event],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconciliation: Option<Reconciled>,
+}
+
+/// A row with the rates of its counters beside it.
+#[derive(Serialize)]
+struct Rated<'a, R> {
+    #[serde(flatten)]
+    row: &'a R,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_second: Option<BTreeMap<&'static str, f64>>,
+}
+
+#[derive(Serialize)]
+struct Reconciled {
+    compared: usize,
+    skipped: usize,
+    differences: Vec<Differing>,
+}
+
+#[derive(Serialize)]
+struct Differing {
+    row: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    counter: &'static str,
+    dumped: u64,
+    counted: u64,
+}
+
+pub(super) fn print(report: &Report) -> anyhow::Result<String> {
+    let snapshot = &report.snapshot;
+    let rates = &report.rates;
+    let known = (!rates.interval().is_zero()).then(|| rates.bus());
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        taken_at_seconds: snapshot.taken_at.as_secs_f64(),
+        interval_seconds: rates.interval().as_secs_f64(),
+        consistent: snapshot.consistent,
+        sources: &snapshot.sources,
+        bus: rated(&snapshot.bus, BUS_FIELDS, known),
+        peers: snapshot
+            .peers
+            .iter()
+            .map(|p| rated(p, PEER_FIELDS, rates.peer(p.id)))
+            .collect(),
+        groups: snapshot
+            .groups
+            .iter()
+            .map(|g| rated(g, GROUP_FIELDS, rates.group(g.id)))
+            .collect(),
+        probes: snapshot.probes.as_ref(),
+        kevents: snapshot.kevents.as_ref(),
+        events: &report.events,
+        reconciliation: report.reconciliation.as_ref().map(|found| Reconciled {
+            compared: found.compared,
+            skipped: found.skipped,
+            differences: found.differences.iter().map(differing).collect(),
+        }),
+    };
+    let mut text = serde_json::to_string_pretty(&document).context("writing the report as JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn rated<'a, R>(row: &'a R, fields: &'static [Field<R>], rates: Option<&RowRates>) -> Rated<'a, R> {
+    let per_second = rates.map(|rates| {
+        counters(fields)
+            .filter_map(|field| Some((field.key, rates.get(field.key)?)))
+            .collect()
+    });
+    Rated { row, per_second }
+}
+
+fn differing(difference: &Difference) -> Differing {
+    let (row, id) = match difference.row {
+        Row::Bus => ("bus", None),
+        Row::Peer(id) => ("peer", Some(id)),
+        Row::Group(id) => ("group", Some(id)),
+    };
+    let Difference {
+        counter,
+        dumped,
+        counted,
+        ..
+    } = *difference;
+    Differing {
+        row,
+        id,
+        counter,
+        dumped,
+        counted,
+    }
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The report for people. Totals are exact, so that they can be held against other sources.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use ipcon_observe::RowRates;
+use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, find};
+use ipcon_observe::model::{Probes, SourceState};
+
+use super::Report;
+use super::grid::Grid;
+use crate::format::{self, ABSENT, Align};
+use crate::store::counters;
+use crate::theme::Theme;
+
+/// Fields of a peer in the report, in order; counters come with their rate.
+const PEER_KEYS: [&str; 13] = [
+    "name",
+    "port",
+    "pid",
+    "comm",
+    "sent_messages",
+    "sent_bytes",
+    "delivered_messages",
+    "delivered_bytes",
+    "queue_bytes",
+    "queue_fill",
+    "refused_messages",
+    "dropped_messages",
+    "lost",
+];
+
+/// Fields of a group in the report.
+const GROUP_KEYS: [&str; 9] = [
+    "name",
+    "owner_name",
+    "members",
+    "sent_messages",
+    "sent_bytes",
+    "delivered_messages",
+    "replayed_messages",
+    "unheard_messages",
+    "dropped_messages",
+];
+
+/// Cells of the bars of a histogram.
+const BAR: usize = 40;
+
+pub(super) fn print(report: &Report) -> String {
+    let mut out = String::new();
+    header(report, &mut out);
+    bus(report, &mut out);
+    rows(
+        &mut out,
+        "peers",
+        PEER_FIELDS,
+        &PEER_KEYS,
+        &report.snapshot.peers,
+        |peer| report.rates.peer(peer.id),
+    );
+    rows(
+        &mut out,
+        "groups",
+        GROUP_FIELDS,
+        &GROUP_KEYS,
+        &report.snapshot.groups,
+        |group| report.rates.group(group.id),
+    );
+    drops(report, &mut out);
+    if let Some(probes) = &report.snapshot.probes {
+        sizes(probes, &mut out);
+        programs(probes, &mut out);
+    }
+    events(report, &mut out);
+    reconciliation(report, &mut out);
+    out
+}
+
+fn header(report: &Report, out: &mut String) {
+    let snapshot = &report.snapshot;
+    let time = format::time_of_day(report.at);
+    let interval = report.rates.interval().as_secs_f64();
+    let _ = writeln!(out, "ipcon bus at {time} UTC, rates over {interval:.3} s");
+    if !snapshot.consistent {
+        let _ = writeln!(
+            out,
+            "  the bus changed while it was read: rows may not fit together"
+        );
+    }
+    for source in &snapshot.sources {
+        let state = match &source.state {
+            SourceState::On => "on".to_owned(),
+            SourceState::Off { reason } => format!("off ({reason})"),
+            SourceState::Failed { reason } => format!("FAILED ({reason})"),
+        };
+        let lost = match source.lost {
+            0 => String::new(),
+            lost => format!(", LOST {lost} events"),
+        };
+        let _ = writeln!(out, "  {:<8} {state}{lost}", source.name.key());
+    }
+}
+
+/// All fields of the bus, one a line.
+fn bus(report: &Report, out: &mut String) {
+    section(out, "bus");
+    let mut grid = Grid::default();
+    grid.column("", Align::Left);
+    grid.column("total", Align::Right);
+    grid.column("per second", Align::Right);
+    let row = &report.snapshot.bus;
+    let counted = BUS_FIELDS.iter().filter(|field| field.kind != Kind::Info);
+    for field in counted {
+        let total = (field.get)(row).map_or(ABSENT.to_owned(), |value| value.to_string());
+        let rate = match field.kind {
+            Kind::Counter => per_second(report.rates.bus().get(field.key)),
+            Kind::Gauge | Kind::Info => String::new(),
+        };
+        grid.row(vec![field.key.to_owned(), total, rate]);
+    }
+    grid.print(out);
+}
+
+fn rows<'a, R>(
+    out: &mut String,
+    title: &str,
+    fields: &'static [Field<R>],
+    keys: &[&str],
+    rows: &'a [R],
+    rates: impl Fn(&R) -> Option<&'a RowRates>,
+) {
+    section(out, title);
+    if rows.is_empty() {
+        out.push_str("  none\n");
+        return;
+    }
+    let fields: Vec<&Field<R>> = keys.iter().filter_map(|key| find(fields, key)).collect();
+    let mut grid = Grid::default();
+    for field in &fields {
+        let text = matches!(field.key, "name" | "comm" | "owner_name");
+        grid.column(field.title, if text { Align::Left } else { Align::Right });
+        if field.kind == Kind::Counter {
+            grid.column(format!("{}/s", field.title), Align::Right);
+        }
+    }
+    for row in rows {
+        let rates = rates(row);
+        let mut cells = Vec::new();
+        for field in &fields {
+            cells.push((field.get)(row).map_or(ABSENT.to_owned(), |value| exact(&value)));
+            if field.kind == Kind::Counter {
+                cells.push(per_second(rates.and_then(|rates| rates.get(field.key))));
+            }
+        }
+        grid.row(cells);
+    }
+    grid.print(out);
+}
+
+fn exact(value: &Value<'_>) -> String {
+    match value {
+        Value::Ratio(share) => format!("{:.0}%", share * 100.0),
+        other => other.to_string(),
+    }
+}
+
+fn per_second(rate: Option<f64>) -> String {
+    rate.map_or(ABSENT.to_owned(), |rate| format!("{rate:.1}"))
+}
+
+/// What did not arrive and why: as the module counts it, and as the probes do.
+fn drops(report: &Report, out: &mut String) {
+    section(out, "not delivered");
+    let mut grid = Grid::default();
+    grid.column("", Align::Left);
+    grid.column("messages", Align::Right);
+    grid.column("per second", Align::Right);
+    let reasons = counters(BUS_FIELDS).filter(|field| {
+        let key = field.key;
+        (key.starts_with("refused_") || key.starts_with("dropped_")) && !key.ends_with("_messages")
+    });
+    for field in reasons {
+        let total = field
+            .counter(&report.snapshot.bus)
+            .map_or(ABSENT.to_owned(), |n| n.to_string());
+        grid.row(vec![
+            field.key.to_owned(),
+            total,
+            per_second(report.rates.bus().get(field.key)),
+        ]);
+    }
+    grid.print(out);
+    let Some(probes) = &report.snapshot.probes else {
+        return;
+    };
+    for drops in &probes.drops {
+        let (kind, reason) = (drops.kind.key(), &drops.reason);
+        let _ = writeln!(
+            out,
+            "  probes: {kind} {reason}: {} messages, {} bytes",
+            drops.messages, drops.bytes
+        );
+    }
+}
+
+fn sizes(probes: &Probes, out: &mut String) {
+    let theme = Theme::new(false, true);
+    for histogram in probes
+        .sizes
+        .iter()
+        .filter(|histogram| histogram.count() > 0)
+    {
+        section(
+            out,
+            &format!("{} message sizes (bytes)", histogram.kind.key()),
+        );
+        let most = histogram.counts.iter().copied().max().unwrap_or(0);
+        let bounds = histogram.bounds.iter().map(|bound| format!("<= {bound}"));
+        let bounds = bounds.chain(std::iter::once("larger".to_owned()));
+        let used: Vec<(String, u64)> = bounds.zip(histogram.counts.iter().copied()).collect();
+        let first = used.iter().position(|(_, count)| *count > 0).unwrap_or(0);
+        let last = used.iter().rposition(|(_, count)| *count > 0).unwrap_or(0);
+        for (bound, count) in &used[first..=last] {
+            let bar = theme.bar(*count, most, BAR);
+            let _ = writeln!(
+                out,
+                "{}",
+                format!("  {bound:>9}  {count:>12}  {bar}").trim_end()
+            );
+        }
+    }
+}
+
+/// The probes' own account: a quiet bus and a blind observer must not look the same.
+fn programs(probes: &Probes, out: &mut String) {
+    section(out, "probes");
+    let mut grid = Grid::default();
+    grid.column("tracepoint", Align::Left);
+    grid.column("attached", Align::Left);
+    for title in ["seen", "counted", "lost"] {
+        grid.column(title, Align::Right);
+    }
+    for probe in &probes.probes {
+        grid.row(vec![
+            probe.name.clone(),
+            if probe.attached {
+                probe.backend.clone()
+            } else {
+                "no".to_owned()
+            },
+            probe.seen.to_string(),
+            probe.counted.to_string(),
+            probe.lost_total().to_string(),
+        ]);
+    }
+    grid.print(out);
+}
+
+fn events(report: &Report, out: &mut String) {
+    section(out, "events while measuring");
+    if report.events.is_empty() {
+        out.push_str("  none\n");
+        return;
+    }
+    let mut grid = Grid::default();
+    for (title, align) in [
+        ("ago", Align::Right),
+        ("event", Align::Left),
+        ("name", Align::Left),
+        ("port", Align::Right),
+        ("pid", Align::Right),
+        ("number", Align::Right),
+    ] {
+        grid.column(title, align);
+    }
+    for event in &report.events {
+        let ago: Duration = report.snapshot.taken_at.saturating_sub(event.time);
+        grid.row(vec![
+            format::duration(ago),
+            event.kind.key().to_owned(),
+            event
+                .name
+                .as_ref()
+                .map_or(ABSENT.to_owned(), ToString::to_string),
+            event
+                .port
+                .map_or(ABSENT.to_owned(), |port| port.to_string()),
+            event.pid.to_string(),
+            event.sequence.to_string(),
+        ]);
+    }
+    grid.print(out);
+}
+
+fn reconciliation(report: &Report, out: &mut String) {
+    section(out, "probes against dumps");
+    let Some(found) = &report.reconciliation else {
+        out.push_str("  not compared: the probes are not attached\n");
+        return;
+    };
+    let (compared, differ) = (found.compared, found.differences.len());
+    let _ = writeln!(out, "  {compared} numbers compared, {differ} differ");
+    if found.skipped > 0 {
+        let skipped = found.skipped;
+        let _ = writeln!(
+            out,
+            "  {skipped} rows not compared: busy when the probes began"
+        );
+    }
+    if differ > 0 {
+        out.push_str("  while messages flow the two are read at slightly different moments\n");
+    }
+    for difference in &found.differences {
+        let _ = writeln!(out, "  {difference}");
+    }
+}
+
+fn section(out: &mut String, title: &str) {
+    let _ = writeln!(out, "\n{title}");
+}

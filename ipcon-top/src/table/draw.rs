@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Drawing a table.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::{CellContext, Table};
+use crate::columns::{self, GAP};
+use crate::format::{Align, fit};
+use crate::store::{Item, Row};
+use crate::theme::Role;
+use crate::view::DrawContext;
+
+/// Cells before the first column: one for the mark of the selected row, one for that of a departed one.
+const MARGIN: u16 = 2;
+
+impl<T: Item> Table<T> {
+    /// Draws the titles and as many rows as fit below them.
+    pub fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
+        let area = area.intersection(buf.area);
+        if area.is_empty() {
+            return;
+        }
+        let extents: Vec<_> = self.columns.iter().map(|column| column.extent).collect();
+        let widths = columns::layout(&extents, area.width.saturating_sub(MARGIN));
+        self.draw_titles(buf, Rect { height: 1, ..area }, &widths, ctx);
+        let lines = (area.y + 1..area.bottom()).zip(self.offset..);
+        for (y, index) in lines {
+            let Some(row) = self.shown.get(index).and_then(|&i| T::row(ctx.store, i)) else {
+                break;
+            };
+            let line = Rect {
+                y,
+                height: 1,
+                ..area
+            };
+            self.draw_row(buf, line, &widths, &row, index == self.cursor, ctx);
+        }
+        if self.shown.is_empty() && area.height > 1 {
+            let text = if ctx.filter.is_empty() {
+                "nothing yet"
+            } else {
+                "nothing matches the filter"
+            };
+            let style = ctx.theme.style(Role::Quiet);
+            let width = usize::from(area.width.saturating_sub(MARGIN));
+            buf.set_stringn(
+                area.x + MARGIN.min(area.width),
+                area.y + 1,
+                text,
+                width,
+                style,
+            );
+        }
+    }
+
+    fn draw_titles(
+        &self,
+        buf: &mut Buffer,
+        line: Rect,
+        widths: &[Option<u16>],
+        ctx: &DrawContext<'_>,
+    ) {
+        let glyphs = &ctx.theme.glyphs;
+        let mut x = line.x + MARGIN;
+        for (i, (column, width)) in self.columns.iter().zip(widths).enumerate() {
+            let Some(width) = *width else { continue };
+            let sorted = self.sort == Some(i);
+            let title = match (sorted, column.largest_first != self.reverse) {
+                (false, _) => column.title.clone(),
+                (true, true) => format!("{}{}", column.title, glyphs.descending),
+                (true, false) => format!("{}{}", column.title, glyphs.ascending),
+            };
+            let role = if sorted { Role::Active } else { Role::Label };
+            let text = fit(&title, usize::from(width), column.align, glyphs.ellipsis);
+            put(buf, line, x, &text, ctx.theme.style(role));
+            x = x.saturating_add(width + GAP);
+        }
+    }
+
+    fn draw_row(
+        &self,
+        buf: &mut Buffer,
+        line: Rect,
+        widths: &[Option<u16>],
+        row: &Row<'_, T>,
+        selected: bool,
+        ctx: &DrawContext<'_>,
+    ) {
+        let glyphs = &ctx.theme.glyphs;
+        if selected {
+            put(
+                buf,
+                line,
+                line.x,
+                glyphs.selection,
+                ctx.theme.style(Role::Active),
+            );
+        }
+        if row.gone.is_some() {
+            put(
+                buf,
+                line,
+                line.x + 1,
+                glyphs.gone,
+                ctx.theme.style(Role::Alarm),
+            );
+        }
+        let mut x = line.x + MARGIN;
+        for (column, width) in self.columns.iter().zip(widths) {
+            let Some(width) = *width else { continue };
+            let width_of_cell = usize::from(width);
+            let context = CellContext {
+                theme: ctx.theme,
+                width: width_of_cell,
+                epoch: ctx.epoch,
+            };
+            let cell = (column.cell)(row, &context);
+            let role = if row.gone.is_some() {
+                Role::Gone
+            } else {
+                cell.role
+            };
+            let text = fit(&cell.text, width_of_cell, column.align, glyphs.ellipsis);
+            // The style of a row that is gone strikes text out, not the room around it.
+            let (lead, bare) = match column.align {
+                Align::Left => (0, text.trim_end()),
+                Align::Right => (text.width() - text.trim_start().width(), text.trim_start()),
+            };
+            put(
+                buf,
+                line,
+                x + u16::try_from(lead).unwrap_or(0),
+                bare,
+                ctx.theme.style(role),
+            );
+            x = x.saturating_add(width + GAP);
+        }
+        if selected {
+            let rest = Rect {
+                x: line.x + 1,
+                width: line.width.saturating_sub(1),
+                ..line
+            };
+            buf.set_style(rest, ctx.theme.style(Role::Selected));
+        }
+    }
+}
+
+fn put(buf: &mut Buffer, line: Rect, x: u16, text: &str, style: ratatui::style::Style) {
+    if x < line.right() {
+        buf.set_stringn(x, line.y, text, usize::from(line.right() - x), style);
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A table of rows: which are shown, in what order, which is selected, how they are drawn.
+
+mod cells;
+mod draw;
+
+use std::cmp::Ordering;
+
+use crate::columns::Extent;
+use crate::format::Align;
+use crate::keymap::Action;
+use crate::store::{Item, Row, Store};
+use crate::theme::{Role, Theme};
+
+pub use cells::{queue, rate, text, value};
+
+/// What one cell shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The text; cut to the column when it is too long.
+    pub text: String,
+    /// How it is drawn.
+    pub role: Role,
+}
+
+impl Cell {
+    /// A cell of a role.
+    #[must_use]
+    pub fn new(text: impl Into<String>, role: Role) -> Self {
+        Self {
+            text: text.into(),
+            role,
+        }
+    }
+}
+
+/// What a cell may depend on beside its row.
+#[derive(Debug, Clone, Copy)]
+pub struct CellContext<'a> {
+    /// Symbols.
+    pub theme: &'a Theme,
+    /// Cells there are.
+    pub width: usize,
+    /// Wall-clock time at zero of `CLOCK_MONOTONIC`.
+    pub epoch: std::time::SystemTime,
+}
+
+type CellOf<T> = Box<dyn Fn(&Row<'_, T>, &CellContext<'_>) -> Cell + Send>;
+type OrderOf<T> = Box<dyn Fn(&Row<'_, T>, &Row<'_, T>) -> Ordering + Send>;
+
+/// One column.
+pub struct Column<T: 'static> {
+    /// Title, upper case.
+    pub title: String,
+    /// One sentence for the help.
+    pub help: &'static str,
+    /// Where text stands in the cell.
+    pub align: Align,
+    /// Width and priority.
+    pub extent: Extent,
+    /// Whether the largest comes first when the column is chosen for sorting.
+    pub largest_first: bool,
+    cell: CellOf<T>,
+    /// Ascending; rows without a value compare as equal and are put last by the caller.
+    order: OrderOf<T>,
+}
+
+impl<T> Column<T> {
+    /// A column that is in no field table. Its smallest values come first.
+    #[must_use]
+    pub fn new(
+        title: &str,
+        help: &'static str,
+        align: Align,
+        cell: impl Fn(&Row<'_, T>, &CellContext<'_>) -> Cell + Send + 'static,
+        order: fn(&Row<'_, T>, &Row<'_, T>) -> Ordering,
+    ) -> Self {
+        let extent = Extent {
+            min: 0,
+            max: 0,
+            priority: u8::MAX,
+        };
+        let title = title.to_owned();
+        let (cell, order) = (Box::new(cell), Box::new(order));
+        Self {
+            title,
+            help,
+            align,
+            extent,
+            largest_first: false,
+            cell,
+            order,
+        }
+    }
+
+    /// The same column with another width and priority.
+    #[must_use]
+    pub fn extent(mut self, min: u16, max: u16, priority: u8) -> Self {
+        self.extent = Extent { min, max, priority };
+        self
+    }
+}
+
+/// The order of a table before the user chooses a column.
+pub struct Natural<T: 'static> {
+    /// What it is called.
+    pub name: &'static str,
+    /// The order, first row first.
+    pub order: fn(&Row<'_, T>, &Row<'_, T>) -> Ordering,
+}
+
+/// A table and what the user has done to it.
+pub struct Table<T: 'static> {
+    columns: Vec<Column<T>>,
+    natural: Natural<T>,
+    /// `None`: the natural order.
+    sort: Option<usize>,
+    reverse: bool,
+    /// Indices of [`Item::row`] in the order shown.
+    shown: Vec<usize>,
+    /// The row the user went to. `None`: whatever comes first.
+    pinned: Option<u64>,
+    cursor: usize,
+    offset: usize,
+    page: usize,
+}
+
+impl<T: Item> Table<T> {
+    /// A table in its natural order, the first row selected.
+    #[must_use]
+    pub fn new(columns: Vec<Column<T>>, natural: Natural<T>) -> Self {
+        Self {
+            columns,
+            natural,
+            sort: None,
+            reverse: false,
+            shown: Vec::new(),
+            pinned: None,
+            cursor: 0,
+            offset: 0,
+            page: 1,
+        }
+    }
+
+    /// The columns.
+    #[must_use]
+    pub fn columns(&self) -> &[Column<T>] {
+        &self.columns
+    }
+
+    /// What the rows are sorted by, and whether that is the reverse of the usual.
+    #[must_use]
+    pub fn sorted_by(&self) -> (&str, bool) {
+        let name = self
+            .sort
+            .and_then(|i| self.columns.get(i))
+            .map(|column| column.title.as_str());
+        (name.unwrap_or(self.natural.name), self.reverse)
+    }
+
+    /// Number of rows that pass the filter.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// Whether no row passes the filter.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+
+    /// Index of the selected row among those shown.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The selected row.
+    #[must_use]
+    pub fn selected<'a>(&self, store: &'a Store) -> Option<Row<'a, T>> {
+        T::row(store, *self.shown.get(self.cursor)?)
+    }
+
+    /// Works out anew which rows are shown, after the data, the filter or the order changed. The selection
+    /// stays with its row; when that is gone, with its place.
+    pub fn refresh(&mut self, store: &Store, filter: &str) {
+        let needle = filter.to_lowercase();
+        let mut rows: Vec<(usize, Row<'_, T>)> = (0..T::count(store))
+            .filter_map(|index| Some((index, T::row(store, index)?)))
+            .filter(|(_, row)| needle.is_empty() || row.item.matches(&needle))
+            .collect();
+        rows.sort_by(|(_, a), (_, b)| self.compare(a, b));
+        self.shown = rows.iter().map(|(index, _)| *index).collect();
+        let found = self
+            .pinned
+            .and_then(|id| rows.iter().position(|(_, r)| r.item.id() == id));
+        self.cursor = match (self.pinned, found) {
+            (None, _) => 0,
+            (Some(_), Some(at)) => at,
+            (Some(_), None) => self.cursor.min(rows.len().saturating_sub(1)),
+        };
+        if self.pinned.is_some() {
+            self.pinned = rows.get(self.cursor).map(|(_, row)| row.item.id());
+        }
+        self.settle(self.page);
+    }
+
+    /// Takes note of how many rows fit, and scrolls so that the selected one is among them.
+    pub fn settle(&mut self, page: usize) {
+        self.page = page.max(1);
+        let last = self.shown.len().saturating_sub(self.page);
+        let lowest = (self.cursor + 1).saturating_sub(self.page);
+        self.offset = self.offset.clamp(lowest, self.cursor).min(last);
+    }
+
+    /// Does what concerns a table. False when the action does not.
+    pub fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool {
+        match action {
+            Action::Down => self.go_to(self.cursor.saturating_add(1), store),
+            Action::Up => self.go_to(self.cursor.saturating_sub(1), store),
+            Action::PageDown => self.go_to(self.cursor.saturating_add(self.page), store),
+            Action::PageUp => self.go_to(self.cursor.saturating_sub(self.page), store),
+            Action::First => {
+                self.pinned = None;
+                self.cursor = 0;
+                self.settle(self.page);
+            }
+            Action::Last => self.go_to(usize::MAX, store),
+            Action::SortNext => self.sort_by(self.sort.map_or(0, |i| i + 1), store, filter),
+            Action::SortPrevious => {
+                let before = self.sort.unwrap_or(self.columns.len()).checked_sub(1);
+                self.sort_by(before.unwrap_or(usize::MAX), store, filter);
+            }
+            Action::SortReverse => {
+                self.reverse = !self.reverse;
+                self.refresh(store, filter);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Sorts by a column; beyond the last comes the natural order again.
+    fn sort_by(&mut self, column: usize, store: &Store, filter: &str) {
+        self.sort = (column < self.columns.len()).then_some(column);
+        self.reverse = false;
+        self.refresh(store, filter);
+    }
+
+    fn go_to(&mut self, cursor: usize, store: &Store) {
+        self.cursor = cursor.min(self.shown.len().saturating_sub(1));
+        self.pinned = self.selected(store).map(|row| row.item.id());
+        self.settle(self.page);
+    }
+
+    /// Order of two rows: as sorted, ties by the natural order, those by age.
+    fn compare(&self, a: &Row<'_, T>, b: &Row<'_, T>) -> Ordering {
+        let turn = |order: Ordering, turned| if turned { order.reverse() } else { order };
+        let natural = || {
+            // Only when it is the order the user sees can it be turned round.
+            turn(
+                (self.natural.order)(a, b),
+                self.reverse && self.sort.is_none(),
+            )
+        };
+        let chosen = match self.sort.and_then(|i| self.columns.get(i)) {
+            Some(column) => turn((column.order)(a, b), column.largest_first != self.reverse),
+            None => Ordering::Equal,
+        };
+        chosen
+            .then_with(natural)
+            .then_with(|| a.item.id().cmp(&b.item.id()))
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The pane with everything about one row. It follows the selection.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use ipcon_observe::fields::Unit;
+
+use super::{DrawContext, Piece, put_pieces, rule};
+use crate::format::{self, Align, fit};
+use crate::store::{Fielded, Row, counters as counter_fields};
+use crate::theme::Role;
+use crate::trouble::{self, Severity, Trouble};
+
+/// Most lines that the pane takes from the table.
+pub(super) const HEIGHT: u16 = 15;
+
+/// What the pane shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Detail {
+    /// Name of the row.
+    pub(super) title: String,
+    /// What is wrong with it.
+    pub(super) troubles: Vec<Trouble>,
+    /// Short facts with their labels.
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// Long facts with their labels.
+    pub(super) lists: Vec<(&'static str, String)>,
+    /// Counters, exact.
+    pub(super) counters: Vec<Counter>,
+}
+
+/// A counter in the pane.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Counter {
+    title: &'static str,
+    total: u64,
+    rate: String,
+    severity: Option<Severity>,
+}
+
+/// All counters of a row.
+pub(super) fn counters<T: Fielded>(row: &Row<'_, T>) -> Vec<Counter> {
+    counter_fields(T::FIELDS)
+        .filter_map(|field| {
+            let rate = row.rate(field.key);
+            let shown = match (rate, field.unit) {
+                (None, _) => format::ABSENT.to_owned(),
+                (Some(rate), Unit::Bytes) => format::byte_rate(rate),
+                (Some(rate), _) => format::rate(rate),
+            };
+            Some(Counter {
+                title: field.title,
+                total: field.counter(row.item)?,
+                rate: shown,
+                severity: rate.and_then(|rate| trouble::of_rate(field.key, rate)),
+            })
+        })
+        .collect()
+}
+
+/// Draws the pane.
+pub(super) fn draw(detail: Option<&Detail>, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
+    let Some(detail) = detail else {
+        rule(
+            buf,
+            Rect {
+                height: area.height.min(1),
+                ..area
+            },
+            &[],
+            ctx,
+        );
+        return;
+    };
+    let theme = ctx.theme;
+    let title = [(format!(" {} ", detail.title), theme.style(Role::Title))];
+    rule(
+        buf,
+        Rect {
+            height: area.height.min(1),
+            ..area
+        },
+        &title,
+        ctx,
+    );
+
+    let mut lines: Vec<Vec<Piece>> = Vec::new();
+    for trouble in &detail.troubles {
+        let text = format!("{} {}", theme.glyphs.alarm, trouble.text);
+        lines.push(vec![(text, theme.style(trouble.severity.role()))]);
+    }
+    let width = usize::from(area.width.saturating_sub(2));
+    lines.extend(wrap_facts(&detail.facts, width, ctx));
+    for (label, text) in detail.lists.iter().filter(|(_, text)| !text.is_empty()) {
+        lines.push(vec![
+            (format!("{label} "), theme.style(Role::Label)),
+            (text.to_owned(), theme.style(Role::Normal)),
+        ]);
+    }
+    lines.extend(counter_lines(&detail.counters, width, ctx));
+    let below = (area.y + 1..area.bottom()).zip(lines);
+    for (y, line) in below {
+        let line_area = Rect {
+            x: area.x + 1,
+            y,
+            width: area.width.saturating_sub(2),
+            height: 1,
+        };
+        put_pieces(buf, line_area, &line);
+    }
+}
+
+/// As many facts on a line as fit.
+fn wrap_facts(facts: &[(&str, String)], width: usize, ctx: &DrawContext<'_>) -> Vec<Vec<Piece>> {
+    let mut lines: Vec<Vec<Piece>> = vec![Vec::new()];
+    let mut used = 0;
+    for (label, value) in facts {
+        let pieces = [
+            (format!("{label} "), ctx.theme.style(Role::Label)),
+            (format!("{value}   "), ctx.theme.style(Role::Normal)),
+        ];
+        let cells = usize::from(super::width_of(&pieces));
+        if used > 0 && used + cells > width {
+            lines.push(Vec::new());
+            used = 0;
+        }
+        used += cells;
+        if let Some(line) = lines.last_mut() {
+            line.extend(pieces);
+        }
+    }
+    lines
+}
+
+/// Cells of a counter: title, exact total, rate, gap.
+const TITLE: usize = 10;
+const TOTAL: usize = 13;
+const RATE: usize = 9;
+const COUNTER: usize = TITLE + TOTAL + RATE + 3;
+
+/// The counters side by side, in the order of the field table: where they do not all fit, it is the finest
+/// ones that are left out.
+fn counter_lines(counters: &[Counter], width: usize, ctx: &DrawContext<'_>) -> Vec<Vec<Piece>> {
+    let theme = ctx.theme;
+    let across = (width / COUNTER).max(1);
+    let cell = |counter: &Counter| {
+        let role = match (counter.severity, counter.total) {
+            (Some(severity), _) => severity.role(),
+            (None, 0) => Role::Quiet,
+            (None, _) => Role::Normal,
+        };
+        let total = counter.total.to_string();
+        let rate = format!("{}/s", counter.rate);
+        [
+            (
+                fit(counter.title, TITLE, Align::Left, theme.glyphs.ellipsis),
+                theme.style(Role::Label),
+            ),
+            (
+                fit(&total, TOTAL, Align::Right, theme.glyphs.ellipsis),
+                theme.style(role),
+            ),
+            (
+                fit(&rate, RATE, Align::Right, theme.glyphs.ellipsis),
+                theme.style(role),
+            ),
+            ("   ".to_owned(), theme.style(Role::Normal)),
+        ]
+    };
+    counters
+        .chunks(across)
+        .map(|line| line.iter().flat_map(cell).collect())
+        .collect()
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The screen.
+//!
+//! ```text
+//! header   status: sources, what is on the bus, live or paused, time
+//!          rates and totals of the bus
+//! tabs     views, filter, order
+//! body     the table of the view in front
+//! detail   of the selected row, when open
+//! footer   keys
+//! ```
+//!
+//! Drawing only reads ([`DrawContext`]); what the user does goes through [`View::handle`].
+
+mod detail;
+mod events;
+mod footer;
+mod groups;
+mod header;
+mod help;
+mod peers;
+mod table_view;
+mod tabs;
+
+use std::time::SystemTime;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::App;
+use crate::clock::Now;
+use crate::keymap::Action;
+use crate::store::Store;
+use crate::theme::{Role, Theme};
+use crate::trouble::Severity;
+
+/// What drawing may read.
+#[derive(Debug, Clone, Copy)]
+pub struct DrawContext<'a> {
+    /// The data: live, or frozen while paused.
+    pub store: &'a Store,
+    /// How things look.
+    pub theme: &'a Theme,
+    /// The filter in force.
+    pub filter: &'a str,
+    /// Time now, `CLOCK_MONOTONIC`.
+    pub now: std::time::Duration,
+    /// Wall-clock time at zero of `CLOCK_MONOTONIC`.
+    pub epoch: SystemTime,
+}
+
+/// One of the views behind the tabs.
+pub trait View: Send {
+    /// Name on the tab.
+    fn name(&self) -> &'static str;
+
+    /// How many rows pass the filter.
+    fn rows(&self) -> usize;
+
+    /// How many rows are in trouble, and how bad the worst is.
+    fn troubled(&self, store: &Store) -> Option<(usize, Severity)>;
+
+    /// What the rows are sorted by, and whether that is turned round.
+    fn sorted_by(&self) -> (&str, bool);
+
+    /// Titles of the columns and what they mean, for the help.
+    fn legend(&self) -> Vec<(&str, &'static str)>;
+
+    /// Works out anew what is shown, after the data or the filter changed.
+    fn refresh(&mut self, store: &Store, filter: &str);
+
+    /// Takes note of how many lines the body has.
+    fn settle(&mut self, lines: u16);
+
+    /// Does what the user asks for. False when it is nothing for a view.
+    fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool;
+
+    /// Draws the body.
+    fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
+
+    /// Draws the details of the selected row.
+    fn draw_detail(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
+}
+
+/// All views, in the order of their tabs.
+#[must_use]
+pub fn all() -> Vec<Box<dyn View>> {
+    vec![peers::view(), groups::view(), events::view()]
+}
+
+/// Where things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Status and rates.
+    pub header: Rect,
+    /// Views and filter.
+    pub tabs: Rect,
+    /// The table.
+    pub body: Rect,
+    /// Details, when open.
+    pub detail: Option<Rect>,
+    /// Keys.
+    pub footer: Rect,
+}
+
+/// Fewest columns and lines for a table; below, there is one line of summary.
+const SMALLEST: (u16, u16) = (20, 5);
+
+/// Divides the screen. `None` when it is too small for a table. A pure function of the size.
+#[must_use]
+pub fn plan(area: Rect, detail: bool) -> Option<Plan> {
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return None;
+    }
+    let header = match area.height {
+        0..10 => 1,
+        10..16 => 2,
+        _ => 4,
+    };
+    let rest = area.height - header - 2;
+    let detail_height = match (detail, rest) {
+        (false, _) => 0,
+        // No room for both: the details take the place of the table.
+        (true, 0..12) => rest,
+        (true, _) => (rest * 2 / 3).min(detail::HEIGHT),
+    };
+    let strip = |y, height| Rect {
+        y: area.y + y,
+        height,
+        ..area
+    };
+    Some(Plan {
+        header: strip(0, header),
+        tabs: strip(header, 1),
+        body: strip(header + 1, rest - detail_height),
+        detail: detail.then(|| strip(header + 1 + rest - detail_height, detail_height)),
+        footer: strip(area.height - 1, 1),
+    })
+}
+
+/// Draws everything into `area`, and nothing outside of it.
+pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
+    let area = area.intersection(buf.area);
+    let ctx = DrawContext {
+        store: app.store(),
+        theme,
+        filter: app.filter(),
+        now: now.monotonic,
+        epoch: now.epoch,
+    };
+    let Some(plan) = plan(area, app.detail_open()) else {
+        header::draw_summary(buf, area, &ctx);
+        return;
+    };
+    header::draw(app, buf, plan.header, &ctx);
+    tabs::draw(app, buf, plan.tabs, &ctx);
+    app.view().draw(buf, plan.body, &ctx);
+    if let Some(area) = plan.detail {
+        app.view().draw_detail(buf, area, &ctx);
+    }
+    footer::draw(buf, plan.footer, &ctx);
+    if let Some(offset) = app.help() {
+        let over = Rect {
+            y: area.y + 1,
+            height: area.height - 2,
+            ..area
+        };
+        help::draw(app.view(), offset, buf, over, &ctx);
+    }
+}
+
+/// Lines of the help of a view on a terminal of so many columns.
+#[must_use]
+pub fn help_lines(view: &dyn View, store: &Store, columns: u16) -> u16 {
+    u16::try_from(help::entries(view, store, columns).len()).unwrap_or(u16::MAX)
+}
+
+/// Lines of the help that show at once on a terminal of so many lines.
+#[must_use]
+pub fn help_page(lines: u16) -> u16 {
+    // The status line, the footer, and the rules above and below the help.
+    lines.saturating_sub(4).max(1)
+}
+
+/// A piece of text with its style.
+type Piece = (String, Style);
+
+/// Writes pieces after one another, cut at the end of the line. Returns the column after the last.
+fn put_pieces(buf: &mut Buffer, line: Rect, pieces: &[Piece]) -> u16 {
+    let line = line.intersection(buf.area);
+    let mut x = line.x;
+    if line.is_empty() {
+        return x;
+    }
+    for (text, style) in pieces {
+        let room = usize::from(line.right() - x);
+        (x, _) = buf.set_stringn(x, line.y, text, room, *style);
+    }
+    x
+}
+
+/// Cells that pieces take.
+fn width_of(pieces: &[Piece]) -> u16 {
+    let cells: usize = pieces
+        .iter()
+        .map(|(text, _)| unicode_width::UnicodeWidthStr::width(&**text))
+        .sum();
+    u16::try_from(cells).unwrap_or(u16::MAX)
+}
+
+/// A line across the screen with a title in it.
+fn rule(buf: &mut Buffer, line: Rect, title: &[Piece], ctx: &DrawContext<'_>) {
+    let line = line.intersection(buf.area);
+    let stroke = ctx.theme.glyphs.line.repeat(usize::from(line.width));
+    put_pieces(buf, line, &[(stroke, ctx.theme.style(Role::Quiet))]);
+    let inner = Rect {
+        x: line.x + 1,
+        width: line.width.saturating_sub(2),
+        ..line
+    };
+    put_pieces(buf, inner, title);
+}

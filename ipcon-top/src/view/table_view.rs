@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A view that is a table and the details of its selected row.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::detail::{self, Detail};
+use super::{DrawContext, View};
+use crate::keymap::Action;
+use crate::store::{Item, Row, Store};
+use crate::table::Table;
+use crate::trouble::{Severity, Troubled};
+
+/// The view.
+pub(super) struct TableView<T: 'static> {
+    /// Name on the tab.
+    pub(super) name: &'static str,
+    /// The table.
+    pub(super) table: Table<T>,
+    /// What the details of a row are.
+    pub(super) detail: fn(&Row<'_, T>, &Store) -> Detail,
+}
+
+impl<T: Item + Troubled> View for TableView<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn rows(&self) -> usize {
+        self.table.len()
+    }
+
+    fn troubled(&self, store: &Store) -> Option<(usize, Severity)> {
+        let rows = (0..T::count(store)).filter_map(|index| T::row(store, index));
+        rows.filter_map(|row| T::severity(&row))
+            .fold(None, |sum, severity| {
+                let (count, worst) = sum.unwrap_or((0, severity));
+                Some((count + 1, worst.max(severity)))
+            })
+    }
+
+    fn sorted_by(&self) -> (&str, bool) {
+        self.table.sorted_by()
+    }
+
+    fn legend(&self) -> Vec<(&str, &'static str)> {
+        let columns = self.table.columns().iter();
+        columns
+            .map(|column| (column.title.as_str(), column.help))
+            .collect()
+    }
+
+    fn refresh(&mut self, store: &Store, filter: &str) {
+        self.table.refresh(store, filter);
+    }
+
+    fn settle(&mut self, lines: u16) {
+        // One line goes to the titles.
+        self.table.settle(usize::from(lines.saturating_sub(1)));
+    }
+
+    fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool {
+        self.table.handle(action, store, filter)
+    }
+
+    fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
+        self.table.draw(buf, area, ctx);
+    }
+
+    fn draw_detail(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
+        let detail = self
+            .table
+            .selected(ctx.store)
+            .map(|row| (self.detail)(&row, ctx.store));
+        detail::draw(detail.as_ref(), buf, area, ctx);
+    }
+}

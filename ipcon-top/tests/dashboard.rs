@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The dashboard as a user meets it: scripted snapshots and keys, recorded frames. The recordings hold
+//! symbols only, so colours may change freely.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/session.rs"]
+mod session;
+mod support;
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyModifiers};
+use insta::assert_snapshot;
+use ipcon_top::app::Event;
+use ipcon_top::live::Exit;
+use ipcon_top::theme::Theme;
+use ratatui::style::{Color, Modifier};
+use session::Session;
+use support::{bus, crowd};
+
+/// A bus in its fifth second, with one reader that stopped reading in the second.
+fn fifth_second(columns: u16, lines: u16) -> Session {
+    let mut session = Session::new(columns, lines, bus(0));
+    for second in 1..=5 {
+        session.snapshot(bus(second));
+    }
+    session
+}
+
+/// The names in the first column of the table, in order.
+fn names(session: &Session) -> Vec<String> {
+    let text = session.text();
+    let lines = text
+        .lines()
+        .skip(6)
+        .take_while(|line| !line.trim().is_empty());
+    lines
+        .map(|line| {
+            line.chars()
+                .skip(2)
+                .take(16)
+                .collect::<String>()
+                .trim()
+                .to_owned()
+        })
+        .collect()
+}
+
+/// The name in the selected row.
+fn selected(session: &Session) -> String {
+    let text = session.text();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with('▌'))
+        .unwrap_or_default();
+    line.chars()
+        .skip(2)
+        .take(16)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn the_opening_screen_shows_who_is_in_trouble() {
+    assert_snapshot!("peers_120x32", fifth_second(120, 32).text());
+    assert_snapshot!("peers_80x24", fifth_second(80, 24).text());
+    assert_snapshot!("peers_60x12", fifth_second(60, 12).text());
+    assert_snapshot!("peers_30x6", fifth_second(30, 6).text());
+    assert_snapshot!("summary_19x4", fifth_second(19, 4).text());
+}
+
+#[test]
+fn before_the_second_snapshot_rates_are_absent_and_not_zero() {
+    let session = Session::new(100, 12, bus(5));
+    assert_snapshot!(session.text());
+}
+
+#[test]
+fn groups_events_details_and_help() {
+    let mut session = fifth_second(120, 32);
+    session.keys("2");
+    assert_snapshot!("groups_120x32", session.text());
+    session.code(KeyCode::Enter);
+    assert_snapshot!("group_detail_120x32", session.text());
+    session.code(KeyCode::Esc).keys("3");
+    assert_snapshot!("events_120x32", session.text());
+    session.keys("?");
+    assert_snapshot!("help_120x32", session.text());
+    session.code(KeyCode::Esc).keys("1").code(KeyCode::Enter);
+    assert_snapshot!("peer_detail_120x32", session.text());
+    session.resize(80, 24);
+    assert_snapshot!("peer_detail_80x24", session.text());
+}
+
+#[test]
+fn ascii_means_ascii() {
+    let mut session = Session::with_theme(120, 32, bus(0), Theme::new(false, true));
+    for second in 1..=5 {
+        session.snapshot(bus(second));
+    }
+    assert_snapshot!("ascii_120x32", session.text());
+    for view in ["1", "2", "3"] {
+        session.keys(view).code(KeyCode::Enter);
+        assert!(session.text().is_ascii(), "{}", session.text());
+        session.keys("?");
+        assert!(session.text().is_ascii(), "{}", session.text());
+        session.code(KeyCode::Esc).code(KeyCode::Esc);
+    }
+}
+
+#[test]
+fn any_column_sorts_both_ways_and_the_order_comes_round() {
+    let mut session = fifth_second(160, 32);
+    let calm = names(&session);
+    assert_eq!(
+        calm[..2],
+        ["cand_logger", "~client"],
+        "those in trouble come first"
+    );
+    session.keys("s");
+    assert!(session.text().contains("PEER▲"), "{}", session.text());
+    assert_eq!(
+        names(&session)[..2],
+        ["~client", "~ipcon-top"],
+        "without a name first"
+    );
+    session.keys("S");
+    assert!(session.text().contains("PEER▼"));
+    assert_eq!(names(&session)[0], "visitor");
+    session.code(KeyCode::Left);
+    assert!(session.text().contains("sorted by trouble"));
+    assert_eq!(names(&session), calm);
+
+    let mut seen = Vec::new();
+    loop {
+        session.keys("s");
+        let text = session.text();
+        let sorted = text
+            .split("sorted by ")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .trim();
+        if sorted == "trouble" {
+            break;
+        }
+        seen.push(sorted.to_owned());
+    }
+    assert_eq!(seen.len(), 16, "every column once: {seen:?}");
+    assert!(seen.contains(&"DROPPED/s".to_owned()));
+}
+
+#[test]
+fn numbers_sort_with_the_largest_on_top() {
+    let mut session = fifth_second(160, 32);
+    while !session.text().contains("TX/s▼") {
+        session.keys("s");
+    }
+    assert_eq!(
+        names(&session)[..3],
+        ["netif-mon", "~client", "media.router +1"]
+    );
+    assert_eq!(
+        names(&session).last().unwrap(),
+        "visitor",
+        "absent is less than zero"
+    );
+    session.keys("S");
+    assert!(session.text().contains("TX/s▲"));
+    assert_eq!(names(&session)[0], "visitor");
+}
+
+#[test]
+fn the_selection_stays_with_its_row() {
+    let mut session = fifth_second(120, 32);
+    session.keys("jj");
+    assert_eq!(selected(&session), "media.router +1");
+    session.keys("s");
+    assert_eq!(selected(&session), "media.router +1");
+    session.keys("S");
+    assert_eq!(selected(&session), "media.router +1");
+    session.keys("g").code(KeyCode::Left);
+    assert_eq!(selected(&session), "cand_logger");
+    session.keys("G");
+    assert_eq!(selected(&session), "~ipcon-top");
+}
+
+#[test]
+fn untouched_the_selection_is_on_top() {
+    let mut session = Session::new(120, 32, bus(0));
+    assert_eq!(selected(&session), "cand_logger");
+    session.snapshot(bus(1));
+    assert_eq!(selected(&session), "cand_logger");
+    session.keys("j");
+    let chosen = selected(&session);
+    session.snapshot(bus(2)).snapshot(bus(3));
+    assert_eq!(selected(&session), chosen, "the user has chosen");
+}
+
+#[test]
+fn pages_and_ends() {
+    let mut session = Session::new(80, 24, crowd(100, 1));
+    assert_eq!(selected(&session), "worker-0001");
+    session.code(KeyCode::PageDown);
+    assert_eq!(selected(&session), "worker-0018");
+    session.code(KeyCode::End);
+    assert_eq!(selected(&session), "worker-0100");
+    session.code(KeyCode::PageUp).code(KeyCode::Up);
+    assert_eq!(selected(&session), "worker-0082");
+    session.resize(80, 12);
+    assert_eq!(
+        selected(&session),
+        "worker-0082",
+        "a smaller terminal keeps it in sight"
+    );
+    session.code(KeyCode::Home);
+    assert_eq!(selected(&session), "worker-0001");
+}
+
+#[test]
+fn the_filter_narrows_while_it_is_typed() {
+    let mut session = fifth_second(120, 32);
+    session.keys("/LOG");
+    assert!(session.text().contains("filter LOG_"), "{}", session.text());
+    assert_eq!(names(&session), ["cand_logger"]);
+    session
+        .code(KeyCode::Backspace)
+        .code(KeyCode::Backspace)
+        .code(KeyCode::Backspace);
+    session.keys("q1201").code(KeyCode::Enter);
+    assert_eq!(names(&session), ["nothing matches"], "q is text here");
+    session.keys("/").code(KeyCode::Esc);
+    assert!(
+        session.text().contains("filter q1201"),
+        "Esc gives the filter back"
+    );
+    session.code(KeyCode::Esc);
+    assert_eq!(names(&session).len(), 6);
+    session.keys("/1201").code(KeyCode::Enter).keys("2");
+    assert!(
+        session.text().contains("nothing matches the filter"),
+        "it holds in every view"
+    );
+    session.keys("1");
+    assert_eq!(names(&session), ["cand_logger"], "found by pid");
+}
+
+#[test]
+fn paused_means_that_nothing_moves() {
+    let mut session = fifth_second(120, 32);
+    session.keys(" ");
+    let frozen = session.text();
+    assert!(frozen.contains("PAUSED"));
+    session.snapshot(bus(6)).snapshot(bus(7));
+    assert_eq!(session.text(), frozen);
+    session.keys("3");
+    assert!(session.text().contains("[3 Events 4]"));
+    session.keys("1 ");
+    assert!(session.text().contains(" live 1s"));
+    assert!(
+        session.text().contains("5089"),
+        "totals of the seventh second: {}",
+        session.text()
+    );
+}
+
+#[test]
+fn the_dead_stay_for_a_while() {
+    let mut session = Session::new(120, 32, bus(2));
+    session.snapshot(bus(3));
+    assert!(session.text().contains(" †visitor"), "{}", session.text());
+    session.snapshot(bus(8));
+    assert!(session.text().contains(" †visitor"), "5 s later");
+    session.snapshot(bus(9));
+    assert!(!session.text().contains("visitor"), "6 s later");
+}
+
+#[test]
+fn a_bus_that_cannot_be_read_any_more_says_so() {
+    let mut session = fifth_second(120, 32);
+    session.event(Event::CollectFailed(
+        "cannot read the bus: the module is gone".to_owned(),
+    ));
+    let text = session.text();
+    let status = text.lines().next().unwrap();
+    assert!(
+        status.contains("✗ cannot read the bus: the module is gone"),
+        "{status}"
+    );
+    session.snapshot(bus(6));
+    assert!(!session.text().contains('✗'));
+}
+
+#[test]
+fn losses_of_the_observer_are_in_the_log() {
+    let mut session = fifth_second(120, 32);
+    session.keys("3");
+    assert!(session.text().contains("! lost     3 missed by kevents"));
+    assert!(session.text().contains("lost !3"));
+}
+
+#[test]
+fn the_pace_changes_in_steps() {
+    let mut session = fifth_second(120, 32);
+    session.keys("--");
+    assert!(session.text().contains("live 5s"), "{}", session.text());
+    session.keys("++++++");
+    assert!(session.text().contains("live 250ms"));
+    let (exit, deeds) = session.end(Session::key_event(KeyCode::Char('q'), KeyModifiers::NONE));
+    assert_eq!(exit.unwrap(), Exit::Quit);
+    let steps = ["2s", "5s", "2s", "1s", "500ms", "250ms"].map(|step| format!("interval {step}"));
+    assert_eq!(deeds, steps);
+}
+
+#[test]
+fn every_way_out_ends_the_program() {
+    let key = Session::key_event;
+    let ways = [
+        (key(KeyCode::Char('q'), KeyModifiers::NONE), Exit::Quit),
+        (key(KeyCode::Char('c'), KeyModifiers::CONTROL), Exit::Quit),
+        (Event::Terminate(15), Exit::Signal(15)),
+        (Event::Terminate(1), Exit::Signal(1)),
+    ];
+    for (event, exit) in ways {
+        assert_eq!(fifth_second(80, 24).end(event).0.unwrap(), exit);
+    }
+    let fatal = fifth_second(80, 24).end(Event::Fatal("the input is gone".to_owned()));
+    assert_eq!(fatal.0.unwrap_err().to_string(), "the input is gone");
+    let mut editing = fifth_second(80, 24);
+    editing.keys("/q");
+    assert_eq!(
+        editing
+            .end(key(KeyCode::Char('c'), KeyModifiers::CONTROL))
+            .0
+            .unwrap(),
+        Exit::Quit
+    );
+}
+
+#[test]
+fn a_stop_gives_the_terminal_back_and_takes_it_again() {
+    let mut session = fifth_second(80, 24);
+    let before = session.text();
+    session.event(Session::key_event(
+        KeyCode::Char('z'),
+        KeyModifiers::CONTROL,
+    ));
+    session.event(Event::Stop).event(Event::Continued);
+    assert_eq!(session.text(), before, "everything is drawn again");
+    let (_, deeds) = session.end(Session::key_event(KeyCode::Char('q'), KeyModifiers::NONE));
+    assert_eq!(deeds, ["suspend", "suspend", "retake"]);
+}
+
+#[test]
+fn without_colour_there_is_none_and_the_selection_still_shows() {
+    let mut session = Session::with_theme(120, 32, bus(0), Theme::new(false, false));
+    for second in 1..=5 {
+        session.snapshot(bus(second));
+    }
+    for view in ["1", "2", "3"] {
+        session.keys(view).code(KeyCode::Enter);
+        for cell in &session.screen.content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+        }
+        let line = (0..32)
+            .find(|&y| session.screen[(0, y)].symbol() == "▌")
+            .unwrap();
+        assert!(
+            session.screen[(5, line)]
+                .modifier
+                .contains(Modifier::REVERSED)
+        );
+        session.code(KeyCode::Esc);
+    }
+}
+
+#[test]
+fn names_from_the_bus_steer_no_terminal() {
+    let mut hostile = bus(1);
+    hostile.peers[0].services[0].name = "\x1b[2J\u{202e}\nevil\u{9b}31m".into();
+    hostile.peers[1].comm = "\x07\x1b]0;owned\x07".into();
+    hostile.groups[1].name = "\u{200b}\x08\r".into();
+    let mut session = Session::new(160, 32, bus(0));
+    session.snapshot(hostile);
+    for view in ["1", "2", "3"] {
+        session.keys(view).code(KeyCode::Enter);
+        for cell in &session.screen.content {
+            let hidden = ['\u{200b}', '\u{202e}'];
+            let plain = !cell
+                .symbol()
+                .chars()
+                .any(|c| c.is_control() || hidden.contains(&c));
+            assert!(plain, "{:?}", cell.symbol());
+        }
+        session.code(KeyCode::Esc);
+    }
+    session.keys("1");
+    assert!(
+        session.text().contains("\\u{1b}[2J"),
+        "shown for what it is: {}",
+        session.text()
+    );
+}
+
+#[test]
+fn a_new_bus_is_not_taken_for_the_old_one() {
+    let mut session = fifth_second(120, 32);
+    let mut reloaded = bus(6);
+    reloaded.bus.started_at = Some(support::START + Duration::from_secs(5));
+    reloaded.peers.clear();
+    session.snapshot(reloaded);
+    assert!(
+        !session.text().contains('†'),
+        "nobody died: {}",
+        session.text()
+    );
+    session.keys("3");
+    assert!(session.text().contains("module loaded anew"));
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every size of terminal, in every view: nothing panics, nothing is drawn outside, the keys do no harm.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ipcon_top::app::{App, Event};
+use ipcon_top::clock::Clock;
+use ipcon_top::theme::Theme;
+use ipcon_top::view;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect};
+use support::{FixedClock, START, bus};
+
+const COLUMNS: u16 = 200;
+const LINES: u16 = 60;
+
+/// What stands where nothing may be drawn.
+const UNTOUCHED: &str = "#";
+
+fn app(view: char) -> App {
+    let mut app = App::new(Arc::new(bus(0)), Duration::from_secs(1), (80, 24));
+    for second in 1..=5 {
+        app.update(Event::Snapshot(Arc::new(bus(second))));
+    }
+    press(&mut app, KeyCode::Char(view));
+    app
+}
+
+fn press(app: &mut App, code: KeyCode) {
+    app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+}
+
+/// Every width, where it matters most; the wide ones are alike.
+fn at_many_sizes(app: &mut App) {
+    at_sizes(app, (1..=70).chain((71..=COLUMNS).step_by(9)));
+}
+
+/// Every size up to the largest.
+fn at_every_size(app: &mut App) {
+    at_sizes(app, 1..=COLUMNS);
+}
+
+/// Draws with a frame of one cell around it that must stay as it is.
+fn at_sizes(app: &mut App, widths: impl Iterator<Item = u16>) {
+    let theme = Theme::new(true, false);
+    let now = FixedClock(START + Duration::from_secs(5)).now();
+    // One buffer for all sizes: making one for each takes longer than drawing.
+    let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS + 2, LINES + 2));
+    for columns in widths {
+        for lines in 1..=LINES {
+            app.update(Event::Resize(columns, lines));
+            let frame: Vec<Position> = frame_around(columns, lines).collect();
+            for &position in &frame {
+                buffer[position] = Cell::new(UNTOUCHED);
+            }
+            view::draw(
+                app,
+                &theme,
+                now,
+                &mut buffer,
+                Rect::new(1, 1, columns, lines),
+            );
+            for &position in &frame {
+                let symbol = buffer[position].symbol();
+                assert_eq!(symbol, UNTOUCHED, "{columns}x{lines}: drawn at {position}");
+            }
+        }
+    }
+}
+
+/// The cells around an area that begins at (1, 1).
+fn frame_around(columns: u16, lines: u16) -> impl Iterator<Item = Position> {
+    let rows = (0..columns + 2).flat_map(move |x| [(x, 0), (x, lines + 1)]);
+    let sides = (0..lines + 2).flat_map(move |y| [(0, y), (columns + 1, y)]);
+    rows.chain(sides).map(Position::from)
+}
+
+#[test]
+fn peers() {
+    at_every_size(&mut app('1'));
+}
+
+#[test]
+fn groups() {
+    at_every_size(&mut app('2'));
+}
+
+#[test]
+fn events() {
+    at_every_size(&mut app('3'));
+}
+
+#[test]
+fn details() {
+    for view in ['1', '2', '3'] {
+        let mut app = app(view);
+        press(&mut app, KeyCode::Enter);
+        at_many_sizes(&mut app);
+    }
+}
+
+#[test]
+fn help_at_its_end_and_a_filter_being_typed() {
+    let mut app = app('1');
+    press(&mut app, KeyCode::Char('/'));
+    "a filter as long as it can be typed into it"
+        .chars()
+        .for_each(|c| press(&mut app, KeyCode::Char(c)));
+    at_many_sizes(&mut app);
+    press(&mut app, KeyCode::Enter);
+    press(&mut app, KeyCode::Char('?'));
+    press(&mut app, KeyCode::End);
+    at_many_sizes(&mut app);
+}
+
+#[test]
+fn an_empty_bus() {
+    let mut app = App::new(Arc::default(), Duration::from_secs(1), (80, 24));
+    app.update(Event::CollectFailed("the bus cannot be read".to_owned()));
+    press(&mut app, KeyCode::Enter);
+    at_many_sizes(&mut app);
+}
+
+#[test]
+fn every_key_at_a_tiny_size() {
+    for (columns, lines) in [(1, 1), (20, 5), (25, 8)] {
+        let mut app = app('1');
+        app.update(Event::Resize(columns, lines));
+        for binding in ipcon_top::keymap::BINDINGS
+            .iter()
+            .chain(ipcon_top::keymap::BINDINGS)
+        {
+            for key in binding.keys {
+                if let ipcon_top::keymap::Key::Plain(code) = *key {
+                    press(&mut app, code);
+                    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, lines));
+                    let area = buffer.area;
+                    let now = FixedClock(START).now();
+                    view::draw(&app, &Theme::new(false, true), now, &mut buffer, area);
+                }
+            }
+        }
+    }
+}
