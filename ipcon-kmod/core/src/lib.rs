@@ -2,8 +2,8 @@
 
 //! The bus of the ipcon kernel module, compiled for the host so that it can be tested there.
 //!
-//! The kernel module compiles the same [`bus`] files. Each of the two crates supplies a `seam` module with
-//! the collections, locks and counters of its world; nothing else differs.
+//! The kernel module compiles the same [`bus`] files. Each of the two crates supplies a `seam`
+//! module with the collections, locks and counters of its world; nothing else differs.
 //!
 //! Read [`bus`] first.
 

@@ -101,7 +101,8 @@ impl<K: Ord, V> Default for Map<K, V> {
 pub struct Locked<T>(Mutex<T>);
 
 impl<T> Locked<T> {
-    /// Wraps `value`. Use [`locked!`](crate::locked), which gives each lock its own class in the kernel.
+    /// Wraps `value`. Use [`locked!`](crate::locked), which gives each lock its own class in the
+    /// kernel.
     pub fn from_value(value: T) -> Self {
         Self(Mutex::new(value))
     }

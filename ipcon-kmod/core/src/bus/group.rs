@@ -109,14 +109,21 @@ impl<T: Transport> Group<T> {
         totals: &Counters,
     ) -> Result<(), Error> {
         let mut state = self.state.lock();
-        let State { open, members, last, counts } = &mut *state;
+        let State {
+            open,
+            members,
+            last,
+            counts,
+        } = &mut *state;
         if !*open {
             return Err(Error::Unknown);
         }
         let len = T::payload_len(&message);
         self.count_sent(counts, from, len, members.is_empty());
         for member in members.values() {
-            let outcome = member.peer.take_copy(from, self.id, &message, false, totals);
+            let outcome = member
+                .peer
+                .take_copy(from, self.id, &message, false, totals);
             counts.count(outcome, len, false);
         }
         *last = Some(message);
@@ -126,10 +133,14 @@ impl<T: Transport> Group<T> {
     /// Counts a message that could not be allocated: every member lost it.
     pub(super) fn lose(&self, from: u64, totals: &Counters) {
         let mut state = self.state.lock();
-        let State { members, counts, .. } = &mut *state;
+        let State {
+            members, counts, ..
+        } = &mut *state;
         self.count_sent(counts, from, 0, members.is_empty());
         for member in members.values() {
-            member.peer.lose(from, self.id, 0, DropReason::NoMemory, totals);
+            member
+                .peer
+                .lose(from, self.id, 0, DropReason::NoMemory, totals);
             counts.count(Err(DropReason::NoMemory), 0, false);
         }
     }
@@ -138,11 +149,16 @@ impl<T: Transport> Group<T> {
         counts.sent_messages += 1;
         counts.sent_bytes += u64::from(len);
         counts.unheard_messages += u64::from(unheard);
-        T::trace(Trace::Send { peer: from, group: self.id, port: 0, len });
+        T::trace(Trace::Send {
+            peer: from,
+            group: self.id,
+            port: 0,
+            len,
+        });
     }
 
-    /// Adds a member, after the last message when it asked for that. One step: no message of the group comes
-    /// between the two, is missing or comes twice.
+    /// Adds a member, after the last message when it asked for that. One step: no message of the
+    /// group comes between the two, is missing or comes twice.
     ///
     /// # Errors
     ///
@@ -155,7 +171,12 @@ impl<T: Transport> Group<T> {
     ) -> Result<(), Error> {
         let slot = Map::slot()?;
         let mut state = self.state.lock();
-        let State { members, last, counts, .. } = &mut *state;
+        let State {
+            members,
+            last,
+            counts,
+            ..
+        } = &mut *state;
         if members.get(&peer.id).is_some() {
             return Err(Error::AlreadyMember);
         }
@@ -163,8 +184,19 @@ impl<T: Transport> Group<T> {
             let outcome = peer.take_copy(self.owner, self.id, message, true, totals);
             counts.count(outcome, T::payload_len(message), true);
         }
-        members.put(slot, peer.id, Member { peer: peer.clone(), joined_at: T::now() });
-        T::trace(Trace::Member { group: self.id, peer: peer.id, added: true });
+        members.put(
+            slot,
+            peer.id,
+            Member {
+                peer: peer.clone(),
+                joined_at: T::now(),
+            },
+        );
+        T::trace(Trace::Member {
+            group: self.id,
+            peer: peer.id,
+            added: true,
+        });
         Ok(())
     }
 
@@ -172,7 +204,11 @@ impl<T: Transport> Group<T> {
     pub(super) fn remove_member(&self, peer: u64) -> bool {
         let removed = self.state.lock().members.remove(&peer);
         if removed.is_some() {
-            T::trace(Trace::Member { group: self.id, peer, added: false });
+            T::trace(Trace::Member {
+                group: self.id,
+                peer,
+                added: false,
+            });
         }
         removed.is_some()
     }

@@ -2,8 +2,9 @@
 
 //! Groups and memberships coming and going.
 
-use crate::seam::{arc, Arc, Map};
+use crate::seam::{Arc, Map, arc};
 
+use super::Bus;
 use super::control::Control;
 use super::error::Error;
 use super::group::Group;
@@ -11,14 +12,14 @@ use super::kevent::{Event, KEVENT_GROUP};
 use super::name::GroupName;
 use super::peer::Peer;
 use super::transport::{Trace, Transport};
-use super::Bus;
 
 impl<T: Transport> Bus<T> {
     /// Makes a group owned by `peer`.
     ///
     /// # Errors
     ///
-    /// [`Error::ReservedName`] for the kevent group, [`Error::NameTaken`], [`Error::NotPeer`], [`Error::NoMemory`].
+    /// [`Error::ReservedName`] for the kevent group, [`Error::NameTaken`], [`Error::NotPeer`],
+    /// [`Error::NoMemory`].
     pub fn register_group(&self, peer: &Arc<Peer<T>>, name: GroupName) -> Result<(), Error> {
         if name.as_bytes() == KEVENT_GROUP {
             return Err(Error::ReservedName);
@@ -31,17 +32,25 @@ impl<T: Transport> Bus<T> {
         let slot = Map::slot()?;
         let route = Map::slot()?;
         let group = arc(Group::new(T::new_id(), name, peer.id, peer.port)?)?;
-        control.holding(peer.id)?.groups.put(held, group.id, group.clone());
+        control
+            .holding(peer.id)?
+            .groups
+            .put(held, group.id, group.clone());
         control.groups.put(slot, group.id, group.clone());
         control.generation += 1;
-        T::trace(Trace::Group { id: group.id, owner: peer.id, added: true });
+        T::trace(Trace::Group {
+            id: group.id,
+            owner: peer.id,
+            added: true,
+        });
         self.routes.lock().groups.put(route, name, group.clone());
         let event = Event::GroupAdded { name, id: group.id };
         self.announce(&mut control, event, peer.identity.pid);
         Ok(())
     }
 
-    /// Ends a group of `peer` and all its memberships. What was sent to it is in the members' queues already.
+    /// Ends a group of `peer` and all its memberships. What was sent to it is in the members'
+    /// queues already.
     ///
     /// # Errors
     ///
@@ -49,7 +58,11 @@ impl<T: Transport> Bus<T> {
     pub fn unregister_group(&self, peer: &Arc<Peer<T>>, name: GroupName) -> Result<(), Error> {
         let mut control = self.control.lock();
         let group = self.group_named(name)?;
-        control.holding(peer.id)?.groups.remove(&group.id).ok_or(Error::NotOwner)?;
+        control
+            .holding(peer.id)?
+            .groups
+            .remove(&group.id)
+            .ok_or(Error::NotOwner)?;
         self.end_group(&mut control, &group, peer.identity.pid);
         Ok(())
     }
@@ -84,7 +97,11 @@ impl<T: Transport> Bus<T> {
     pub fn leave_group(&self, peer: &Arc<Peer<T>>, name: GroupName) -> Result<(), Error> {
         let mut control = self.control.lock();
         let group = self.group_named(name)?;
-        control.holding(peer.id)?.joined.remove(&group.id).ok_or(Error::Unknown)?;
+        control
+            .holding(peer.id)?
+            .joined
+            .remove(&group.id)
+            .ok_or(Error::Unknown)?;
         group.remove_member(peer.id);
         control.memberships -= 1;
         control.generation += 1;
@@ -92,7 +109,12 @@ impl<T: Transport> Bus<T> {
     }
 
     pub(super) fn group_named(&self, name: GroupName) -> Result<Arc<Group<T>>, Error> {
-        self.routes.lock().groups.get(&name).cloned().ok_or(Error::Unknown)
+        self.routes
+            .lock()
+            .groups
+            .get(&name)
+            .cloned()
+            .ok_or(Error::Unknown)
     }
 
     /// Ends a group that its owner no longer holds.
@@ -101,16 +123,28 @@ impl<T: Transport> Bus<T> {
         control.groups.remove(&group.id);
         let mut members = group.close();
         while let Some((peer, _)) = members.pop_first() {
-            // The owner that is just ending has been taken out of the table and has left all groups.
+            // The owner that is just ending has been taken out of the table and has left all
+            // groups.
             if let Ok(holding) = control.holding(peer) {
                 holding.joined.remove(&group.id);
             }
             control.memberships -= 1;
-            T::trace(Trace::Member { group: group.id, peer, added: false });
+            T::trace(Trace::Member {
+                group: group.id,
+                peer,
+                added: false,
+            });
         }
         control.generation += 1;
-        T::trace(Trace::Group { id: group.id, owner: group.owner, added: false });
-        let event = Event::GroupRemoved { name: group.name, id: group.id };
+        T::trace(Trace::Group {
+            id: group.id,
+            owner: group.owner,
+            added: false,
+        });
+        let event = Event::GroupRemoved {
+            name: group.name,
+            id: group.id,
+        };
         self.announce(control, event, pid);
     }
 }

@@ -2,22 +2,24 @@
 
 //! The bus of one network namespace: who is on it, and where a message goes.
 //!
-//! Everything here is safe code that knows neither netlink nor the kernel. It asks a [`Transport`] to queue
-//! messages, and `crate::seam` for collections, locks and counters.
+//! Everything here is safe code that knows neither netlink nor the kernel. It asks a [`Transport`]
+//! to queue messages, and `crate::seam` for collections, locks and counters.
 //!
 //! # Locks
 //!
 //! In the order in which they are taken:
 //!
-//! 1. `Bus::control` – who holds what. Every change of peers, services, groups and memberships happens under
-//!    it, and so does the kevent that announces the change: events have the order of the changes.
-//! 2. `Group::state` – members and last message of one group. Each message of a group is handed to all members
-//!    under it, which makes the order the same for all and joining atomic with the replay.
-//! 3. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a message is
-//!    queued.
+//! 1. `Bus::control` – who holds what. Every change of peers, services, groups and memberships
+//!    happens under it, and so does the kevent that announces the change: events have the order of
+//!    the changes.
+//! 2. `Group::state` – members and last message of one group. Each message of a group is handed to
+//!    all members under it, which makes the order the same for all and joining atomic with the
+//!    replay.
+//! 3. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a
+//!    message is queued.
 //!
-//! Sending takes 3 to find the receiver, lets it go, and takes 2 for a group. So a change never waits for a
-//! sender of another group, and senders never wait for the handing out of kevents.
+//! Sending takes 3 to find the receiver, lets it go, and takes 2 for a group. So a change never
+//! waits for a sender of another group, and senders never wait for the handing out of kevents.
 
 mod control;
 mod counters;
@@ -37,7 +39,7 @@ mod views;
 pub use counters::Counters;
 pub use error::Error;
 pub use group::Group;
-pub use kevent::{Event, Kevent, KEVENT_GROUP};
+pub use kevent::{Event, KEVENT_GROUP, Kevent};
 pub use name::{GroupName, Name, ServiceName};
 pub use peer::{Identity, Peer};
 pub use services::Service;
@@ -45,7 +47,7 @@ pub use transport::{DropReason, Marks, QueueFill, SocketKey, Trace, Transport};
 pub use views::{GroupView, MemberView};
 
 use crate::locked;
-use crate::seam::{arc, Arc, Locked, Map, NoMemory};
+use crate::seam::{Arc, Locked, Map, NoMemory, arc};
 
 use control::Control;
 use routes::Routes;
@@ -68,7 +70,9 @@ impl<T: Transport> Bus<T> {
         let name = GroupName::new(KEVENT_GROUP).map_err(|_| NoMemory)?;
         let kevents = arc(Group::new(T::new_id(), name, 0, 0)?)?;
         let mut control = Control::new();
-        control.groups.put(Map::slot()?, kevents.id, kevents.clone());
+        control
+            .groups
+            .put(Map::slot()?, kevents.id, kevents.clone());
         let mut routes = Routes::new();
         routes.groups.put(Map::slot()?, name, kevents.clone());
         Ok(Self {
@@ -84,11 +88,16 @@ impl<T: Transport> Bus<T> {
         &self.totals
     }
 
-    /// Gives the change that was just made a number and announces it. The caller holds the control lock, so
-    /// that events have the order of the changes.
+    /// Gives the change that was just made a number and announces it. The caller holds the control
+    /// lock, so that events have the order of the changes.
     fn announce(&self, control: &mut Control<T>, event: Event, pid: u32) {
         control.kevent_sequence += 1;
-        let kevent = Kevent { sequence: control.kevent_sequence, time: T::now(), pid, event };
+        let kevent = Kevent {
+            sequence: control.kevent_sequence,
+            time: T::now(),
+            pid,
+            event,
+        };
         match T::kevent(&kevent) {
             // The group of the kernel is open for as long as the bus exists.
             Ok(message) => drop(self.kevents.publish(0, message, &self.totals)),

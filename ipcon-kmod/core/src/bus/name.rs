@@ -7,7 +7,8 @@ use super::error::Error;
 /// A name of 1 to `MAX` bytes without control characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name<const MAX: usize> {
-    // The bytes come before the length, so that the derived order is the order of the bytes: the rest is zero.
+    // The bytes come before the length, so that the derived order is the order of the bytes: the
+    // rest is zero.
     bytes: [u8; MAX],
     len: u8,
 }
@@ -21,8 +22,8 @@ pub type GroupName = Name<15>;
 impl<const MAX: usize> Name<MAX> {
     /// Checks and takes a name.
     ///
-    /// Control characters are the bytes below 0x20, 0x7f, and the UTF-8 forms of U+0080 to U+009F: a terminal
-    /// that shows a name must not take orders from it.
+    /// Control characters are the bytes below 0x20, 0x7f, and the UTF-8 forms of U+0080 to U+009F:
+    /// a terminal that shows a name must not take orders from it.
     ///
     /// # Errors
     ///
@@ -38,7 +39,10 @@ impl<const MAX: usize> Name<MAX> {
         }
         let mut bytes = [0; MAX];
         bytes[..name.len()].copy_from_slice(name);
-        Ok(Self { bytes, len: name.len() as u8 })
+        Ok(Self {
+            bytes,
+            len: name.len() as u8,
+        })
     }
 
     /// The bytes of the name.

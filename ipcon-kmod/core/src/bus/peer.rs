@@ -60,16 +60,28 @@ impl<T: Transport> Peer<T> {
         let queued = if lost == 0 {
             T::queue(&self.socket, message)
         } else {
-            T::copy(&message, Marks { replay: false, lost })
-                .map_err(|_| DropReason::NoMemory)
-                .and_then(|marked| T::queue(&self.socket, marked))
+            T::copy(
+                &message,
+                Marks {
+                    replay: false,
+                    lost,
+                },
+            )
+            .map_err(|_| DropReason::NoMemory)
+            .and_then(|marked| T::queue(&self.socket, marked))
         };
         match queued {
             Ok(()) => self.count_delivery(Kind::Unicast, len, totals),
             Err(_) => self.lost.add(lost),
         }
         if queued.is_ok() {
-            T::trace(Trace::Deliver { from, to: self.id, group: 0, len, replay: false });
+            T::trace(Trace::Deliver {
+                from,
+                to: self.id,
+                group: 0,
+                len,
+                replay: false,
+            });
         }
         queued
     }
@@ -91,7 +103,13 @@ impl<T: Transport> Peer<T> {
         match queued {
             Ok(()) => {
                 self.count_delivery(Kind::Multicast, len, totals);
-                T::trace(Trace::Deliver { from, to: self.id, group, len, replay });
+                T::trace(Trace::Deliver {
+                    from,
+                    to: self.id,
+                    group,
+                    len,
+                    replay,
+                });
             }
             Err(reason) => {
                 self.lost.add(lost);
@@ -116,7 +134,13 @@ impl<T: Transport> Peer<T> {
         self.lost.add(1);
         self.counters.dropped(reason);
         totals.dropped(reason);
-        T::trace(Trace::Drop { from, to: self.id, group, len, reason });
+        T::trace(Trace::Drop {
+            from,
+            to: self.id,
+            group,
+            len,
+            reason,
+        });
     }
 
     fn count_delivery(&self, kind: Kind, len: u32, totals: &Counters) {

@@ -2,8 +2,9 @@
 
 //! Peers coming and going.
 
-use crate::seam::{arc, Arc, Counter, Flag, Map};
+use crate::seam::{Arc, Counter, Flag, Map, arc};
 
+use super::Bus;
 use super::control::{Control, ControlSocket, Holding};
 use super::counters::Counters;
 use super::error::Error;
@@ -11,11 +12,10 @@ use super::kevent::Event;
 use super::peer::{Identity, Peer};
 use super::routes::Endpoint;
 use super::transport::{SocketKey, Trace, Transport};
-use super::Bus;
 
 impl<T: Transport> Bus<T> {
-    /// Makes the socket at `port` a peer. When it names the port of a control socket, it can be sent to only
-    /// after that one has [attached](Self::attach_control).
+    /// Makes the socket at `port` a peer. When it names the port of a control socket, it can be
+    /// sent to only after that one has [attached](Self::attach_control).
     ///
     /// # Errors
     ///
@@ -51,7 +51,10 @@ impl<T: Transport> Bus<T> {
         control.peers.put(slot, peer.id, holding);
         control.generation += 1;
         trace_peer(&peer, true);
-        self.routes.lock().ports.put(route, port, Endpoint::Receive(peer.clone()));
+        self.routes
+            .lock()
+            .ports
+            .put(route, port, Endpoint::Receive(peer.clone()));
         Ok(peer)
     }
 
@@ -59,8 +62,8 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchPeer`], [`Error::NotInvited`] when the peer did not name `port`, [`Error::AlreadyPeer`] when
-    /// the socket acts for a peer already, [`Error::NoMemory`].
+    /// [`Error::NoSuchPeer`], [`Error::NotInvited`] when the peer did not name `port`,
+    /// [`Error::AlreadyPeer`] when the socket acts for a peer already, [`Error::NoMemory`].
     pub fn attach_control(
         &self,
         port: u32,
@@ -79,7 +82,10 @@ impl<T: Transport> Bus<T> {
             return Err(Error::NotInvited);
         }
         holding.control = ControlSocket::Attached(port);
-        self.routes.lock().ports.put(route, port, Endpoint::Control(peer.clone(), socket));
+        self.routes
+            .lock()
+            .ports
+            .put(route, port, Endpoint::Control(peer.clone(), socket));
         peer.ready.set();
         Ok(peer)
     }
@@ -98,13 +104,18 @@ impl<T: Transport> Bus<T> {
 
     /// Ends what belonged to the socket that had `port`. Harmless for any other socket.
     ///
-    /// The port may belong to the next socket already when this is called, so what counts is whether the socket
-    /// that the bus knows there is closed.
+    /// The port may belong to the next socket already when this is called, so what counts is
+    /// whether the socket that the bus knows there is closed.
     pub fn socket_closed(&self, port: u32) {
         let known_and_closed = |bus: &Self| {
-            bus.routes.lock().ports.get(&port).is_some_and(Endpoint::is_closed)
+            bus.routes
+                .lock()
+                .ports
+                .get(&port)
+                .is_some_and(Endpoint::is_closed)
         };
-        // Most sockets that close never were on the bus: do not make them wait for the control lock.
+        // Most sockets that close never were on the bus: do not make them wait for the control
+        // lock.
         if !known_and_closed(self) {
             return;
         }
@@ -145,7 +156,8 @@ impl<T: Transport> Bus<T> {
         }
     }
 
-    /// Ends a peer whose own port is no longer routed. Nothing here can fail: it runs while a process dies.
+    /// Ends a peer whose own port is no longer routed. Nothing here can fail: it runs while a
+    /// process dies.
     fn end_peer(&self, control: &mut Control<T>, peer: &Arc<Peer<T>>) {
         let Some(mut holding) = control.peers.remove(&peer.id) else {
             return;
@@ -167,11 +179,21 @@ impl<T: Transport> Bus<T> {
         }
         control.generation += 1;
         trace_peer(peer, false);
-        self.announce(control, Event::PeerRemoved { port: peer.port }, peer.identity.pid);
+        self.announce(
+            control,
+            Event::PeerRemoved { port: peer.port },
+            peer.identity.pid,
+        );
     }
 }
 
 fn trace_peer<T: Transport>(peer: &Peer<T>, added: bool) {
     let Identity { pid, uid, .. } = peer.identity;
-    T::trace(Trace::Peer { id: peer.id, port: peer.port, pid, uid, added });
+    T::trace(Trace::Peer {
+        id: peer.id,
+        port: peer.port,
+        pid,
+        uid,
+        added,
+    });
 }

@@ -50,7 +50,11 @@ impl<T: Transport> Endpoint<T> {
 
 impl<T: Transport> Routes<T> {
     pub(super) fn new() -> Self {
-        Self { ports: Map::new(), services: Map::new(), groups: Map::new() }
+        Self {
+            ports: Map::new(),
+            services: Map::new(),
+            groups: Map::new(),
+        }
     }
 
     /// The peer that receives at `port`, once it is ready to.

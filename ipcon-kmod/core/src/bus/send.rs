@@ -4,16 +4,16 @@
 
 use crate::seam::NoMemory;
 
+use super::Bus;
 use super::counters::Kind;
 use super::error::Error;
 use super::name::GroupName;
 use super::peer::Peer;
 use super::transport::{DropReason, Trace, Transport};
-use super::Bus;
 
 impl<T: Transport> Bus<T> {
-    /// Sends one message of `len` bytes to the peer at `port`. `build` allocates it, and is asked only when
-    /// there is somebody to send it to.
+    /// Sends one message of `len` bytes to the peer at `port`. `build` allocates it, and is asked
+    /// only when there is somebody to send it to.
     ///
     /// # Errors
     ///
@@ -26,7 +26,12 @@ impl<T: Transport> Bus<T> {
         build: impl FnOnce() -> Result<T::Message, NoMemory>,
     ) -> Result<(), Error> {
         self.count_sent(from, Kind::Unicast, len);
-        T::trace(Trace::Send { peer: from.id, group: 0, port, len });
+        T::trace(Trace::Send {
+            peer: from.id,
+            group: 0,
+            port,
+            len,
+        });
         let receiver = self.routes.lock().receiver(port);
         let (to, outcome) = match receiver {
             None => (0, Err(DropReason::NoPeer)),
@@ -39,7 +44,13 @@ impl<T: Transport> Bus<T> {
         outcome.map_err(|reason| {
             from.counters.refused(reason);
             self.totals.refused(reason);
-            T::trace(Trace::Drop { from: from.id, to, group: 0, len, reason });
+            T::trace(Trace::Drop {
+                from: from.id,
+                to,
+                group: 0,
+                len,
+                reason,
+            });
             Error::from(reason)
         })
     }
@@ -48,7 +59,8 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::NotOwner`], [`Error::NoMemory`]. Success says nothing about members.
+    /// [`Error::Unknown`], [`Error::NotOwner`], [`Error::NoMemory`]. Success says nothing about
+    /// members.
     pub fn send_multicast(
         &self,
         from: &Peer<T>,

@@ -2,15 +2,15 @@
 
 //! Services: names of peers.
 
-use crate::seam::{arc, Arc, Map};
+use crate::seam::{Arc, Map, arc};
 
+use super::Bus;
 use super::control::Control;
 use super::error::Error;
 use super::kevent::Event;
 use super::name::ServiceName;
 use super::peer::Peer;
 use super::transport::{Trace, Transport};
-use super::Bus;
 
 /// A registered name.
 pub struct Service<T: Transport> {
@@ -29,7 +29,8 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NameTaken`], also when the peer itself has the name; [`Error::NotPeer`], [`Error::NoMemory`].
+    /// [`Error::NameTaken`], also when the peer itself has the name; [`Error::NotPeer`],
+    /// [`Error::NoMemory`].
     pub fn register_service(&self, peer: &Arc<Peer<T>>, name: ServiceName) -> Result<(), Error> {
         let mut control = self.control.lock();
         if self.routes.lock().services.get(&name).is_some() {
@@ -39,13 +40,25 @@ impl<T: Transport> Bus<T> {
         let slot = Map::slot()?;
         let route = Map::slot()?;
         let id = T::new_id();
-        let service = arc(Service { id, name, peer: peer.clone(), created_at: T::now() })?;
+        let service = arc(Service {
+            id,
+            name,
+            peer: peer.clone(),
+            created_at: T::now(),
+        })?;
         control.holding(peer.id)?.services.put(held, id, name);
         control.services.put(slot, id, service.clone());
         control.generation += 1;
-        T::trace(Trace::Service { id, peer: peer.id, added: true });
+        T::trace(Trace::Service {
+            id,
+            peer: peer.id,
+            added: true,
+        });
         self.routes.lock().services.put(route, name, service);
-        let event = Event::ServiceAdded { name, port: peer.port };
+        let event = Event::ServiceAdded {
+            name,
+            port: peer.port,
+        };
         self.announce(&mut control, event, peer.identity.pid);
         Ok(())
     }
@@ -58,7 +71,11 @@ impl<T: Transport> Bus<T> {
     pub fn unregister_service(&self, peer: &Arc<Peer<T>>, name: ServiceName) -> Result<(), Error> {
         let mut control = self.control.lock();
         let id = self.service_named(name)?.id;
-        control.holding(peer.id)?.services.remove(&id).ok_or(Error::NotOwner)?;
+        control
+            .holding(peer.id)?
+            .services
+            .remove(&id)
+            .ok_or(Error::NotOwner)?;
         self.end_service(&mut control, id, name, peer);
         Ok(())
     }
@@ -69,7 +86,12 @@ impl<T: Transport> Bus<T> {
     ///
     /// [`Error::Unknown`].
     pub fn service_named(&self, name: ServiceName) -> Result<Arc<Service<T>>, Error> {
-        self.routes.lock().services.get(&name).cloned().ok_or(Error::Unknown)
+        self.routes
+            .lock()
+            .services
+            .get(&name)
+            .cloned()
+            .ok_or(Error::Unknown)
     }
 
     /// Forgets a service that its peer no longer holds.
@@ -83,8 +105,15 @@ impl<T: Transport> Bus<T> {
         self.routes.lock().services.remove(&name);
         control.services.remove(&id);
         control.generation += 1;
-        T::trace(Trace::Service { id, peer: peer.id, added: false });
-        let event = Event::ServiceRemoved { name, port: peer.port };
+        T::trace(Trace::Service {
+            id,
+            peer: peer.id,
+            added: false,
+        });
+        let event = Event::ServiceRemoved {
+            name,
+            port: peer.port,
+        };
         self.announce(control, event, peer.identity.pid);
     }
 }

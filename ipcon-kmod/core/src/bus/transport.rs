@@ -51,13 +51,36 @@ pub struct QueueFill {
 #[allow(missing_docs)] // The fields of a variant are what its sentence names.
 pub enum Trace {
     /// A request was counted as sent. `peer` is 0 for kevents, `port` is 0 for multicast.
-    Send { peer: u64, group: u64, port: u32, len: u32 },
+    Send {
+        peer: u64,
+        group: u64,
+        port: u32,
+        len: u32,
+    },
     /// A message was put into the queue of `to`.
-    Deliver { from: u64, to: u64, group: u64, len: u32, replay: bool },
+    Deliver {
+        from: u64,
+        to: u64,
+        group: u64,
+        len: u32,
+        replay: bool,
+    },
     /// A message was not put into the queue of `to`, or there is no `to`.
-    Drop { from: u64, to: u64, group: u64, len: u32, reason: DropReason },
+    Drop {
+        from: u64,
+        to: u64,
+        group: u64,
+        len: u32,
+        reason: DropReason,
+    },
     /// A peer came or went.
-    Peer { id: u64, port: u32, pid: u32, uid: u32, added: bool },
+    Peer {
+        id: u64,
+        port: u32,
+        pid: u32,
+        uid: u32,
+        added: bool,
+    },
     /// A service came or went.
     Service { id: u64, peer: u64, added: bool },
     /// A group came or went.

@@ -2,18 +2,18 @@
 
 //! What an observer can ask.
 //!
-//! Each list is read one object at a time, in order of ids, so that a dump of any length holds the lock only
-//! for one object. The generation tells whether the list changed meanwhile.
+//! Each list is read one object at a time, in order of ids, so that a dump of any length holds the
+//! lock only for one object. The generation tells whether the list changed meanwhile.
 
 use crate::seam::Arc;
 
+use super::Bus;
 use super::error::Error;
 use super::group::{Group, GroupCounts};
 use super::name::GroupName;
 use super::peer::Peer;
 use super::services::Service;
 use super::transport::Transport;
-use super::Bus;
 
 /// How many of each there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,11 @@ impl<T: Transport> Bus<T> {
 
     /// The first peer whose id is not below `id`.
     pub fn peer_from(&self, id: u64) -> Option<Arc<Peer<T>>> {
-        self.control.lock().peers.at_or_after(&id).map(|holding| holding.peer.clone())
+        self.control
+            .lock()
+            .peers
+            .at_or_after(&id)
+            .map(|holding| holding.peer.clone())
     }
 
     /// The first service whose id is not below `id`.
@@ -117,7 +121,11 @@ impl<T: Transport> Bus<T> {
                 member.map(|member| (member.peer.clone(), member.joined_at))
             };
             if let Some((peer, joined_at)) = found {
-                return Some(MemberView { group, peer, joined_at });
+                return Some(MemberView {
+                    group,
+                    peer,
+                    joined_at,
+                });
             }
             id = group.id + 1;
             first_peer = 0;
@@ -131,5 +139,10 @@ fn view<T: Transport>(group: Arc<Group<T>>) -> GroupView<T> {
     let last_len = state.last.as_ref().map(T::payload_len);
     let counts = state.counts;
     drop(state);
-    GroupView { group, members, last_len, counts }
+    GroupView {
+        group,
+        members,
+        last_len,
+        counts,
+    }
 }
