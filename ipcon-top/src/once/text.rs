@@ -14,34 +14,33 @@ use crate::format::{self, ABSENT, Align};
 use crate::store::counters;
 use crate::theme::Theme;
 
-/// Fields of a peer in the report, in order; counters come with their rate.
-const PEER_KEYS: [&str; 13] = [
-    "name",
-    "port",
-    "pid",
-    "comm",
-    "sent_messages",
-    "sent_bytes",
-    "delivered_messages",
-    "delivered_bytes",
-    "queue_bytes",
-    "queue_fill",
-    "refused_messages",
-    "dropped_messages",
-    "lost",
+/// A field in the report, and whether its rate stands beside it.
+type Shown = (&'static str, bool);
+
+/// Fields of a peer, as many as fit a wide terminal. The rest is in the JSON form.
+const PEER_KEYS: [Shown; 10] = [
+    ("name", false),
+    ("port", false),
+    ("pid", false),
+    ("comm", false),
+    ("sent_messages", true),
+    ("delivered_messages", true),
+    ("queue_fill", false),
+    ("refused_messages", false),
+    ("dropped_messages", true),
+    ("lost", false),
 ];
 
-/// Fields of a group in the report.
-const GROUP_KEYS: [&str; 9] = [
-    "name",
-    "owner_name",
-    "members",
-    "sent_messages",
-    "sent_bytes",
-    "delivered_messages",
-    "replayed_messages",
-    "unheard_messages",
-    "dropped_messages",
+/// Fields of a group.
+const GROUP_KEYS: [Shown; 8] = [
+    ("name", false),
+    ("owner_name", false),
+    ("members", false),
+    ("sent_messages", true),
+    ("delivered_messages", true),
+    ("replayed_messages", false),
+    ("unheard_messages", false),
+    ("dropped_messages", true),
 ];
 
 /// Cells of the bars of a histogram.
@@ -126,7 +125,7 @@ fn rows<'a, R>(
     out: &mut String,
     title: &str,
     fields: &'static [Field<R>],
-    keys: &[&str],
+    shown: &[Shown],
     rows: &'a [R],
     rates: impl Fn(&R) -> Option<&'a RowRates>,
 ) {
@@ -135,21 +134,24 @@ fn rows<'a, R>(
         out.push_str("  none\n");
         return;
     }
-    let fields: Vec<&Field<R>> = keys.iter().filter_map(|key| find(fields, key)).collect();
+    let shown: Vec<(&Field<R>, bool)> = shown
+        .iter()
+        .filter_map(|(key, rate)| Some((find(fields, key)?, *rate)))
+        .collect();
     let mut grid = Grid::default();
-    for field in &fields {
+    for (field, with_rate) in &shown {
         let text = matches!(field.key, "name" | "comm" | "owner_name");
         grid.column(field.title, if text { Align::Left } else { Align::Right });
-        if field.kind == Kind::Counter {
+        if *with_rate {
             grid.column(format!("{}/s", field.title), Align::Right);
         }
     }
     for row in rows {
         let rates = rates(row);
         let mut cells = Vec::new();
-        for field in &fields {
+        for (field, with_rate) in &shown {
             cells.push((field.get)(row).map_or(ABSENT.to_owned(), |value| exact(&value)));
-            if field.kind == Kind::Counter {
+            if *with_rate {
                 cells.push(per_second(rates.and_then(|rates| rates.get(field.key))));
             }
         }
@@ -238,7 +240,7 @@ fn programs(probes: &Probes, out: &mut String) {
     let mut grid = Grid::default();
     grid.column("tracepoint", Align::Left);
     grid.column("attached", Align::Left);
-    for title in ["seen", "counted", "lost"] {
+    for title in ["seen", "counted", "lost", "missed"] {
         grid.column(title, Align::Right);
     }
     for probe in &probes.probes {
@@ -252,6 +254,9 @@ fn programs(probes: &Probes, out: &mut String) {
             probe.seen.to_string(),
             probe.counted.to_string(),
             probe.lost_total().to_string(),
+            probe
+                .missed
+                .map_or(ABSENT.to_owned(), |missed| missed.to_string()),
         ]);
     }
     grid.print(out);
@@ -318,4 +323,21 @@ fn reconciliation(report: &Report, out: &mut String) {
 
 fn section(out: &mut String, title: &str) {
     let _ = writeln!(out, "\n{title}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_table_has_what_the_report_shows() {
+        for (key, rate) in PEER_KEYS {
+            let field = find(PEER_FIELDS, key).unwrap();
+            assert!(!rate || field.kind == Kind::Counter, "{key}");
+        }
+        for (key, rate) in GROUP_KEYS {
+            let field = find(GROUP_FIELDS, key).unwrap();
+            assert!(!rate || field.kind == Kind::Counter, "{key}");
+        }
+    }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Counters, Event, EventKind, Group, GroupCounters, Peer, SafeText, Service, Source,
-    SourceState, SourceStatus,
+    Bus, Counters, Drops, Event, EventKind, Group, GroupCounters, Kind, Lost, Peer, Probe,
+    ProbeCounts, Probes, SafeText, Service, SizeHistogram, Source, SourceState, SourceStatus,
 };
 use ipcon_top::clock::{Clock, Now};
 
@@ -151,6 +151,72 @@ pub(crate) fn bus(second: u64) -> Snapshot {
         ],
         ..Snapshot::default()
     }
+}
+
+/// The bus with probes attached, one of them too slow for the deluge.
+pub(crate) fn probed(second: u64) -> Snapshot {
+    let mut snapshot = bus(second);
+    let lost = if second >= 4 { 2 } else { 0 };
+    let probe = |name: &str, seen, lost| Probe {
+        name: name.to_owned(),
+        backend: "raw_tp".to_owned(),
+        attached: true,
+        seen,
+        counted: seen - lost,
+        lost: vec![Lost {
+            reason: "peers_full".to_owned(),
+            events: lost,
+        }],
+        ..Probe::default()
+    };
+    let sent = snapshot.bus.counters.sent_unicast_messages;
+    snapshot.probes = Some(Probes {
+        probes: vec![
+            probe("ipcon_send", 800 * second, 0),
+            probe("ipcon_deliver", 18_000 * second, lost),
+        ],
+        sizes: vec![
+            SizeHistogram {
+                kind: Kind::Unicast,
+                bounds: vec![16, 64, 256, 1024, 4096],
+                counts: vec![0, sent - 5, 4, 0, 1, 0],
+                sum: 64 * sent,
+            },
+            SizeHistogram {
+                kind: Kind::Multicast,
+                bounds: vec![16, 64],
+                counts: vec![0, 0, 0],
+                sum: 0,
+            },
+        ],
+        drops: vec![Drops {
+            kind: Kind::Multicast,
+            reason: "queue_full".to_owned(),
+            messages: snapshot.bus.counters.dropped_queue_full,
+            bytes: snapshot.bus.counters.dropped_queue_full * 256,
+        }],
+        counts: ProbeCounts {
+            peers: snapshot
+                .peers
+                .iter()
+                .map(|peer| (peer.id, peer.counters))
+                .collect(),
+            groups: snapshot
+                .groups
+                .iter()
+                .map(|group| (group.id, group.counters))
+                .collect(),
+            bus: snapshot.bus.counters,
+        },
+        ..Probes::default()
+    });
+    if let Some(probes) = &mut snapshot.probes
+        && let Some(blind) = probes.counts.peers.get_mut(&3)
+    {
+        blind.delivered_unicast_messages -= lost;
+    }
+    snapshot.sources[2] = source(Source::Probes, SourceState::On, lost);
+    snapshot
 }
 
 /// A bus of so many peers and groups.

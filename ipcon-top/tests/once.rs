@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The report. The JSON form is a contract with programs: a recording that changes needs a reason, and a
+//! key that goes or changes its meaning a new `schema_version`.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use insta::assert_snapshot;
+use ipcon_observe::Snapshot;
+use ipcon_observe::fields::{BUS_FIELDS, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_top::args::Format;
+use ipcon_top::collect::SnapshotSource;
+use ipcon_top::once::{Report, measure};
+use support::{bus, probed};
+
+/// A source that knows the future.
+struct Script(VecDeque<Snapshot>);
+
+impl SnapshotSource for Script {
+    fn collect(&mut self) -> anyhow::Result<Snapshot> {
+        self.0.pop_front().context("the bus cannot be read")
+    }
+}
+
+fn report(first: Snapshot, second: Snapshot) -> Report {
+    let mut waited = None;
+    let mut source = Script([first, second].into());
+    let interval = Duration::from_millis(1500);
+    let mut report = measure(&mut source, interval, |span| waited = Some(span)).unwrap();
+    assert_eq!(waited, Some(interval));
+    report.at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    report
+}
+
+#[test]
+fn the_text_is_calm_and_complete() {
+    let report = report(probed(3), probed(4));
+    assert_snapshot!("text", report.print(Format::Text).unwrap());
+}
+
+#[test]
+fn without_probes_the_text_says_what_it_does_not_know() {
+    let report = report(bus(0), bus(1));
+    assert_snapshot!("text_without_probes", report.print(Format::Text).unwrap());
+}
+
+#[test]
+fn the_json_is_a_contract() {
+    let report = report(probed(3), probed(4));
+    assert_snapshot!("json", report.print(Format::Json).unwrap());
+}
+
+#[test]
+fn the_json_has_every_field_of_the_field_table() {
+    let report = report(bus(3), bus(4));
+    let json: serde_json::Value =
+        serde_json::from_str(&report.print(Format::Json).unwrap()).unwrap();
+    assert_eq!(json["schema_version"], 1);
+    assert!(json.get("probes").is_none(), "not measured is absent");
+    assert!(json.get("reconciliation").is_none());
+    let missing = |row: &serde_json::Value, keys: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+        keys.filter(|key| row.get(key).is_none())
+            .map(str::to_owned)
+            .collect()
+    };
+    let peer = &json["peers"][0];
+    assert!(
+        missing(peer, &mut PEER_FIELDS.iter().map(|f| f.key)).is_empty(),
+        "{peer}"
+    );
+    let group = &json["groups"][1];
+    assert!(
+        missing(group, &mut GROUP_FIELDS.iter().map(|f| f.key)).is_empty(),
+        "{group}"
+    );
+    assert!(missing(&json["bus"], &mut BUS_FIELDS.iter().map(|f| f.key)).is_empty());
+    assert_eq!(peer["per_second"]["sent_unicast_messages"], 410.0);
+}
+
+#[test]
+fn a_bus_that_cannot_be_read_is_an_error_and_not_an_empty_report() {
+    let mut source = Script([bus(0)].into());
+    let error = measure(&mut source, Duration::from_secs(1), |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "the bus cannot be read");
+}
