@@ -35,6 +35,8 @@ fn main() -> Result<()> {
             None => println!("no answer in time"),
         }
 
-        greeting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        greeting
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

@@ -20,8 +20,10 @@ use crate::wire::{Answer, Attributes, Flags, Frames, Malformed, Request, TooLong
 /// Version of the generic netlink controller's requests.
 const CONTROLLER_VERSION: u8 = 1;
 
-/// Room for one answer. The kernel fills dumps to the length of the reader's buffer, up to 32 KiB.
-const ANSWER_ROOM: usize = 32 * 1024;
+/// Room for the answer to anything but a dump.
+pub(crate) const SHORT_ANSWERS: usize = 2 * 1024;
+/// Room for dumps: the kernel puts as many objects into one datagram as the reader has room for, up to this.
+pub(crate) const DUMPS: usize = 32 * 1024;
 
 /// A socket for requests to the family.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct Control {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     sequence: u32,
     /// The request, built anew each time in the same memory.
@@ -50,9 +52,9 @@ struct Target {
 
 impl Control {
     /// Opens a socket and asks for the number of the family; `ENOENT` when the module is not loaded.
-    pub(crate) fn open() -> Result<Self, Failure> {
+    pub(crate) fn open(room: usize) -> Result<Self, Failure> {
         // The number of the family is not known yet, and the controller's has no need of it.
-        let mut control = Self::over(Socket::open()?, 0);
+        let mut control = Self::over(Socket::open()?, 0, room);
         let target = Target {
             family: GenlId::Ctrl.into(),
             version: CONTROLLER_VERSION,
@@ -69,11 +71,16 @@ impl Control {
     }
 
     /// Requests on a socket that is open already.
-    pub(crate) fn over(socket: Socket, family: u16) -> Self {
+    pub(crate) fn over(socket: Socket, family: u16, room: usize) -> Self {
+        let state = State {
+            sequence: 0,
+            request: Vec::new(),
+            answer: Vec::with_capacity(room),
+        };
         Self {
             socket,
             family,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
@@ -247,7 +254,7 @@ impl Control {
                 continue;
             }
             if datagram.len > answer.len() {
-                // The kernel wants more room for one object than any dump of ours takes.
+                // No module that this library was made for answers at such length.
                 return Err(Errno::MSGSIZE);
             }
             return Ok(());
@@ -265,11 +272,7 @@ impl Control {
     fn lock(&self) -> MutexGuard<'_, State> {
         // After a panic the numbers are still good: a request takes a new one, and answers to an older
         // one are passed over.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.answer.capacity() == 0 {
-            state.answer.reserve_exact(ANSWER_ROOM);
-        }
-        state
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

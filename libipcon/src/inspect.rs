@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::control::{Control, text};
+use crate::control::{Control, DUMPS, text};
 use crate::error::{Error, Operation, Result};
 use crate::name::Name;
 use crate::port::Port;
@@ -185,7 +185,8 @@ impl Inspector {
     ///
     /// `ENOENT` when the module is not loaded; `EMFILE` or `ENFILE` when no descriptor is left.
     pub fn open() -> Result<Self> {
-        let control = Control::open().map_err(|failure| Error::new(Operation::Connect, failure))?;
+        let control =
+            Control::open(DUMPS).map_err(|failure| Error::new(Operation::Connect, failure))?;
         Ok(Self { control })
     }
 

@@ -70,6 +70,8 @@
 //! Messages arrive whole and, from one sender to one receiver, in order. The kernel stamps each with its
 //! sender's port, and what any process sends around it is dropped: see [`Origin`].
 
+// All of it is in `socket`.
+#![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod control;

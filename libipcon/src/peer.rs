@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control::{Control, text};
+use crate::control::{Control, SHORT_ANSWERS, text};
 use crate::error::{Error, Failure, Operation, Result};
 use crate::message::{Message, Received};
 use crate::port::Port;
@@ -69,10 +69,10 @@ impl Peer {
     /// peer and names the control socket, which attaches itself. Until then no message is delivered, so the
     /// kernel's answer is the first thing that the receive socket gets.
     fn open() -> std::result::Result<Self, Failure> {
-        let control = Control::open()?;
+        let control = Control::open(SHORT_ANSWERS)?;
         let socket = Socket::open()?;
         socket.keep_receiving_when_full()?;
-        let receiving = Control::over(socket, control.family());
+        let receiving = Control::over(socket, control.family(), SHORT_ANSWERS);
         let welcome = receiving.query(
             cmd::PEER_NEW,
             |request| Ok(request.u32(attr::peer::CTL_PORT, control.port())),
@@ -106,10 +106,11 @@ impl Peer {
         self.max_message_len
     }
 
-    /// Sets the room of the receive queue to about `bytes` bytes of kernel memory.
+    /// Sets the room of the receive queue to `bytes` bytes of kernel memory, as
+    /// [`PeerInfo::queue_limit`](crate::PeerInfo::queue_limit) shows it.
     ///
-    /// The kernel counts the whole memory of a message, about 0.8 KiB for a small one. It limits `bytes` to
-    /// `/proc/sys/net/core/rmem_max` for a process without privileges, silently.
+    /// The kernel counts the whole memory of a message, about 0.8 KiB for a small one. It silently raises
+    /// what is too small and, for anybody, lowers what is above twice `/proc/sys/net/core/rmem_max`.
     ///
     /// # Errors
     ///

@@ -58,7 +58,11 @@ impl Receiver {
 
     /// Bounds the memory of the receive queue.
     pub(crate) fn set_queue_limit(&self, bytes: usize) -> Result<(), Failure> {
-        Ok(set_socket_recv_buffer_size(&self.socket, bytes)?)
+        // The kernel doubles what it is given.
+        Ok(set_socket_recv_buffer_size(
+            &self.socket,
+            bytes.div_ceil(2),
+        )?)
     }
 
     /// The next message; `None` when there is none in time.

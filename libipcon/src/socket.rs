@@ -4,6 +4,8 @@
 //! neli's own receive functions do not tell who sent a datagram, and that is what keeps messages forged by
 //! another process out.
 
+#![allow(unsafe_code)]
+
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
 

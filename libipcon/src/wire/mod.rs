@@ -3,8 +3,8 @@
 //!
 //! Whatever bytes come in, reading them neither panics nor reads past their end nor allocates more than
 //! they are long. neli's typed messages are not used here: they copy each attribute into a vector of its
-//! own, and they take an error for malformed unless it repeats the whole request, payload included. The
-//! tests read what is built here with neli.
+//! own, subtract lengths that they have not checked, and want each error to repeat the whole request,
+//! payload included. The tests let neli read what is built here and build what is read.
 
 mod attribute;
 mod error;
@@ -13,6 +13,8 @@ mod kevent;
 mod message;
 mod request;
 mod rows;
+#[cfg(test)]
+mod tests;
 pub(crate) mod uapi;
 
 pub(crate) use attribute::Attributes;

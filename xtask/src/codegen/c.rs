@@ -96,7 +96,7 @@ pub(super) fn kernel_header(spec: &Spec) -> String {
             line(&mut out, &format!("{start}\n{indent}{argument});"));
         }
     }
-    let name = &spec.name;
+    let name = lower(&spec.name);
     line(
         &mut out,
         &format!(
@@ -124,7 +124,7 @@ pub(super) fn kernel_source(spec: &Spec) -> String {
         &mut out,
         "/* In the order of the command numbers, as generic netlink wants it. */",
     );
-    let name = &spec.name;
+    let name = lower(&spec.name);
     line(
         &mut out,
         &format!(
@@ -143,7 +143,7 @@ pub(super) fn kernel_source(spec: &Spec) -> String {
             &mut out,
             &format!(
                 "\t\t.cmd = {}_CMD_{},",
-                upper(name),
+                upper(&name),
                 upper(&call.operation.name)
             ),
         );
@@ -196,7 +196,11 @@ fn calls(spec: &Spec) -> impl Iterator<Item = Call<'_>> {
 impl Call<'_> {
     fn handler(&self, spec: &Spec) -> String {
         let kind = if self.dump { "dumpit" } else { "doit" };
-        format!("{}_nl_{}_{kind}", spec.name, lower(&self.operation.name))
+        format!(
+            "{}_nl_{}_{kind}",
+            lower(&spec.name),
+            lower(&self.operation.name)
+        )
     }
 
     fn policy_name(&self, spec: &Spec) -> String {
@@ -214,7 +218,7 @@ impl Call<'_> {
         };
         format!(
             "{}_{}{mode}_nl_policy",
-            spec.name,
+            lower(&spec.name),
             lower(&self.operation.name)
         )
     }
@@ -369,4 +373,77 @@ fn comment(out: &mut String, text: &str) {
         line(out, &format!(" * {text}"));
     }
     line(out, " */");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What ipcon.yaml has none of yet: a dump with a request, plain numbers as limits, other types.
+    const SAMPLE: &str = "\
+name: two-words
+protocol: genetlink
+doc: A family.
+attribute-sets:
+  - name: a-set
+    attributes:
+      - {name: eight, type: u8}
+      - {name: pad, type: pad}
+      - {name: text, type: string, checks: {max-len: 9}}
+      - {name: more, type: nest, nested-attributes: a-set}
+operations:
+  list:
+    - name: news
+      attribute-set: a-set
+      event: {attributes: [text]}
+    - name: get-it
+      attribute-set: a-set
+      do: {request: {attributes: [text, eight]}}
+      dump: {request: {attributes: [more]}}
+";
+
+    #[test]
+    fn do_and_dump_have_policies_and_numbers_of_their_own() {
+        let spec = Spec::parse(SAMPLE).unwrap_or_else(|error| panic!("{error:#}"));
+        let source = kernel_source(&spec);
+        let (_, tables) = source.split_once("netlink-gen.h\"\n").unwrap_or_default();
+        assert_eq!(
+            tables,
+            "
+/* TWO_WORDS_CMD_GET_IT - do */
+static const struct nla_policy two_words_get_it_do_nl_policy[TWO_WORDS_A_A_SET_TEXT + 1] = {
+\t[TWO_WORDS_A_A_SET_EIGHT] = { .type = NLA_U8, },
+\t[TWO_WORDS_A_A_SET_TEXT] = { .type = NLA_NUL_STRING, .len = 9, },
+};
+
+/* TWO_WORDS_CMD_GET_IT - dump */
+static const struct nla_policy two_words_get_it_dump_nl_policy[TWO_WORDS_A_A_SET_MORE + 1] = {
+\t[TWO_WORDS_A_A_SET_MORE] = { .type = NLA_NESTED, },
+};
+
+/* In the order of the command numbers, as generic netlink wants it. */
+const struct genl_split_ops two_words_nl_ops[2] = {
+\t{
+\t\t.cmd = TWO_WORDS_CMD_GET_IT,
+\t\t.doit = two_words_nl_get_it_doit,
+\t\t.policy = two_words_get_it_do_nl_policy,
+\t\t.maxattr = TWO_WORDS_A_A_SET_TEXT,
+\t\t.flags = GENL_CMD_CAP_DO,
+\t},
+\t{
+\t\t.cmd = TWO_WORDS_CMD_GET_IT,
+\t\t.dumpit = two_words_nl_get_it_dumpit,
+\t\t.policy = two_words_get_it_dump_nl_policy,
+\t\t.maxattr = TWO_WORDS_A_A_SET_MORE,
+\t\t.flags = GENL_CMD_CAP_DUMP,
+\t},
+};
+"
+        );
+        let header = uapi_header(&spec);
+        assert!(
+            header.contains("\tTWO_WORDS_CMD_NEWS = 1,\n\tTWO_WORDS_CMD_GET_IT,\n"),
+            "{header}"
+        );
+    }
 }
