@@ -25,6 +25,8 @@ pub(crate) struct Size {
 /// What the guest shall run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
+    /// Whether the command is this very program, of which only the arguments are given.
+    pub(crate) own: bool,
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
     /// Where it runs.
@@ -261,6 +263,7 @@ mod tests {
         };
         there_and_back(&[
             ToGuest::Start(Start {
+                own: false,
                 command: vec!["sh".into(), "-c".into(), "exit 7".into()],
                 directory: "/".into(),
                 environment: vec![("A".into(), "b=c".into())],

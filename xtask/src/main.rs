@@ -13,6 +13,7 @@ mod build;
 mod cache;
 mod channel;
 mod codegen;
+mod demo;
 mod doctor;
 mod guest;
 mod interrupt;
@@ -44,6 +45,8 @@ enum Command {
     Vm(vm::Args),
     /// Runs the end-to-end tests in the VM.
     Vmtest(vmtest::Args),
+    /// Shows the whole of it: module, traffic, dashboard and metrics, in a VM.
+    Demo(demo::Args),
     /// Sets up what is missing and runs every check and every test.
     Test(test::Args),
     /// What runs inside the VM.
@@ -62,8 +65,9 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Vm(args) => vm::run(args),
         Command::Vmtest(args) => vmtest::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
-        Command::Guest(command) => guest::run(&command).map(|()| 0),
+        Command::Guest(command) => guest::run(&command),
         Command::Supervise(args) => vm::supervise::run(&args),
     };
     match result {

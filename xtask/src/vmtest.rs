@@ -85,6 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let seen = Arc::clone(&output);
     let report = machine.run(Job {
         start: Start {
+            own: false,
             command,
             directory: current_directory()?,
             environment,

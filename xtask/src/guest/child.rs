@@ -30,6 +30,10 @@ pub(super) fn run(start: &Start, host: &Host, requests: File) -> anyhow::Result<
         // A session of its own whose controlling terminal is the one on stdin.
         words.extend(["setsid", "--ctty", "--"].map(str::to_owned));
     }
+    if start.own {
+        let own = std::env::current_exe().context("finding this program in the VM")?;
+        words.push(own.display().to_string());
+    }
     words.extend(start.command.iter().cloned());
     let mut command = command_as(&start.user, &words)?;
     command.envs(start.environment.iter().cloned());

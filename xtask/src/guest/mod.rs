@@ -16,6 +16,7 @@ use rustix::system::RebootCommand;
 use crate::channel::{self, PORT_NAME, ToGuest, ToHost};
 
 mod child;
+pub(crate) mod demo;
 mod forward;
 mod kernel_log;
 mod module;
@@ -25,11 +26,14 @@ mod module;
 pub(crate) enum Command {
     /// Serves the host over the port of this VM; never returns.
     Agent,
+    /// Exporter, traffic and dashboard together.
+    Demo(demo::Args),
 }
 
-/// Runs the command.
-pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+/// Runs the command; the result is the exit status.
+pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Agent => {
             if std::process::id() != 1 && !in_vm() {
                 anyhow::bail!("this is no VM of ipcon's: there is no port {PORT_NAME}");

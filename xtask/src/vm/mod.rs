@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask vm`: runs a command of the host inside a VM.
 
+use std::cell::RefCell;
 use std::io::Read;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,6 +16,7 @@ use crate::progress::{Progress, Verbosity};
 pub(crate) mod accel;
 mod config;
 mod deadline;
+pub(crate) mod forward;
 pub(crate) mod machine;
 pub(crate) mod outcome;
 mod run_dir;
@@ -23,7 +26,9 @@ pub(crate) mod supervise;
 pub(crate) mod terminal;
 
 use machine::{Job, Machine, Options};
+use outcome::Outcome;
 use session::Guest;
+use terminal::Raw;
 
 /// Options of `cargo xtask vm`.
 ///
@@ -75,13 +80,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
     } else {
         args.command
     };
-    let raw = if interactive {
-        Some(terminal::raw()?)
-    } else {
-        None
-    };
+    let raw = Rc::new(RefCell::new(None::<Raw>));
+    let keep = Rc::clone(&raw);
     let report = machine.run(Job {
         start: Start {
+            own: false,
             command,
             directory: current_directory()?,
             environment: environment(),
@@ -91,14 +94,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
         },
         timeout: args.timeout.map(Duration::from_secs),
         on_start: Box::new(move |guest| {
-            feed_stdin(guest.clone());
             if interactive {
+                // Not before: until here Ctrl-C must end everything.
+                *keep.borrow_mut() = Raw::enter().ok();
                 follow_size(guest.clone());
             }
+            feed_stdin(guest.clone());
         }),
         ..Job::default()
     })?;
-    drop(raw);
+    if let Some(raw) = raw.take() {
+        raw.leave(matches!(report.outcome, Outcome::Ended(_)));
+    }
     report.complain();
     Ok(u8::try_from(report.outcome.status()).unwrap_or(255))
 }

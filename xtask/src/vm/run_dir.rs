@@ -37,7 +37,9 @@ impl RunDir {
         point_latest(&all, &name)?;
         remove_oldest(&all, KEPT)?;
 
-        let mut scratch = cache.root().join("run").join(&name);
+        let runs = cache.root().join("run");
+        remove_stale(&runs);
+        let mut scratch = runs.join(&name);
         if scratch.as_os_str().len() > MAX_SCRATCH {
             scratch = std::env::temp_dir().join(format!("ipcon-{name}"));
         }
@@ -82,6 +84,26 @@ fn point_latest(all: &Path, name: &str) -> anyhow::Result<()> {
     fs::rename(&draft, all.join("latest")).context("linking the latest run")
 }
 
+/// Removes what runs left behind that were killed without a chance to tidy up. Their names end with
+/// the id of a process that is no more.
+fn remove_stale(runs: &Path) {
+    let Ok(entries) = fs::read_dir(runs) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.rsplit('-').next()?.parse::<u32>().ok());
+        if let Some(owner) = owner
+            && !Path::new(&format!("/proc/{owner}")).exists()
+        {
+            // Another run may be removing the same one.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn remove_oldest(all: &Path, kept: usize) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for entry in fs::read_dir(all).with_context(|| format!("reading {}", all.display()))? {
@@ -105,6 +127,21 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn only_what_has_no_owner_is_stale() {
+        let runs = std::env::temp_dir().join(format!("xtask-stale-{}", std::process::id()));
+        let (alive, dead) = (
+            format!("1-{}", std::process::id()),
+            "1-4000000000".to_owned(),
+        );
+        for name in [&alive, &dead] {
+            fs::create_dir_all(runs.join(name)).unwrap();
+        }
+        remove_stale(&runs);
+        assert!(runs.join(alive).exists() && !runs.join(dead).exists());
+        fs::remove_dir_all(runs).unwrap();
+    }
 
     #[test]
     fn only_the_oldest_go() {

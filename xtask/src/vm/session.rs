@@ -21,7 +21,9 @@ use super::outcome::Outcome;
 use super::run_dir::RunDir;
 use crate::channel::{self, MAX_BODY, Start, ToGuest, ToHost};
 use crate::interrupt::Undo;
-use crate::process::group_of;
+
+/// Longest time for the supervisor to kill what is left of the VM.
+const KILL: Duration = Duration::from_secs(5);
 
 /// What happens while a VM runs.
 #[derive(Debug)]
@@ -81,15 +83,22 @@ pub(crate) fn run(
         mut child,
         lifeline,
         console,
-        undo,
     } = vm;
     let console = follow_console(console, &dir.console_log(), events.clone())?;
     let waiter_events = events.clone();
+    let (gone, is_gone) = mpsc::channel::<()>();
     std::thread::spawn(move || {
-        if let Ok(status) = child.wait() {
+        let status = child.wait();
+        drop(gone);
+        if let Ok(status) = status {
             // The loop may have ended already.
             let _ = waiter_events.send(Event::Exited(status));
         }
+    });
+    let undo = Undo::with(move || {
+        drop(lifeline);
+        // Disconnected when the supervisor has gone, which it does last.
+        let _ = is_gone.recv_timeout(KILL);
     });
     let accepted = accept(listener, events);
     let outcome = Loop {
@@ -106,20 +115,19 @@ pub(crate) fn run(
     .run();
     // Nothing of the VM may be left: whatever still runs is killed here.
     drop(undo);
-    drop(lifeline);
     if console.join().is_err() {
         anyhow::bail!("the thread that keeps the console's log died");
     }
     outcome
 }
 
-/// The process group of a VM, led by a supervisor that dies with this program.
+/// A VM under its supervisor, which has a process group of its own: Ctrl-C is for this program.
 struct Vm {
     child: Child,
-    /// The supervisor lives as long as this is open, which is as long as this program at most.
+    /// The supervisor lets the VM live as long as this is open, which is as long as this program
+    /// lives at most.
     lifeline: ChildStdin,
     console: io::PipeReader,
-    undo: Undo,
 }
 
 impl Vm {
@@ -136,7 +144,6 @@ impl Vm {
         command.current_dir("/");
         command.process_group(0);
         let mut child = command.spawn().context("starting the VM")?;
-        let undo = Undo::kill_group(group_of(&child)?);
         // Waiting for the child would close its stdin, so it is kept apart.
         let lifeline = child
             .stdin
@@ -146,7 +153,6 @@ impl Vm {
             child,
             lifeline,
             console,
-            undo,
         })
     }
 }
