@@ -1,1 +1,18 @@
-//! End-to-end tests of ipcon that run inside the VM, against the real module.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the end-to-end tests stand on: the suite that runs them, child processes, the module, the counters' laws, a
+//! netlink socket without manners, and the kernel's tracepoints.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+
+mod case;
+pub mod counters;
+mod kernel_log;
+pub mod module;
+pub mod place;
+pub mod process;
+mod suite;
+pub mod tracing;
+
+pub use case::Case;
+pub use suite::run;

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Counters: exact, and in agreement with each other, also across death.
+
+use std::thread;
+
+use ipcon_vm_tests::process::{Process, Role, hear, say};
+use ipcon_vm_tests::{Case, cases, counters};
+use libipcon::{Counters, Inspector, Peer, Port, Replay};
+
+use crate::support::{drain, soon};
+
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        a_known_exchange_counts_exactly,
+        totals_are_sums_across_the_death_of_peers,
+        many_threads_at_once_lose_no_count => within(120),
+        kevents_count_as_received_but_not_as_sent,
+    ]
+}
+
+pub(crate) const ROLES: [Role; 1] = [("talker", talk)];
+
+fn a_known_exchange_counts_exactly() {
+    let (sender, receiver) = (Peer::connect().unwrap(), Peer::connect().unwrap());
+    sender.register_group("group").unwrap();
+    sender.multicast("group", &[0; 7]).unwrap();
+    receiver.join_group("group", Replay::Last).unwrap();
+    sender.join_group("group", Replay::None).unwrap();
+    for len in [1, 10, 100] {
+        sender.send(receiver.port(), &vec![0; len]).unwrap();
+        sender.multicast("group", &vec![0; len]).unwrap();
+    }
+    let gone = Peer::connect().unwrap().port();
+    sender.send(gone, &[0; 1000]).unwrap_err();
+    sender.send(receiver.port(), &[]).unwrap_err();
+    sender.multicast("other", &[0; 5]).unwrap_err();
+    receiver.multicast("group", &[0; 5]).unwrap_err();
+
+    let inspector = Inspector::open().unwrap();
+    let (_, rows) = counters::assert_books(&inspector, &Counters::default());
+    let of = |peer: &Peer| {
+        rows.iter()
+            .find(|row| row.id == peer.id())
+            .unwrap()
+            .counters
+    };
+    let expected = Counters {
+        sent_unicast_messages: 4,
+        sent_unicast_bytes: 1111,
+        sent_multicast_messages: 4,
+        sent_multicast_bytes: 118,
+        delivered_multicast_messages: 3,
+        delivered_multicast_bytes: 111,
+        refused_no_peer: 1,
+        ..Counters::default()
+    };
+    assert_eq!(of(&sender), expected);
+    let expected = Counters {
+        delivered_unicast_messages: 3,
+        delivered_unicast_bytes: 111,
+        delivered_multicast_messages: 4,
+        delivered_multicast_bytes: 118,
+        ..Counters::default()
+    };
+    assert_eq!(of(&receiver), expected);
+}
+
+/// Says its port, sends what the test asks for, and waits to be killed.
+fn talk() {
+    let peer = Peer::connect().unwrap();
+    peer.register_group("talk").unwrap();
+    say(&peer.port().to_string());
+    while let Some(line) = hear() {
+        let to = Port::new(line.parse().unwrap()).unwrap();
+        while peer.send(to, &[0; 1000]).is_ok() {}
+        for _ in 0..300 {
+            peer.multicast("talk", &[0; 1000]).unwrap();
+        }
+        say("said");
+    }
+}
+
+fn totals_are_sums_across_the_death_of_peers() {
+    let inspector = Inspector::open().unwrap();
+    let survivor = Peer::connect().unwrap();
+    let mut departed = Counters::default();
+    for _ in 0..5 {
+        let mut talker = Process::start("talker");
+        let port = Port::new(talker.line().parse().unwrap()).unwrap();
+        survivor.join_group("talk", Replay::Last).unwrap();
+        survivor.send(port, b"never read").unwrap();
+        talker.tell(&survivor.port().to_string());
+        talker.expect("said");
+        counters::assert_books(&inspector, &departed);
+
+        counters::add(&mut departed, &inspector.peer(port).unwrap().counters);
+        talker.kill();
+        let (bus, _) = counters::assert_books(&inspector, &departed);
+        assert!(bus.counters.refused_queue_full > 0 && bus.counters.dropped_queue_full > 0);
+        drain(&survivor);
+    }
+}
+
+fn many_threads_at_once_lose_no_count() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 2000;
+    let (shared, sink) = (Peer::connect().unwrap(), Peer::connect().unwrap());
+    let gone = Peer::connect().unwrap().port();
+    shared.register_group("group").unwrap();
+    sink.join_group("group", Replay::None).unwrap();
+    let mut received = 0_u64;
+    let mut told = 0_u64;
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (shared, to) = (&shared, sink.port());
+            scope.spawn(move || {
+                for _ in 0..EACH {
+                    shared.send_deadline(to, &[0; 16], soon()).unwrap();
+                    shared.send(gone, &[0; 16]).unwrap_err();
+                    shared.multicast("group", &[0; 16]).unwrap();
+                }
+            });
+        }
+        let mut unicast = 0;
+        while unicast < THREADS * EACH {
+            let message = crate::support::next(&sink);
+            received += 1;
+            told += u64::from(message.lost);
+            unicast += u64::from(matches!(message.origin, libipcon::Origin::Peer(_)));
+        }
+    });
+    shared.send(sink.port(), b"the rest").unwrap();
+    for message in drain(&sink) {
+        received += 1;
+        told += u64::from(message.lost);
+    }
+
+    let inspector = Inspector::open().unwrap();
+    let (bus, rows) = counters::assert_books(&inspector, &Counters::default());
+    let sink_counters = rows
+        .iter()
+        .find(|row| row.id == sink.id())
+        .unwrap()
+        .counters;
+    let all = THREADS * EACH;
+    assert_eq!(bus.counters.refused_no_peer, all);
+    assert_eq!(bus.counters.sent_multicast_messages, all);
+    assert_eq!(sink_counters.delivered_unicast_messages, all + 1);
+    let delivered =
+        sink_counters.delivered_unicast_messages + sink_counters.delivered_multicast_messages;
+    assert_eq!(delivered, received);
+    assert_eq!(sink_counters.dropped_queue_full, told);
+    assert_eq!(sink_counters.delivered_multicast_messages + told, all);
+    let group = inspector.group("group").unwrap();
+    assert_eq!(
+        group.delivered_messages,
+        sink_counters.delivered_multicast_messages
+    );
+    assert_eq!((group.sent_messages, group.dropped_queue_full), (all, told));
+}
+
+fn kevents_count_as_received_but_not_as_sent() {
+    let observer = crate::support::observer();
+    let peer = Peer::connect().unwrap();
+    for _ in 0..5 {
+        peer.register_service("s").unwrap();
+        peer.unregister_service("s").unwrap();
+    }
+    let inspector = Inspector::open().unwrap();
+    let (bus, _) = counters::assert_books(&inspector, &Counters::default());
+    assert_eq!(
+        (
+            bus.counters.sent_multicast_messages,
+            bus.counters.sent_multicast_bytes
+        ),
+        (0, 0)
+    );
+    assert_eq!(bus.counters.delivered_multicast_messages, 10);
+    assert_eq!(bus.counters.delivered_multicast_bytes, 400);
+    let group = inspector.group(libipcon::KEVENT_GROUP).unwrap();
+    assert_eq!((group.sent_messages, group.delivered_messages), (10, 10));
+    assert_eq!(drain(&observer).len(), 10);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! End-to-end tests against the real module, all in one boot of the VM: `cargo xtask vmtest [FILTER]`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::process::ExitCode;
+
+use ipcon_vm_tests::process;
+
+mod books;
+mod death;
+mod dumps;
+mod errors;
+mod groups;
+mod kevents;
+mod messages;
+mod module;
+mod replay;
+mod services;
+mod speaker;
+mod support;
+#[path = "../../../libipcon/src/wire/uapi.rs"]
+mod uapi;
+mod unprivileged;
+
+fn main() -> ExitCode {
+    let roles = [
+        books::ROLES.as_slice(),
+        &death::ROLES,
+        &module::ROLES,
+        &unprivileged::ROLES,
+    ];
+    if process::play(&roles.concat()) {
+        return ExitCode::SUCCESS;
+    }
+    ipcon_vm_tests::run(vec![
+        ("services", services::all()),
+        ("groups", groups::all()),
+        ("replay", replay::all()),
+        ("kevents", kevents::all()),
+        ("messages", messages::all()),
+        ("death", death::all()),
+        ("errors", errors::all()),
+        ("dumps", dumps::all()),
+        ("books", books::all()),
+        ("unprivileged", unprivileged::all()),
+        ("module", module::all()),
+    ])
+}

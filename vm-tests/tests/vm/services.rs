@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Names of peers.
+
+use std::sync::Barrier;
+use std::thread;
+
+use ipcon_vm_tests::{Case, cases};
+use libipcon::Peer;
+
+use crate::support::soon;
+
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        two_services_and_a_look_up_of_each,
+        one_peer_may_hold_several_names,
+        an_unknown_name_is_refused_at_once,
+        a_name_is_free_again_when_its_holder_gives_it_back_or_goes,
+        a_look_up_does_not_wait_behind_a_blocked_receive,
+        waiting_never_misses_a_registration => within(120),
+        waiting_ends_at_the_deadline,
+    ]
+}
+
+fn two_services_and_a_look_up_of_each() {
+    let (clock, store, user) = three_peers();
+    clock.register_service("clock").unwrap();
+    store.register_service("store").unwrap();
+    assert_eq!(user.find_service("clock").unwrap(), clock.port());
+    assert_eq!(user.find_service("store").unwrap(), store.port());
+    assert_ne!(clock.port(), store.port());
+
+    for (service, port) in [("clock", clock.port()), ("store", store.port())] {
+        user.send(user.find_service(service).unwrap(), service.as_bytes())
+            .unwrap();
+        let holder = if port == clock.port() { &clock } else { &store };
+        assert_eq!(
+            holder.recv_deadline(soon()).unwrap().unwrap().data,
+            service.as_bytes()
+        );
+    }
+}
+
+fn one_peer_may_hold_several_names() {
+    let (peer, _, user) = three_peers();
+    let longest = "n".repeat(31);
+    let names = ["a", "größe", longest.as_str()];
+    for name in names {
+        peer.register_service(name).unwrap();
+    }
+    // A group may have the name of a service.
+    peer.register_group("a").unwrap();
+    for name in names {
+        assert_eq!(user.find_service(name).unwrap(), peer.port());
+    }
+}
+
+fn an_unknown_name_is_refused_at_once() {
+    let peer = Peer::connect().unwrap();
+    peer.register_group("board").unwrap();
+    for name in ["nobody", "board", "ipcon_kevent"] {
+        let error = peer.find_service(name).unwrap_err();
+        assert_eq!(error.errno(), libc::ENOENT, "{error}");
+    }
+}
+
+fn a_name_is_free_again_when_its_holder_gives_it_back_or_goes() {
+    let (first, second, user) = three_peers();
+    first.register_service("desk").unwrap();
+    first.unregister_service("desk").unwrap();
+    assert!(user.find_service("desk").unwrap_err().is_not_found());
+
+    second.register_service("desk").unwrap();
+    assert_eq!(user.find_service("desk").unwrap(), second.port());
+    // The peer that gave the name back is still there.
+    user.send(first.port(), b"still there?").unwrap();
+    drop(second);
+    assert!(user.find_service("desk").unwrap_err().is_not_found());
+    first.register_service("desk").unwrap();
+    assert_eq!(user.find_service("desk").unwrap(), first.port());
+}
+
+fn a_look_up_does_not_wait_behind_a_blocked_receive() {
+    let (peer, other, _) = three_peers();
+    other.register_service("other").unwrap();
+    let about_to_block = Barrier::new(2);
+    thread::scope(|scope| {
+        let blocked = scope.spawn(|| {
+            about_to_block.wait();
+            peer.recv_deadline(soon()).unwrap().unwrap().data
+        });
+        about_to_block.wait();
+        // Whenever the receive begins, a look-up that waited for it would never end: its message comes last.
+        for _ in 0..1000 {
+            assert_eq!(peer.find_service("other").unwrap(), other.port());
+        }
+        other.send(peer.port(), b"wake up").unwrap();
+        assert_eq!(blocked.join().unwrap(), b"wake up");
+    });
+}
+
+/// The registration races with the look-up: at any moment of it, it must be found or heard of.
+fn waiting_never_misses_a_registration() {
+    let (holder, _, user) = three_peers();
+    let start = Barrier::new(2);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            for round in 0..200 {
+                start.wait();
+                let found = user.wait_for_service(&format!("late-{round}"), soon());
+                assert_eq!(found.unwrap(), holder.port(), "round {round}");
+            }
+        });
+        for round in 0..200 {
+            start.wait();
+            // From before the waiter has subscribed to well after it.
+            for _ in 0..round % 40 {
+                holder.find_service("delay").unwrap_err();
+            }
+            holder.register_service(&format!("late-{round}")).unwrap();
+        }
+        waiter.join().unwrap();
+    });
+}
+
+fn waiting_ends_at_the_deadline() {
+    let peer = Peer::connect().unwrap();
+    let error = peer
+        .wait_for_service("never", std::time::Instant::now())
+        .unwrap_err();
+    assert_eq!(error.errno(), libc::ETIMEDOUT, "{error}");
+}
+
+fn three_peers() -> (Peer, Peer, Peer) {
+    (
+        Peer::connect().unwrap(),
+        Peer::connect().unwrap(),
+        Peer::connect().unwrap(),
+    )
+}

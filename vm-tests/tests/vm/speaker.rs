@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A netlink socket without manners: it sends what the library never would.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use neli::consts::nl::{NlmF, NlmsgerrAttr};
+use neli::consts::socket::{Msg, NlFamily};
+use neli::socket::NlSocket;
+use neli::utils::Groups;
+use rustix::net::SendFlags;
+use rustix::net::netlink::SocketAddrNetlink;
+
+use crate::uapi;
+
+const NLMSG_ERROR: u16 = libc::NLMSG_ERROR as u16;
+const HEADER: usize = 16;
+const GENL_HEADER: usize = 4;
+
+/// A generic netlink socket and the number of the family.
+pub(crate) struct Speaker {
+    socket: NlSocket,
+    family: u16,
+    sequence: u32,
+}
+
+/// The kernel's no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) errno: i32,
+    pub(crate) text: Option<String>,
+    /// The attribute that the kernel pointed at, or missed.
+    pub(crate) blamed: Option<Blamed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blamed {
+    Bad(u16),
+    Missing(u16),
+}
+
+/// An attribute as it goes into a request: its number and its payload.
+pub(crate) type Attribute<'a> = (u16, &'a [u8]);
+
+impl Speaker {
+    /// A socket with a port that the kernel chose.
+    pub(crate) fn open() -> Self {
+        Self::bind(None)
+    }
+
+    /// A socket with this port.
+    pub(crate) fn at(port: u32) -> Self {
+        Self::bind(Some(port))
+    }
+
+    fn bind(port: Option<u32>) -> Self {
+        let socket = NlSocket::new(NlFamily::Generic).unwrap();
+        socket.bind(port, Groups::empty()).unwrap();
+        socket.enable_ext_ack(true).unwrap();
+        let mut speaker = Self {
+            socket,
+            family: libc::GENL_ID_CTRL as u16,
+            sequence: 0,
+        };
+        let name = terminated(uapi::FAMILY_NAME);
+        let getfamily = u8::try_from(libc::CTRL_CMD_GETFAMILY).unwrap();
+        let answer = speaker
+            .ask(getfamily, &[(libc::CTRL_ATTR_FAMILY_NAME as u16, &name)])
+            .unwrap();
+        let number = find(&answer[0], libc::CTRL_ATTR_FAMILY_ID as u16).unwrap();
+        speaker.family = u16::from_ne_bytes(number.try_into().unwrap());
+        speaker
+    }
+
+    /// Makes this socket a peer, which receives on it.
+    pub(crate) fn peer() -> Self {
+        let mut speaker = Self::open();
+        speaker.become_peer();
+        speaker
+    }
+
+    /// Makes this socket a peer, and gives the id of the peer.
+    pub(crate) fn become_peer(&mut self) -> u64 {
+        let answer = self.ask(uapi::cmd::PEER_NEW, &[]).unwrap();
+        let id = find(&answer[0], uapi::attr::peer::ID).unwrap();
+        u64::from_ne_bytes(id.try_into().unwrap())
+    }
+
+    /// The netlink port of the socket.
+    pub(crate) fn port(&self) -> u32 {
+        self.socket.pid().unwrap()
+    }
+
+    /// Sends a request and gives the attributes of each answer.
+    pub(crate) fn ask(
+        &mut self,
+        cmd: u8,
+        attributes: &[Attribute<'_>],
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        self.ask_raw(cmd, &body)
+    }
+
+    /// Sends a request with these bytes after its headers, asking for an acknowledgement.
+    pub(crate) fn ask_raw(&mut self, cmd: u8, body: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+        self.sequence += 1;
+        let flags = NlmF::REQUEST | NlmF::ACK;
+        let mut request = Vec::new();
+        let len = HEADER + GENL_HEADER + body.len();
+        request.extend(u32::try_from(len).unwrap().to_ne_bytes());
+        request.extend(self.family.to_ne_bytes());
+        request.extend(flags.bits().to_ne_bytes());
+        request.extend(self.sequence.to_ne_bytes());
+        request.extend(0_u32.to_ne_bytes());
+        request.extend([cmd, uapi::FAMILY_VERSION, 0, 0]);
+        request.extend(body);
+        self.socket.send(&request, Msg::empty()).unwrap();
+        self.answers()
+    }
+
+    /// Sends what looks like a message of the bus from `from` straight to the socket at `to`.
+    pub(crate) fn forge_message(&self, to: u32, from: u32, data: &[u8]) {
+        let mut message = Vec::new();
+        let port = attribute(uapi::attr::message::PORT, &from.to_ne_bytes());
+        let body = [port, attribute(uapi::attr::message::DATA, data)].concat();
+        message.extend(
+            u32::try_from(HEADER + GENL_HEADER + body.len())
+                .unwrap()
+                .to_ne_bytes(),
+        );
+        message.extend(self.family.to_ne_bytes());
+        message.extend([0; 10]);
+        message.extend([uapi::cmd::MESSAGE, uapi::FAMILY_VERSION, 0, 0]);
+        message.extend(body);
+        let address = SocketAddrNetlink::new(to, 0);
+        // SAFETY: The descriptor belongs to the socket, which outlives the call.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) };
+        let sent = rustix::net::sendto(socket, &message, SendFlags::empty(), &address);
+        assert_eq!(sent.unwrap(), message.len());
+    }
+
+    /// The kernel answers inside the send call, so all answers are there.
+    fn answers(&self) -> Result<Vec<Vec<u8>>, Refusal> {
+        let mut answers = Vec::new();
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let (len, _) = self
+                .socket
+                .recv(&mut buffer, Msg::DONTWAIT)
+                .expect("an answer of the kernel");
+            let mut rest = &buffer[..len];
+            while rest.len() >= HEADER {
+                let (message, after) = rest.split_at(u32_at(rest, 0) as usize);
+                rest = after;
+                if u16_at(message, 4) != NLMSG_ERROR {
+                    answers.push(message[HEADER + GENL_HEADER..].to_vec());
+                    continue;
+                }
+                let errno = -(u32_at(message, HEADER) as i32);
+                return if errno == 0 {
+                    Ok(answers)
+                } else {
+                    Err(refusal(errno, message))
+                };
+            }
+        }
+    }
+}
+
+/// Reads what the kernel says beside the number.
+fn refusal(errno: i32, message: &[u8]) -> Refusal {
+    // The request is repeated after the number, and the attributes come after it.
+    let request = &message[HEADER + 4..];
+    let capped = u16_at(message, 6) & NlmF::CAPPED.bits() != 0;
+    let repeated = if capped {
+        HEADER
+    } else {
+        (u32_at(request, 0) as usize).next_multiple_of(4)
+    };
+    let said = &request[repeated..];
+    let text = find(said, NlmsgerrAttr::Msg.into());
+    let text = text.map(|text| {
+        String::from_utf8_lossy(text)
+            .trim_end_matches('\0')
+            .to_owned()
+    });
+    let offset = find(said, NlmsgerrAttr::Offset.into()).map(|bytes| u32_at(bytes, 0) as usize);
+    let missing = find(said, MISS_TYPE).map(|bytes| Blamed::Missing(u32_at(bytes, 0) as u16));
+    let bad = offset.map(|offset| Blamed::Bad(u16_at(&request[offset..], 2)));
+    Refusal {
+        errno,
+        text,
+        blamed: bad.or(missing),
+    }
+}
+
+/// NLMSGERR_ATTR_MISS_TYPE of linux/netlink.h.
+const MISS_TYPE: u16 = 5;
+
+/// One attribute, padded.
+pub(crate) fn attribute(number: u16, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(u16::try_from(4 + payload.len()).unwrap().to_ne_bytes());
+    bytes.extend(number.to_ne_bytes());
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// A string as it goes into an attribute.
+pub(crate) fn terminated(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
+/// The payload of the first attribute of this number.
+pub(crate) fn find(mut attributes: &[u8], number: u16) -> Option<&[u8]> {
+    while attributes.len() >= 4 {
+        let len = usize::from(u16_at(attributes, 0));
+        if u16_at(attributes, 2) == number {
+            return Some(&attributes[4..len]);
+        }
+        attributes = attributes.get(len.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap())
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What many tests say in the same words.
+
+use std::time::{Duration, Instant};
+
+use libipcon::{Event, KEVENT_GROUP, Kevent, Message, Peer, Replay};
+
+/// A deadline that passes only when something is wrong: far beyond what the slowest machine needs, and before that of
+/// the test.
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// The next message, which must come.
+pub(crate) fn next(peer: &Peer) -> Message {
+    peer.recv_deadline(soon()).unwrap().expect("a message")
+}
+
+/// Everything that is queued.
+pub(crate) fn drain(peer: &Peer) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Some(message) = peer.try_recv().unwrap() {
+        messages.push(message);
+    }
+    messages
+}
+
+/// A peer that hears of arrivals and departures from now on.
+pub(crate) fn observer() -> Peer {
+    let peer = Peer::connect().unwrap();
+    peer.join_group(KEVENT_GROUP, Replay::None).unwrap();
+    peer
+}
+
+/// The next kevent, which must come, with none lost before it.
+pub(crate) fn next_kevent(observer: &Peer) -> Kevent {
+    let message = next(observer);
+    assert_eq!(message.lost, 0);
+    message.kevent().expect("a kevent").unwrap()
+}
+
+/// The kevents up to the departure of the peer at `port`, which comes last.
+pub(crate) fn kevents_until_gone(observer: &Peer, port: libipcon::Port) -> Vec<Kevent> {
+    let mut kevents = Vec::new();
+    loop {
+        let kevent = next_kevent(observer);
+        kevents.push(kevent);
+        if kevent.event == (Event::PeerRemoved { port }) {
+            return kevents;
+        }
+    }
+}
+
+/// A message whose content tells its number.
+pub(crate) fn numbered(number: u64) -> [u8; 8] {
+    number.to_ne_bytes()
+}
+
+/// The number in a message.
+pub(crate) fn number(data: &[u8]) -> u64 {
+    u64::from_ne_bytes(data[..8].try_into().unwrap())
+}
