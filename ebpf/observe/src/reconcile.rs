@@ -4,17 +4,17 @@
 //! The two are kept independently, so on a quiet bus a difference means that one of them counts wrongly.
 //! While messages flow the two are read at slightly different moments and differ by what flows in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::model::{Baseline, Counters, GroupCounters, ProbeCounts, Snapshot};
+use crate::model::{Baseline, Counters, GroupCounters, Inexact, ProbeCounts, Snapshot};
 
 /// What came of the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reconciliation {
     /// Numbers compared.
     pub compared: usize,
-    /// Peers and groups that could not be compared, since they were busy when the probes began.
+    /// Peers and groups that could not be compared, since they were always busy so far.
     pub skipped: usize,
     /// Numbers that differ.
     pub differences: Vec<Difference>,
@@ -73,13 +73,13 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
     let baseline = &probes.baseline;
     let mut result = Reconciliation::default();
 
-    if baseline.inexact_peers.is_empty() && !sees_another_bus(snapshot, &probes.counts) {
+    if !baseline.inexact.bus && !sees_another_bus(snapshot, &probes.counts) {
         let dumped = snapshot.bus.counters.since(&baseline.dumped.bus);
         let counted = probes.counts.bus.since(&baseline.counted.bus);
         result.compare(Row::Bus, dumped.each(), counted.each());
     }
     for peer in &snapshot.peers {
-        if baseline.inexact_peers.contains(&peer.id) {
+        if baseline.inexact.peers.contains(&peer.id) {
             result.skipped += 1;
             continue;
         }
@@ -89,7 +89,7 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
         result.compare(Row::Peer(peer.id), dumped.each(), counted.each());
     }
     for group in &snapshot.groups {
-        if baseline.inexact_groups.contains(&group.id) {
+        if baseline.inexact.groups.contains(&group.id) {
             result.skipped += 1;
             continue;
         }
@@ -104,7 +104,7 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
 }
 
 /// Where counting begins: the module's numbers in `dumps`, which were read between the readings `before` and
-/// `after` of the probes. Rows that moved between the readings cannot be compared later.
+/// `after` of the probes. What moved between the readings cannot be compared yet.
 pub fn baseline(before: &ProbeCounts, dumps: &Snapshot, after: &ProbeCounts) -> Baseline {
     Baseline {
         dumped: ProbeCounts {
@@ -121,15 +121,63 @@ pub fn baseline(before: &ProbeCounts, dumps: &Snapshot, after: &ProbeCounts) -> 
             bus: dumps.bus.counters,
         },
         counted: after.clone(),
-        inexact_peers: moved(&before.peers, &after.peers),
-        inexact_groups: moved(&before.groups, &after.groups),
+        inexact: Inexact {
+            bus: before.bus != after.bus,
+            peers: moved(&before.peers, &after.peers),
+            groups: moved(&before.groups, &after.groups),
+        },
     }
+}
+
+/// Tries again with what could not be compared yet: what did not move this time begins here.
+pub fn refine(
+    baseline: &Baseline,
+    before: &ProbeCounts,
+    dumps: &Snapshot,
+    after: &ProbeCounts,
+) -> Baseline {
+    let again = self::baseline(before, dumps, after);
+    let mut refined = baseline.clone();
+    let still = &mut refined.inexact;
+    if still.bus && !again.inexact.bus {
+        still.bus = false;
+        refined.dumped.bus = again.dumped.bus;
+        refined.counted.bus = again.counted.bus;
+    }
+    for id in settle(&mut still.peers, &again.inexact.peers) {
+        refined
+            .dumped
+            .peers
+            .insert(id, row(&again.dumped.peers, id));
+        refined
+            .counted
+            .peers
+            .insert(id, row(&again.counted.peers, id));
+    }
+    for id in settle(&mut still.groups, &again.inexact.groups) {
+        refined
+            .dumped
+            .groups
+            .insert(id, row(&again.dumped.groups, id));
+        refined
+            .counted
+            .groups
+            .insert(id, row(&again.counted.groups, id));
+    }
+    refined
+}
+
+/// Takes out and gives what does not move any more.
+fn settle(inexact: &mut BTreeSet<u64>, moving: &BTreeSet<u64>) -> Vec<u64> {
+    let settled = inexact.difference(moving).copied().collect();
+    inexact.retain(|id| moving.contains(id));
+    settled
 }
 
 fn moved<C: PartialEq + Default + Copy>(
     before: &BTreeMap<u64, C>,
     after: &BTreeMap<u64, C>,
-) -> Vec<u64> {
+) -> BTreeSet<u64> {
     after
         .iter()
         .filter(|&(&id, now)| row(before, id) != *now)
@@ -307,14 +355,34 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_moved_at_the_start_are_skipped() {
-        let baseline = baseline(&counts(3, 0), &dumps(100), &counts(4, 0));
-        assert_eq!(baseline.inexact_peers, [7]);
+    fn rows_that_moved_at_the_start_are_skipped_until_they_rest() {
+        let busy = baseline(&counts(3, 0), &dumps(100), &counts(4, 0));
+        assert!(busy.inexact.bus && busy.inexact.peers.contains(&7));
         let mut snapshot = snapshot(140, 40);
-        snapshot.probes.as_mut().unwrap().baseline = Arc::new(baseline);
-        let result = reconcile(&snapshot).unwrap();
+        let compare = |snapshot: &mut Snapshot, baseline: &Baseline| {
+            snapshot.probes.as_mut().unwrap().baseline = Arc::new(baseline.clone());
+            reconcile(snapshot).unwrap()
+        };
+        let result = compare(&mut snapshot, &busy);
         assert_eq!((result.skipped, result.compared), (1, 8));
         assert!(result.agrees());
+
+        let still_busy = refine(&busy, &counts(5, 0), &dumps(101), &counts(6, 0));
+        assert_eq!(still_busy.inexact, busy.inexact);
+        assert_eq!(compare(&mut snapshot, &still_busy).skipped, 1);
+
+        let rested = refine(&busy, &counts(10, 5), &dumps(110), &counts(10, 5));
+        assert!(rested.inexact.is_empty());
+        let result = compare(&mut snapshot, &rested);
+        assert_eq!((result.skipped, result.compared), (0, 13 + 13 + 8));
+        assert!(
+            result
+                .differences
+                .iter()
+                .all(|difference| difference.row == Row::Bus)
+        );
+        snapshot.bus.counters = sent(110 + 30);
+        assert!(compare(&mut snapshot, &rested).agrees());
     }
 
     #[test]

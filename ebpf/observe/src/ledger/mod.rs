@@ -5,7 +5,8 @@
 //! labels must be what the bus counted. So growth, not the counter itself, is added to the label that the
 //! peer has at the moment:
 //!
-//! * a peer counts for its oldest service; peers without one share [`ANONYMOUS`];
+//! * a peer counts for its oldest service; peers without one share [`ANONYMOUS`], but for the observer's own
+//!   peer, which is [`OBSERVER`];
 //! * when there are too many labels, further ones share [`OTHER`];
 //! * what the bus counted beyond all labels was counted by peers that left before anybody looked: it goes to
 //!   [`DEPARTED`], together with labels that nobody has used for a while.
@@ -23,6 +24,8 @@ use book::{Book, Entry};
 
 /// Label of all peers without a service.
 pub const ANONYMOUS: &str = "_anonymous";
+/// Label of the observer's own peer.
+pub const OBSERVER: &str = "_observer";
 /// Label of all rows beyond the limit.
 pub const OTHER: &str = "_other";
 /// Label of what left unseen or long ago.
@@ -31,7 +34,7 @@ pub const DEPARTED: &str = "_departed";
 /// Bounds of a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Labels of peers, beside the three of the ledger's own.
+    /// Labels of peers, beside those of the ledger's own.
     pub peers: usize,
     /// Labels of groups, beside those of the ledger's own.
     pub groups: usize,
@@ -176,6 +179,7 @@ fn entries<R>(
 fn peer_label(peer: &Peer) -> String {
     match peer.name() {
         Some(name) => label(name),
+        None if peer.observer => OBSERVER.to_owned(),
         None => ANONYMOUS.to_owned(),
     }
 }

@@ -227,6 +227,21 @@ fn growth_goes_to_the_name_of_the_moment() {
 }
 
 #[test]
+fn the_observer_has_a_label_of_its_own() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits {
+        peers: 0,
+        ..Limits::default()
+    });
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Send(0, 3));
+    bus.peers[0].observer = true;
+    ledger.apply(&bus.watch(None));
+    assert_eq!(total(&ledger, OBSERVER), Some(3));
+    assert_eq!(total(&ledger, ANONYMOUS), Some(0));
+}
+
+#[test]
 fn nobody_takes_a_label_of_the_ledger() {
     let mut bus = TestBus::default();
     let mut ledger = Ledger::new(Limits::default());

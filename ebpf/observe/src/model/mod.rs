@@ -16,8 +16,8 @@ pub use bus::{Bus, Group, Peer, Service};
 pub use counters::{Counters, GroupCounters};
 pub use event::{Event, EventKind, Kevents};
 pub use probes::{
-    Baseline, Drops, Identity, Kind, Lost, MapFill, PROBE_BACKEND, Probe, ProbeCounts, Probes,
-    SizeHistogram,
+    Baseline, Drops, Identity, Inexact, Kind, Lost, MapFill, PROBE_BACKEND, Probe, ProbeCounts,
+    Probes, SizeHistogram,
 };
 pub use source::{Source, SourceState, SourceStatus};
 pub use text::{SafeText, display_name};

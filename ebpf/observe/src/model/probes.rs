@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the eBPF probes tell beside the dumps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,15 +176,31 @@ pub struct ProbeCounts {
     pub bus: Counters,
 }
 
-/// Dumps and probes read together right after the probes were attached.
+/// Dumps and probes read together, early after the probes were attached.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Baseline {
     /// What the dumps said.
     pub dumped: ProbeCounts,
     /// What the probes said.
     pub counted: ProbeCounts,
-    /// Peers that moved while the two were read: their difference is not exact.
-    pub inexact_peers: Vec<u64>,
-    /// Groups that moved while the two were read.
-    pub inexact_groups: Vec<u64>,
+    /// What moved while the two were read, so that their difference is not exact.
+    pub inexact: Inexact,
+}
+
+/// What cannot be compared yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inexact {
+    /// The sums over all peers.
+    pub bus: bool,
+    /// Ids of peers.
+    pub peers: BTreeSet<u64>,
+    /// Ids of groups.
+    pub groups: BTreeSet<u64>,
+}
+
+impl Inexact {
+    /// Whether everything can be compared.
+    pub fn is_empty(&self) -> bool {
+        !self.bus && self.peers.is_empty() && self.groups.is_empty()
+    }
 }

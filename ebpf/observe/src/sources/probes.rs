@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::join;
-use crate::model::{Baseline, Probes, Snapshot};
+use crate::model::{Baseline, ProbeCounts, Probes, Snapshot};
 use crate::probes::{Probes as Attached, ReadError, Unavailable};
 use crate::reconcile;
 
@@ -14,8 +14,8 @@ pub(crate) struct ProbeSource {
     baseline: Option<Arc<Baseline>>,
 }
 
-/// Counts read before the dumps, while there is no baseline yet.
-pub(crate) struct Before(Option<crate::model::ProbeCounts>);
+/// Counts read before the dumps, while something cannot be compared with them yet.
+pub(crate) struct Before(Option<ProbeCounts>);
 
 impl ProbeSource {
     /// Attaches the probes.
@@ -36,7 +36,11 @@ impl ProbeSource {
     ///
     /// The maps cannot be read.
     pub(crate) fn before_dumps(&mut self) -> Result<Before, ReadError> {
-        if self.baseline.is_some() {
+        let complete = self
+            .baseline
+            .as_ref()
+            .is_some_and(|baseline| baseline.inexact.is_empty());
+        if complete {
             return Ok(Before(None));
         }
         let reading = self.attached.read()?;
@@ -50,15 +54,17 @@ impl ProbeSource {
     /// The maps cannot be read.
     pub(crate) fn read(&mut self, before: Before, dumps: &Snapshot) -> Result<Probes, ReadError> {
         let reading = self.attached.read()?;
-        let baseline = match (&self.baseline, before.0) {
-            (Some(baseline), _) => baseline.clone(),
-            (None, before) => {
-                let after = join::counts(&reading);
-                let before = before.unwrap_or_else(|| after.clone());
-                let baseline = reconcile::baseline(&before, dumps, &after);
-                self.baseline.insert(Arc::new(baseline)).clone()
-            }
-        };
-        Ok(join::probes(&reading, baseline))
+        if let Some(before) = before.0 {
+            let after = join::counts(&reading);
+            let baseline = match &self.baseline {
+                Some(baseline) => reconcile::refine(baseline, &before, dumps, &after),
+                None => reconcile::baseline(&before, dumps, &after),
+            };
+            self.baseline = Some(Arc::new(baseline));
+        }
+        Ok(join::probes(
+            &reading,
+            self.baseline.clone().unwrap_or_default(),
+        ))
     }
 }
