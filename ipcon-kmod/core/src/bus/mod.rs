@@ -15,10 +15,12 @@
 //! 2. `Group::state` – members and last message of one group. Each message of a group is handed to
 //!    all members under it, which makes the order the same for all and joining atomic with the
 //!    replay.
-//! 3. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a
+//! 3. `Peer::telling` – the right to tell one peer of its losses. Held while one message is queued,
+//!    and only for a peer that has lost some.
+//! 4. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a
 //!    message is queued.
 //!
-//! Sending takes 3 to find the receiver, lets it go, and takes 2 for a group. So a change never
+//! Sending takes 4 to find the receiver, lets it go, and takes 2 for a group. So a change never
 //! waits for a sender of another group, and senders never wait for the handing out of kevents.
 
 mod control;

@@ -2,7 +2,7 @@
 
 //! One peer: its receive socket, who made it and what it sent and got.
 
-use crate::seam::{Counter, Flag};
+use crate::seam::{Counter, Flag, Locked};
 
 use super::counters::{Counters, Kind};
 use super::transport::{DropReason, Marks, QueueFill, Trace, Transport};
@@ -32,6 +32,8 @@ pub struct Peer<T: Transport> {
     pub counters: Counters,
     /// Copies of group messages lost since the last message it was given.
     pub(super) lost: Counter,
+    /// Held while a message that tells of losses is queued.
+    pub(super) telling: Locked<()>,
     /// Whether it may be sent to: at once, or when its control socket has attached.
     pub(super) ready: Flag,
     pub(super) socket: T::Socket,
@@ -56,25 +58,19 @@ impl<T: Transport> Peer<T> {
         totals: &Counters,
     ) -> Result<(), DropReason> {
         let len = T::payload_len(&message);
-        let lost = self.lost.take();
-        let queued = if lost == 0 {
-            T::queue(&self.socket, message)
-        } else {
-            T::copy(
-                &message,
-                Marks {
-                    replay: false,
-                    lost,
-                },
-            )
-            .map_err(|_| DropReason::NoMemory)
-            .and_then(|marked| T::queue(&self.socket, marked))
-        };
-        match queued {
-            Ok(()) => self.count_delivery(Kind::Unicast, len, totals),
-            Err(_) => self.lost.add(lost),
-        }
+        let queued = self.telling_losses(|lost| {
+            let marks = Marks {
+                replay: false,
+                lost,
+            };
+            if marks.is_plain() {
+                return T::queue(&self.socket, message);
+            }
+            let marked = T::copy(&message, marks).map_err(|_| DropReason::NoMemory)?;
+            T::queue(&self.socket, marked)
+        });
         if queued.is_ok() {
+            self.count_delivery(Kind::Unicast, len, totals);
             T::trace(Trace::Deliver {
                 from,
                 to: self.id,
@@ -96,10 +92,10 @@ impl<T: Transport> Peer<T> {
         totals: &Counters,
     ) -> Result<(), DropReason> {
         let len = T::payload_len(message);
-        let lost = self.lost.take();
-        let queued = T::copy(message, Marks { replay, lost })
-            .map_err(|_| DropReason::NoMemory)
-            .and_then(|copy| T::queue(&self.socket, copy));
+        let queued = self.telling_losses(|lost| {
+            let copy = T::copy(message, Marks { replay, lost });
+            T::queue(&self.socket, copy.map_err(|_| DropReason::NoMemory)?)
+        });
         match queued {
             Ok(()) => {
                 self.count_delivery(Kind::Multicast, len, totals);
@@ -111,12 +107,29 @@ impl<T: Transport> Peer<T> {
                     replay,
                 });
             }
-            Err(reason) => {
-                self.lost.add(lost);
-                self.lose(from, group, len, reason, totals);
-            }
+            Err(reason) => self.lose(from, group, len, reason, totals),
         }
         queued
+    }
+
+    /// Lets `queue` put a message into the queue that tells of this many losses.
+    ///
+    /// Whoever finds a loss waits for others that may be telling it, so that no message overtakes
+    /// the one that tells; and a loss counts as told only when that one is in the queue, so that
+    /// whoever finds none need not wait.
+    fn telling_losses(
+        &self,
+        queue: impl FnOnce(u64) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        if self.lost.get() == 0 {
+            return queue(0);
+        }
+        let _alone = self.telling.lock();
+        let lost = self.lost.get();
+        queue(lost)?;
+        // More may have been lost meanwhile: take off what was told. Counters wrap around.
+        self.lost.add(lost.wrapping_neg());
+        Ok(())
     }
 
     /// Counts a group message that the peer does not get. One that is just closing loses nothing.

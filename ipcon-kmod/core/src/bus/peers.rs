@@ -2,6 +2,7 @@
 
 //! Peers coming and going.
 
+use crate::locked;
 use crate::seam::{Arc, Counter, Flag, Map, arc};
 
 use super::Bus;
@@ -38,6 +39,7 @@ impl<T: Transport> Bus<T> {
             created_at: T::now(),
             counters: Counters::default(),
             lost: Counter::new(),
+            telling: locked!((), "ipcon telling")?,
             ready: Flag::new(control_port.is_none()),
             socket,
         })?;
