@@ -2,6 +2,7 @@
 
 //! Collections, locks and counters of the host, with the fallible interfaces of the kernel's.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 pub use std::sync::Arc;
@@ -12,12 +13,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory;
 
+thread_local! {
+    static RATION: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Lets the calling thread allocate that many times more, as often as it likes with `None`, so that
+/// a test can make each allocation of an operation fail in turn.
+pub fn ration(allocations: Option<u32>) {
+    RATION.set(allocations);
+}
+
+/// One allocation of the calling thread.
+///
+/// # Errors
+///
+/// [`NoMemory`] when its [`ration`] is used up.
+pub fn allocate() -> Result<(), NoMemory> {
+    match RATION.get() {
+        None => Ok(()),
+        Some(0) => Err(NoMemory),
+        Some(left) => {
+            RATION.set(Some(left - 1));
+            Ok(())
+        }
+    }
+}
+
 /// Puts `value` into shared memory.
 ///
 /// # Errors
 ///
-/// [`NoMemory`] in the kernel; never on the host.
+/// [`NoMemory`] when the [`ration`] is used up.
 pub fn arc<T>(value: T) -> Result<Arc<T>, NoMemory> {
+    allocate()?;
     Ok(Arc::new(value))
 }
 
@@ -39,8 +67,9 @@ impl<K: Ord, V> Map<K, V> {
     ///
     /// # Errors
     ///
-    /// [`NoMemory`] in the kernel; never on the host.
+    /// [`NoMemory`] when the [`ration`] is used up.
     pub fn slot() -> Result<Slot<K, V>, NoMemory> {
+        allocate()?;
         Ok(Slot(PhantomData))
     }
 
@@ -103,8 +132,13 @@ pub struct Locked<T>(Mutex<T>);
 impl<T> Locked<T> {
     /// Wraps `value`. Use [`locked!`](crate::locked), which gives each lock its own class in the
     /// kernel.
-    pub fn from_value(value: T) -> Self {
-        Self(Mutex::new(value))
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`] when the [`ration`] is used up.
+    pub fn from_value(value: T) -> Result<Self, NoMemory> {
+        allocate()?;
+        Ok(Self(Mutex::new(value)))
     }
 
     /// Waits for the lock. A holder that panicked fails its own test; the others go on.
@@ -117,7 +151,7 @@ impl<T> Locked<T> {
 #[macro_export]
 macro_rules! locked {
     ($value:expr, $name:literal) => {
-        Ok::<_, $crate::seam::NoMemory>($crate::seam::Locked::from_value($value))
+        $crate::seam::Locked::from_value($value)
     };
 }
 
@@ -139,11 +173,6 @@ impl Counter {
     /// The value now.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-
-    /// Takes the value out and leaves zero.
-    pub fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
     }
 }
 

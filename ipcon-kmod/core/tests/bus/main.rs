@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The bus of ipcon, tested on the host: each behaviour by example, all of them together against a
+//! small model, and with threads.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod driver;
+mod dumps;
+mod fixture;
+mod groups;
+mod kevents;
+mod memory;
+mod messages;
+mod model;
+mod peers;
+mod property;
+mod services;
+mod threads;
+mod world;

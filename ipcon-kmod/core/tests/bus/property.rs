@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random runs, done to the core and to the model: same results, deliveries, lists and counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipcon_core::bus::{DropReason, Trace};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+use crate::driver::Driver;
+use crate::model::Model;
+use crate::model::operation::{Answer, Operation, Outcome, Refusal};
+use crate::model::snapshot::{Counters, GroupCounts, Snapshot};
+use crate::model::strategy::{PORTS, runs};
+
+/// Messages that a queue takes: so few that it fills often.
+const LIMITS: std::ops::Range<usize> = 1..8;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_core_does_what_the_model_does(limit in LIMITS, run in runs(160)) {
+        compare(limit, &run)?;
+    }
+}
+
+/// What is enough for a comparison must also have come up in it.
+#[test]
+fn random_runs_meet_every_refusal_and_every_kind_of_message() {
+    let mut runner = TestRunner::new_with_rng(
+        ProptestConfig::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
+    let mut met = Met::default();
+    for _ in 0..400 {
+        let (limit, run) = (LIMITS, runs(160)).new_tree(&mut runner).unwrap().current();
+        for outcome in compare(limit, &run).unwrap() {
+            met.note(&outcome);
+        }
+    }
+    use Refusal::*;
+    let refusals = [
+        BadName,
+        ReservedName,
+        NameTaken,
+        Unknown,
+        NotOwner,
+        AlreadyMember,
+        NotPeer,
+        AlreadyPeer,
+        NotInvited,
+        NoSuchPeer,
+        QueueFull,
+        NoMemory,
+    ];
+    assert_eq!(met.refusals.into_iter().collect::<Vec<_>>(), refusals);
+    let [unicast, multicast, kevents, replays, losses] = met.messages;
+    for (kind, count) in [
+        ("unicast", unicast),
+        ("multicast", multicast),
+        ("kevents", kevents),
+        ("replays", replays),
+        ("losses", losses),
+    ] {
+        assert!(count > 30, "only {count} {kind} in all runs");
+    }
+}
+
+#[derive(Default)]
+struct Met {
+    refusals: BTreeSet<Refusal>,
+    messages: [usize; 5],
+}
+
+impl Met {
+    fn note(&mut self, outcome: &Outcome) {
+        let messages = match outcome {
+            Ok(Answer::Messages(messages)) => messages,
+            Ok(_) => return,
+            Err(refusal) => {
+                self.refusals.insert(*refusal);
+                return;
+            }
+        };
+        for message in messages {
+            let from_peer = message.from != 0;
+            self.messages[0] += usize::from(message.group.is_none());
+            self.messages[1] += usize::from(message.group.is_some() && from_peer);
+            self.messages[2] += usize::from(!from_peer);
+            self.messages[3] += usize::from(message.replay);
+            self.messages[4] += usize::from(message.lost > 0);
+        }
+    }
+}
+
+/// Does a run to both, and gives what came of each operation.
+fn compare(limit: usize, run: &[Operation]) -> Result<Vec<Outcome>, TestCaseError> {
+    let mut model = Model::new(limit);
+    let mut core = Driver::new(limit);
+    let mut traces = Ledger::default();
+    let mut outcomes = Vec::new();
+    let drain = PORTS.map(|port| Operation::Read {
+        port,
+        count: usize::MAX,
+    });
+    for (step, operation) in run.iter().chain(&drain).enumerate() {
+        if !model.is_possible(operation) {
+            continue;
+        }
+        let (before, generation) = (model.snapshot(), core.bus.census().generation);
+        let expected = model.apply(operation);
+        let found = core.apply(operation);
+        prop_assert_eq!(&found, &expected, "step {}: {:?}", step, operation);
+        let (listed, after) = (core.snapshot(), model.snapshot());
+        prop_assert_eq!(&listed, &after, "after step {}: {:?}", step, operation);
+        let changed = core.bus.census().generation != generation;
+        prop_assert_eq!(
+            changed,
+            objects(&before) != objects(&after),
+            "step {}: {:?}",
+            step,
+            operation
+        );
+        prop_assert_eq!(balance(&after.totals), 0);
+        traces.note(core.world.take_traces());
+        outcomes.push(expected);
+    }
+    traces.reconcile(&core, &model)?;
+    Ok(outcomes)
+}
+
+/// What a dump lists, without what is counted.
+fn objects(of: &Snapshot) -> [Vec<(u64, u64)>; 4] {
+    [
+        of.peers.iter().map(|row| (row.peer, 0)).collect(),
+        of.services.iter().map(|row| (row.service, 0)).collect(),
+        of.groups.iter().map(|row| (row.group, 0)).collect(),
+        of.members.iter().map(|row| (row.group, row.peer)).collect(),
+    ]
+}
+
+/// Unicast messages sent of which nothing is known.
+fn balance(of: &Counters) -> i64 {
+    let known = of.delivered_unicast.messages
+        + of.refused_queue_full
+        + of.refused_no_peer
+        + of.refused_no_memory;
+    of.sent_unicast.messages as i64 - known as i64
+}
+
+/// Counts by the trace events alone, by id, as a probe makes them.
+#[derive(Default)]
+struct Ledger {
+    peers: BTreeMap<u64, Counters>,
+    groups: BTreeMap<u64, GroupCounts>,
+    /// What is there by the events that tell of coming and going.
+    live: BTreeSet<(&'static str, u64, u64)>,
+}
+
+impl Ledger {
+    fn note(&mut self, traces: Vec<Trace>) {
+        for trace in traces {
+            self.note_one(trace);
+        }
+    }
+
+    fn note_one(&mut self, trace: Trace) {
+        match trace {
+            Trace::Send {
+                peer,
+                group: 0,
+                len,
+                ..
+            } => self.peer(peer).sent_unicast.count(len),
+            Trace::Send {
+                peer,
+                group,
+                port,
+                len,
+            } => {
+                assert_eq!(port, 0, "a multicast goes to no port");
+                self.peer(peer).sent_multicast.count(len);
+                self.group(group).sent.count(len);
+            }
+            Trace::Deliver {
+                to, group: 0, len, ..
+            } => self.peer(to).delivered_unicast.count(len),
+            Trace::Deliver {
+                to,
+                group,
+                len,
+                replay,
+                ..
+            } => {
+                self.peer(to).delivered_multicast.count(len);
+                let group = self.group(group);
+                let traffic = if replay {
+                    &mut group.replayed
+                } else {
+                    &mut group.delivered
+                };
+                traffic.count(len);
+            }
+            Trace::Drop {
+                from,
+                group: 0,
+                reason,
+                ..
+            } => match reason {
+                DropReason::QueueFull => self.peer(from).refused_queue_full += 1,
+                DropReason::NoPeer => self.peer(from).refused_no_peer += 1,
+                DropReason::NoMemory => self.peer(from).refused_no_memory += 1,
+            },
+            Trace::Drop {
+                to, group, reason, ..
+            } => match reason {
+                DropReason::QueueFull => {
+                    self.peer(to).dropped_queue_full += 1;
+                    self.group(group).dropped_queue_full += 1;
+                }
+                DropReason::NoMemory => {
+                    self.peer(to).dropped_no_memory += 1;
+                    self.group(group).dropped_no_memory += 1;
+                }
+                DropReason::NoPeer => panic!("a closing member loses nothing"),
+            },
+            Trace::Peer { id, added, .. } => self.change(("peer", id, 0), added),
+            Trace::Service { id, peer, added } => self.change(("service", id, peer), added),
+            Trace::Group { id, owner, added } => self.change(("group", id, owner), added),
+            Trace::Member { group, peer, added } => self.change(("member", group, peer), added),
+        }
+    }
+
+    fn peer(&mut self, id: u64) -> &mut Counters {
+        self.peers.entry(id).or_default()
+    }
+
+    fn group(&mut self, id: u64) -> &mut GroupCounts {
+        self.groups.entry(id).or_default()
+    }
+
+    fn change(&mut self, object: (&'static str, u64, u64), added: bool) {
+        let changed = if added {
+            self.live.insert(object)
+        } else {
+            self.live.remove(&object)
+        };
+        assert!(changed, "{object:?} came or went twice");
+    }
+
+    /// The events say what the counters say, also of peers and groups that are gone.
+    fn reconcile(mut self, core: &Driver, model: &Model) -> Result<(), TestCaseError> {
+        for ((id, _), counters) in core.peers.iter().zip(model.peer_history()) {
+            prop_assert_eq!(self.peers.remove(id).unwrap_or_default(), counters);
+        }
+        self.peers.remove(&0);
+        prop_assert!(
+            self.peers.is_empty(),
+            "events of peers that never were: {:?}",
+            self.peers
+        );
+        for (id, counts) in core.groups.iter().zip(model.group_history()) {
+            let traced = self.groups.remove(id).unwrap_or_default();
+            // Whether somebody heard it is not for a probe to tell.
+            prop_assert_eq!(
+                GroupCounts {
+                    unheard: counts.unheard,
+                    ..traced
+                },
+                counts
+            );
+        }
+        prop_assert!(self.groups.is_empty());
+        let end = model.snapshot();
+        let objects =
+            end.peers.len() + end.services.len() + end.groups.len() - 1 + end.members.len();
+        prop_assert_eq!(self.live.len(), objects);
+        Ok(())
+    }
+}

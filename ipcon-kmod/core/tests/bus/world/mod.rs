@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A world for the bus on the host: sockets with bounded queues, a clock that ticks when it is
+//! read, a trace log, and allocations that fail on demand.
+//!
+//! A [`Transport`] has no receiver to find its world by, so each thread [enters](World::enter) the
+//! world of its test before it touches the bus.
+
+mod wire;
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipcon_core::bus::Trace;
+
+pub use wire::{Body, Host, Packet, Received, Socket};
+
+/// What the bus of one test sees beside its sockets.
+#[derive(Debug, Default)]
+pub struct World {
+    clock: AtomicU64,
+    ids: AtomicU64,
+    traces: Mutex<Option<Vec<Trace>>>,
+    kevents_fail: AtomicBool,
+    copies_fail: AtomicBool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<World>>> = const { RefCell::new(None) };
+}
+
+impl World {
+    /// A new world, which the calling thread enters.
+    pub fn new() -> Arc<Self> {
+        let world = Arc::new(Self::default());
+        world.enter();
+        world
+    }
+
+    /// Makes this the world of the calling thread.
+    pub fn enter(self: &Arc<Self>) {
+        CURRENT.with(|current| *current.borrow_mut() = Some(Arc::clone(self)));
+    }
+
+    /// Keeps all trace events from now on.
+    pub fn record(&self) {
+        *self.traces.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// Takes the events since the last call out of the log.
+    pub fn take_traces(&self) -> Vec<Trace> {
+        let mut traces = self.traces.lock().unwrap();
+        let traces = traces.as_mut().expect("World::record comes first");
+        std::mem::take(traces)
+    }
+
+    /// Whether messages of the kevent group cannot be allocated.
+    pub fn fail_kevents(&self, fail: bool) {
+        self.kevents_fail.store(fail, Ordering::Relaxed);
+    }
+
+    /// Whether copies of messages cannot be allocated.
+    pub fn fail_copies(&self, fail: bool) {
+        self.copies_fail.store(fail, Ordering::Relaxed);
+    }
+
+    fn current<R>(f: impl FnOnce(&Self) -> R) -> R {
+        CURRENT.with(|current| match current.borrow().as_deref() {
+            Some(world) => f(world),
+            None => panic!("this thread has not entered a world: call World::enter in it"),
+        })
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn note(&self, event: Trace) {
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(traces) = traces.as_mut() {
+            traces.push(event);
+        }
+    }
+}
