@@ -20,8 +20,10 @@
 //! 4. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a
 //!    message is queued.
 //!
-//! Sending takes 4 to find the receiver, lets it go, and takes 2 for a group. So a change never
-//! waits for a sender of another group, and senders never wait for the handing out of kevents.
+//! Sending takes 4 to find the receiver, lets it go, and takes 2 for a group. So senders of different
+//! groups never wait for each other, and none waits for the handing out of kevents. A change that
+//! joins, leaves or ends a group waits for the one message that is just handed out there, and the
+//! changes behind it wait as well.
 
 mod control;
 mod counters;

@@ -35,8 +35,10 @@ fn listed(bus: &Bus) -> String {
     )
 }
 
-/// A step on a fresh bus with an owner of "news" and a member of it and of the kevent group.
-fn with_allocations(count: Option<u32>, step: Step) -> Result<(), Error> {
+/// A step on a fresh bus with an owner of "news" and a member of it and of the kevent group. When it
+/// is refused, it is done once more with memory. Gives what came of it first, and what was left when
+/// both had died.
+fn with_allocations(count: Option<u32>, step: Step) -> (Result<(), Error>, String) {
     let bus = Fixture::new();
     let (owner, member) = (bus.peer(1), bus.observer(2));
     owner.open_group("news").unwrap();
@@ -54,16 +56,23 @@ fn with_allocations(count: Option<u32>, step: Step) -> Result<(), Error> {
         assert_eq!(listed(&bus), before, "refused after {count:?} allocations");
         step(&bus, &owner, &member).unwrap();
     }
-    outcome
+    owner.die();
+    member.die();
+    (outcome, format!("{:?}", bus.census()))
 }
 
-/// How many allocations a step may want before it says no.
+/// With how few allocations a step is refused. A refused one leaves nothing behind that shows later.
 fn refusals(step: Step) -> u32 {
-    let refused = (0..).take_while(|count| with_allocations(Some(*count), step).is_err());
+    let (_, end) = with_allocations(None, step);
+    let refused = (0..).take_while(|count| {
+        let (outcome, end_after_refusal) = with_allocations(Some(*count), step);
+        assert_eq!(end_after_refusal, end, "after {count} allocations");
+        outcome.is_err()
+    });
     let count = u32::try_from(refused.count()).unwrap();
     // What comes after may only be an event that is lost, and that is counted.
     for more in count..count + 4 {
-        with_allocations(Some(more), step).unwrap();
+        with_allocations(Some(more), step).0.unwrap();
     }
     count
 }
