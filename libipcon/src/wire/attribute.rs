@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn flags_are_no_part_of_the_number() {
-        let mut read = Attributes::new(&[4, 0, 11, 0x80]);
+        let mut read = Attributes::new(&[4, 0, 11, 0xc0]);
         assert_eq!(read.next().unwrap().unwrap().number, 11);
     }
 

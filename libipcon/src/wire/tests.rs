@@ -294,10 +294,12 @@ fn the_five_kevents_are_read() {
 #[test]
 fn kevents_of_unknown_type_or_with_bad_content_are_refused() {
     let unterminated = kevent_bytes(0, &[b'n'; 32], 36, 9);
+    let unterminated_group = kevent_bytes(2, &[b'g'; 16], 20, 9);
     let nameless = kevent_bytes(2, b"", 20, 9);
     let portless = kevent_bytes(4, b"", 36, 0);
     for bytes in [
         unterminated,
+        unterminated_group,
         nameless,
         portless,
         kevent_bytes(5, b"x", 36, 9),
