@@ -8,7 +8,7 @@ use clap::Parser;
 /// Prometheus exporter of the ipcon bus of this network namespace.
 ///
 /// Serves /metrics, /healthz and a landing page. Needs no privilege; with CAP_BPF and CAP_PERFMON it attaches
-/// eBPF probes and serves what they tell as well.
+/// eBPF probes and serves what they tell as well. While it uses probes or kevents, the module cannot be unloaded.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {

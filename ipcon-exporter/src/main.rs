@@ -8,6 +8,7 @@ mod metrics;
 mod reader;
 
 use std::io::Write;
+use std::pin::pin;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -32,12 +33,12 @@ fn main() -> Result<()> {
 async fn run(args: Args) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
-    let stop = async move {
+    let mut stop = pin!(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
+    });
 
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!(
@@ -63,6 +64,7 @@ async fn run(args: Args) -> Result<()> {
     tokio::select! {
         _ = ready.health() => {}
         () = tokio::time::sleep(Bounds::default().read) => {}
+        () = &mut stop => return Ok(()),
     }
     _ = writeln!(std::io::stderr(), "listening on http://{address}/metrics");
 

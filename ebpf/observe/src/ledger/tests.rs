@@ -325,3 +325,15 @@ fn groups_have_totals_by_name() {
         .collect();
     assert_eq!(totals, [(DEPARTED, 7)], "unused for more than five minutes");
 }
+
+#[test]
+fn the_bus_has_a_total_for_every_exported_counter_of_a_peer() {
+    for field in exported(PEER_FIELDS) {
+        let total = find(BUS_FIELDS, field.key);
+        assert!(
+            total.is_some_and(|total| total.kind == Kind::Counter),
+            "{}",
+            field.key
+        );
+    }
+}
