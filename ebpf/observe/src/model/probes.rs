@@ -30,7 +30,7 @@ pub struct Probes {
     pub identities: Vec<Identity>,
     /// Counts kept by the probes alone, to be held against the dumps.
     pub counts: ProbeCounts,
-    /// Where counting began; see [`crate::reconcile`].
+    /// Where counting began; see [`mod@crate::reconcile`].
     #[serde(skip)]
     pub baseline: Arc<Baseline>,
 }
