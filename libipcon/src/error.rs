@@ -259,18 +259,26 @@ fn explain(operation: &Operation, errno: i32) -> Option<&'static str> {
         }
         (libc::EEXIST, O::RegisterService(_)) => "a service of this name exists already",
         (libc::EEXIST, O::RegisterGroup(_)) => "a group of this name exists already",
-        (libc::EINVAL, O::RegisterService(_) | O::FindService(_) | O::WaitForService(_)) => {
-            "no valid name: want 1 to 31 bytes without control characters"
-        }
+        (
+            libc::EINVAL,
+            O::RegisterService(_)
+            | O::UnregisterService(_)
+            | O::FindService(_)
+            | O::WaitForService(_),
+        ) => "no valid name: want 1 to 31 bytes without control characters",
         (libc::EINVAL, O::RegisterGroup(_)) => {
             "no valid name: want 1 to 15 bytes without control characters, other than ipcon_kevent"
+        }
+        (libc::EINVAL, O::UnregisterGroup(_) | O::JoinGroup(_) | O::LeaveGroup(_)) => {
+            "no valid name: want 1 to 15 bytes without control characters"
         }
         (libc::EPERM, O::UnregisterService(_)) => "another peer holds it",
         (libc::EPERM, O::UnregisterGroup(_) | O::Multicast(_)) => "another peer owns it",
         (libc::EALREADY, O::JoinGroup(_)) => "this peer is a member already",
         (libc::EAGAIN, O::Send(_)) => "the receive queue of the peer is full; try again later",
         (libc::ECONNREFUSED, O::Send(_)) => "no peer has this port",
-        (libc::EINVAL, O::Send(_) | O::Multicast(_)) => "a message has at least 1 byte",
+        (libc::EINVAL, O::Send(_)) => "a message has at least 1 byte",
+        (libc::EINVAL, O::Multicast(_)) => "an empty message, or no valid name of a group",
         (libc::EMSGSIZE, O::Send(_) | O::Multicast(_)) => {
             "the message is longer than the bus carries"
         }

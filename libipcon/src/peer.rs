@@ -199,7 +199,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// `ENOENT` when there is no such group; `EALREADY` when this peer is a member.
+    /// `ENOENT` when there is no such group; `EALREADY` when this peer is a member; `EINVAL` when no group can
+    /// have that name.
     pub fn join_group(&self, name: &str, replay: Replay) -> Result<()> {
         self.control
             .command(cmd::GROUP_JOIN, |request| {
@@ -216,7 +217,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// `ENOENT` when there is no such group, or this peer is no member of it.
+    /// `ENOENT` when there is no such group, or this peer is no member of it; `EINVAL` when no group can have
+    /// that name.
     pub fn leave_group(&self, name: &str) -> Result<()> {
         self.with_group(cmd::GROUP_LEAVE, name)
             .map_err(|failure| Error::new(Operation::LeaveGroup(name.to_owned()), failure))
