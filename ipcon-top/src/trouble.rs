@@ -46,10 +46,23 @@ pub trait Troubled: Sized {
     /// All that is wrong, the worst first.
     fn troubles(row: &Row<'_, Self>) -> Vec<Trouble>;
 
-    /// The worst of it, without the words.
-    fn severity(row: &Row<'_, Self>) -> Option<Severity> {
-        Self::troubles(row).first().map(|trouble| trouble.severity)
+    /// How bad it is altogether: the worst trouble decides, then how many there are.
+    fn weight(row: &Row<'_, Self>) -> Weight {
+        let troubles = Self::troubles(row);
+        Weight {
+            worst: troubles.first().map(|worst| worst.severity),
+            count: troubles.len(),
+        }
     }
+}
+
+/// How bad a row is, for the order of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weight {
+    /// The worst of its troubles; `None` when all is well.
+    pub worst: Option<Severity>,
+    /// How many troubles it has.
+    pub count: usize,
 }
 
 impl Troubled for Peer {

@@ -115,14 +115,14 @@ fn any_column_sorts_both_ways_and_the_order_comes_round() {
     let calm = names(&session);
     assert_eq!(
         calm[..2],
-        ["cand_logger", "~client"],
+        ["cand_logger", "~client#4"],
         "those in trouble come first"
     );
     session.keys("s");
     assert!(session.text().contains("PEER▲"), "{}", session.text());
     assert_eq!(
         names(&session)[..2],
-        ["~client", "~ipcon-top"],
+        ["~client#4", "~ipcon-top#7"],
         "without a name first"
     );
     session.keys("S");
@@ -161,7 +161,7 @@ fn numbers_sort_with_the_largest_on_top() {
     }
     assert_eq!(
         names(&session)[..3],
-        ["netif-mon", "~client", "media.router +1"]
+        ["netif-mon", "~client#4", "media.router +1"]
     );
     assert_eq!(
         names(&session).last().unwrap(),
@@ -185,7 +185,7 @@ fn the_selection_stays_with_its_row() {
     session.keys("g").code(KeyCode::Left);
     assert_eq!(selected(&session), "cand_logger");
     session.keys("G");
-    assert_eq!(selected(&session), "~ipcon-top");
+    assert_eq!(selected(&session), "~ipcon-top#7");
 }
 
 #[test]
@@ -419,4 +419,16 @@ fn a_new_bus_is_not_taken_for_the_old_one() {
     );
     session.keys("3");
     assert!(session.text().contains("module loaded anew"));
+}
+
+#[test]
+fn data_that_is_old_says_so() {
+    // The clock of the session stands at the fifth second.
+    let mut session = Session::new(120, 32, bus(1));
+    assert!(session.text().contains("! 4.0s old"), "{}", session.text());
+    session.snapshot(bus(2));
+    assert!(
+        session.text().contains("live 1s"),
+        "three intervals are not old yet"
+    );
 }

@@ -196,7 +196,7 @@ fn drops(report: &Report, out: &mut String) {
     let Some(probes) = &report.snapshot.probes else {
         return;
     };
-    for drops in &probes.drops {
+    for drops in probes.drops.iter().filter(|drops| drops.messages > 0) {
         let (kind, reason) = (drops.kind.key(), &drops.reason);
         let _ = writeln!(
             out,

@@ -28,8 +28,8 @@ pub fn value<T: Fielded>(key: &str) -> Column<T> {
         align: if number { Align::Right } else { Align::Left },
         extent: width_of(field.title),
         largest_first: field.kind != Kind::Info,
-        cell: Box::new(move |row, ctx| match (field.get)(row.item) {
-            Some(value) => value_cell(field, &value, row.gone.is_some(), ctx),
+        cell: Box::new(move |row, _| match (field.get)(row.item) {
+            Some(value) => value_cell(field, &value, row.gone.is_some()),
             None => Cell::new(format::ABSENT, Role::Quiet),
         }),
         order: Box::new(move |a, b| absent_first((field.get)(a.item), (field.get)(b.item))),
@@ -121,7 +121,7 @@ fn width_of(title: &str) -> Extent {
     }
 }
 
-fn value_cell<T>(field: &Field<T>, value: &Value<'_>, gone: bool, ctx: &CellContext<'_>) -> Cell {
+fn value_cell<T>(field: &Field<T>, value: &Value<'_>, gone: bool) -> Cell {
     let role = match value.as_u64() {
         _ if field.kind == Kind::Info => Role::Normal,
         Some(0) => Role::Quiet,
@@ -130,7 +130,6 @@ fn value_cell<T>(field: &Field<T>, value: &Value<'_>, gone: bool, ctx: &CellCont
         }
         _ => Role::Normal,
     };
-    let _ = ctx;
     Cell::new(shorten(field, value), role)
 }
 

@@ -11,6 +11,7 @@ use crate::format::Align;
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
 use crate::theme::{Role, Theme};
+use crate::trouble::{Severity, Troubled, Weight};
 
 pub use cells::{queue, rate, text, value};
 
@@ -101,7 +102,7 @@ impl<T> Column<T> {
     }
 }
 
-/// The order of a table before the user chooses a column.
+/// The order of a table before the user chooses a column, among rows that are equally well.
 pub struct Natural<T: 'static> {
     /// What it is called.
     pub name: &'static str,
@@ -118,6 +119,8 @@ pub struct Table<T: 'static> {
     reverse: bool,
     /// Indices of [`Item::row`] in the order shown.
     shown: Vec<usize>,
+    /// Rows in trouble, those that the filter hides included, and how bad the worst is.
+    troubled: Option<(usize, Severity)>,
     /// The row the user went to. `None`: whatever comes first.
     pinned: Option<u64>,
     cursor: usize,
@@ -125,7 +128,7 @@ pub struct Table<T: 'static> {
     page: usize,
 }
 
-impl<T: Item> Table<T> {
+impl<T: Item + Troubled> Table<T> {
     /// A table in its natural order, the first row selected.
     #[must_use]
     pub fn new(columns: Vec<Column<T>>, natural: Natural<T>) -> Self {
@@ -135,6 +138,7 @@ impl<T: Item> Table<T> {
             sort: None,
             reverse: false,
             shown: Vec::new(),
+            troubled: None,
             pinned: None,
             cursor: 0,
             offset: 0,
@@ -156,6 +160,12 @@ impl<T: Item> Table<T> {
             .and_then(|i| self.columns.get(i))
             .map(|column| column.title.as_str());
         (name.unwrap_or(self.natural.name), self.reverse)
+    }
+
+    /// How many rows are in trouble, and how bad the worst is.
+    #[must_use]
+    pub fn troubled(&self) -> Option<(usize, Severity)> {
+        self.troubled
     }
 
     /// Number of rows that pass the filter.
@@ -186,22 +196,35 @@ impl<T: Item> Table<T> {
     /// stays with its row; when that is gone, with its place.
     pub fn refresh(&mut self, store: &Store, filter: &str) {
         let needle = filter.to_lowercase();
-        let mut rows: Vec<(usize, Row<'_, T>)> = (0..T::count(store))
-            .filter_map(|index| Some((index, T::row(store, index)?)))
-            .filter(|(_, row)| needle.is_empty() || row.item.matches(&needle))
-            .collect();
-        rows.sort_by(|(_, a), (_, b)| self.compare(a, b));
-        self.shown = rows.iter().map(|(index, _)| *index).collect();
+        let all = (0..T::count(store)).filter_map(|index| {
+            let row = T::row(store, index)?;
+            Some(Weighed {
+                index,
+                row,
+                weight: T::weight(&row),
+            })
+        });
+        let mut rows: Vec<Weighed<'_, T>> = all.collect();
+        self.troubled =
+            rows.iter()
+                .filter_map(|row| row.weight.worst)
+                .fold(None, |sum, severity| {
+                    let (count, worst) = sum.unwrap_or((0, severity));
+                    Some((count + 1, worst.max(severity)))
+                });
+        rows.retain(|row| needle.is_empty() || row.row.item.matches(&needle));
+        rows.sort_by(|a, b| self.compare(a, b));
+        self.shown = rows.iter().map(|row| row.index).collect();
         let found = self
             .pinned
-            .and_then(|id| rows.iter().position(|(_, r)| r.item.id() == id));
+            .and_then(|id| rows.iter().position(|r| r.row.item.id() == id));
         self.cursor = match (self.pinned, found) {
             (None, _) => 0,
             (Some(_), Some(at)) => at,
             (Some(_), None) => self.cursor.min(rows.len().saturating_sub(1)),
         };
         if self.pinned.is_some() {
-            self.pinned = rows.get(self.cursor).map(|(_, row)| row.item.id());
+            self.pinned = rows.get(self.cursor).map(|row| row.row.item.id());
         }
         self.settle(self.page);
     }
@@ -254,22 +277,33 @@ impl<T: Item> Table<T> {
         self.settle(self.page);
     }
 
-    /// Order of two rows: as sorted, ties by the natural order, those by age.
-    fn compare(&self, a: &Row<'_, T>, b: &Row<'_, T>) -> Ordering {
+    /// Order of two rows: as sorted; ties by how bad they are, then by the natural order, then by age.
+    fn compare(&self, a: &Weighed<'_, T>, b: &Weighed<'_, T>) -> Ordering {
         let turn = |order: Ordering, turned| if turned { order.reverse() } else { order };
         let natural = || {
+            let order = b
+                .weight
+                .cmp(&a.weight)
+                .then_with(|| (self.natural.order)(&a.row, &b.row));
             // Only when it is the order the user sees can it be turned round.
-            turn(
-                (self.natural.order)(a, b),
-                self.reverse && self.sort.is_none(),
-            )
+            turn(order, self.reverse && self.sort.is_none())
         };
         let chosen = match self.sort.and_then(|i| self.columns.get(i)) {
-            Some(column) => turn((column.order)(a, b), column.largest_first != self.reverse),
+            Some(column) => turn(
+                (column.order)(&a.row, &b.row),
+                column.largest_first != self.reverse,
+            ),
             None => Ordering::Equal,
         };
         chosen
             .then_with(natural)
-            .then_with(|| a.item.id().cmp(&b.item.id()))
+            .then_with(|| a.row.item.id().cmp(&b.row.item.id()))
     }
+}
+
+/// A row while the rows are sorted. Its weight takes longer to find than to compare.
+struct Weighed<'a, T> {
+    index: usize,
+    row: Row<'a, T>,
+    weight: Weight,
 }

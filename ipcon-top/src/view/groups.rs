@@ -18,7 +18,7 @@ use crate::trouble::Troubled;
 pub(super) fn view() -> Box<dyn View> {
     let natural = Natural {
         name: "trouble",
-        order: worst_first,
+        order: by_name,
     };
     Box::new(TableView {
         name: "Groups",
@@ -58,10 +58,8 @@ fn owner(row: &Row<'_, Group>) -> Cell {
     }
 }
 
-fn worst_first(a: &Row<'_, Group>, b: &Row<'_, Group>) -> Ordering {
-    Group::severity(b)
-        .cmp(&Group::severity(a))
-        .then_with(|| a.item.name.cmp(&b.item.name))
+fn by_name(a: &Row<'_, Group>, b: &Row<'_, Group>) -> Ordering {
+    a.item.name.cmp(&b.item.name)
 }
 
 /// Who hears the group. A member that came or went while the bus was read has no row and no name.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The top of the screen: can these numbers be trusted, and how is the bus doing as a whole.
 
+use std::time::Duration;
+
 use ipcon_observe::model::{Source, SourceState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -149,8 +151,8 @@ fn population(ctx: &DrawContext<'_>) -> Vec<Piece> {
 /// Live, paused or stale, and the interval.
 fn state(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
     let age = ctx.now.saturating_sub(ctx.store.snapshot().taken_at);
-    // One refresh may be late, two in a row are not coming.
-    let stale = age > app.interval() * 3;
+    // A refresh may be late, on a busy machine above all; three in a row are not coming.
+    let stale = age > (app.interval() * 3).max(STALE);
     let (state, role) = if app.paused() {
         (format!("PAUSED {}", format::duration(age)), Role::Warning)
     } else if stale {
@@ -171,6 +173,9 @@ fn clock(ctx: &DrawContext<'_>) -> Vec<Piece> {
     let text = format!(" {} UTC ", format::time_of_day(ctx.epoch + ctx.now));
     vec![(text, ctx.theme.style(Role::Normal))]
 }
+
+/// Youngest age at which data can be called old, however short the interval.
+const STALE: Duration = Duration::from_secs(2);
 
 /// A counter of the bus in the header.
 struct Tile {

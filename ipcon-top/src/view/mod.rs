@@ -59,7 +59,7 @@ pub trait View: Send {
     fn rows(&self) -> usize;
 
     /// How many rows are in trouble, and how bad the worst is.
-    fn troubled(&self, store: &Store) -> Option<(usize, Severity)>;
+    fn troubled(&self) -> Option<(usize, Severity)>;
 
     /// What the rows are sorted by, and whether that is turned round.
     fn sorted_by(&self) -> (&str, bool);

@@ -18,7 +18,7 @@ use crate::trouble::Troubled;
 pub(super) fn view() -> Box<dyn View> {
     let natural = Natural {
         name: "trouble",
-        order: worst_first,
+        order: by_name,
     };
     Box::new(TableView {
         name: "Peers",
@@ -49,12 +49,12 @@ fn columns() -> Vec<Column<Peer>> {
 }
 
 /// What a person calls the peer: its oldest service and how many more it has; for one without a name the
-/// command, marked as a stand-in.
+/// command, marked as a stand-in, and the number that tells it from others of the same program.
 pub(super) fn label(peer: &Peer) -> String {
     match (peer.name(), peer.services.len()) {
         (Some(name), 0 | 1) => name.to_string(),
         (Some(name), n) => format!("{name} +{}", n - 1),
-        (None, _) => format!("~{}", peer.comm),
+        (None, _) => format!("~{}#{}", peer.comm, peer.id),
     }
 }
 
@@ -68,12 +68,10 @@ fn name(row: &Row<'_, Peer>) -> Cell {
     Cell::new(label(peer), role)
 }
 
-/// Those in trouble first, the worst on top, the rest by name: a calm list until something happens.
-fn worst_first(a: &Row<'_, Peer>, b: &Row<'_, Peer>) -> Ordering {
-    Peer::severity(b)
-        .cmp(&Peer::severity(a))
-        .then_with(|| a.item.name().is_none().cmp(&b.item.name().is_none()))
-        .then_with(|| a.item.name().cmp(&b.item.name()))
+/// Those with a name first, by name: a calm list.
+fn by_name(a: &Row<'_, Peer>, b: &Row<'_, Peer>) -> Ordering {
+    let (a, b) = (a.item.name(), b.item.name());
+    a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(&b))
 }
 
 fn detail(row: &Row<'_, Peer>, _: &Store) -> Detail {

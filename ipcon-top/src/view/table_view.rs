@@ -30,13 +30,8 @@ impl<T: Item + Troubled> View for TableView<T> {
         self.table.len()
     }
 
-    fn troubled(&self, store: &Store) -> Option<(usize, Severity)> {
-        let rows = (0..T::count(store)).filter_map(|index| T::row(store, index));
-        rows.filter_map(|row| T::severity(&row))
-            .fold(None, |sum, severity| {
-                let (count, worst) = sum.unwrap_or((0, severity));
-                Some((count + 1, worst.max(severity)))
-            })
+    fn troubled(&self) -> Option<(usize, Severity)> {
+        self.table.troubled()
     }
 
     fn sorted_by(&self) -> (&str, bool) {

@@ -55,7 +55,7 @@ fn tabs(app: &App, ctx: &DrawContext<'_>, all: bool) -> Vec<Piece> {
         let (left, right) = if front { ("[", "]") } else { (" ", " ") };
         let text = format!("{left}{} {} {}{right}", i + 1, view.name(), view.rows());
         pieces.push((text, ctx.theme.style(role)));
-        if let Some((count, severity)) = view.troubled(ctx.store) {
+        if let Some((count, severity)) = view.troubled() {
             let text = format!("{}{count} ", ctx.theme.glyphs.alarm);
             pieces.push((text, ctx.theme.style(severity.role())));
         }
