@@ -75,6 +75,10 @@ impl Chroot {
     }
 }
 
+/// Namespaces of its own for mounts and processes: when the first process in them ends, or is
+/// killed, all that was mounted and all that runs there goes too.
+const UNSHARE: [&str; 4] = ["--mount", "--pid", "--fork", "--kill-child"];
+
 fn unshare_args(root: &Path, binds: &[(&Path, &str)], script: &str) -> Vec<String> {
     // Positional parameters keep every path out of the reach of the shell's word splitting.
     const ENTER: &str = "set -e; root=$1; script=$2; shift 2; \
@@ -83,18 +87,11 @@ fn unshare_args(root: &Path, binds: &[(&Path, &str)], script: &str) -> Vec<Strin
         while [ $# -gt 0 ]; do mkdir -p \"$root$2\"; mount --bind \"$1\" \"$root$2\"; shift 2; done; \
         exec chroot \"$root\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive sh -ec \"$script\"";
-    let mut args: Vec<String> = [
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "sh",
-        "-c",
-        ENTER,
-        "sh",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut args: Vec<String> = UNSHARE
+        .into_iter()
+        .chain(["sh", "-c", ENTER, "sh"])
+        .map(str::to_owned)
+        .collect();
     args.push(root.display().to_string());
     args.push(script.to_owned());
     for (from, to) in binds {
@@ -127,7 +124,10 @@ pub(super) fn make(setup: &Setup<'_>) -> anyhow::Result<()> {
             }
             fs::create_dir_all(setup.cache.root()).context("making the cache")?;
             run_logged(
-                as_root("mmdebstrap")?.args(mmdebstrap_args(&mirror, &draft)),
+                as_root("unshare")?
+                    .args(UNSHARE)
+                    .args(["--mount-proc", "mmdebstrap"])
+                    .args(mmdebstrap_args(&mirror, &draft)),
                 &log,
                 DOWNLOAD,
             )?;
