@@ -85,12 +85,12 @@ impl Request<'_> {
             .ok_or(Refusal::missing(attribute, c"port is missing"))
     }
 
-    /// A name, which ends at its terminator.
+    /// A name, without its terminator. A NUL inside it is a control character like any other.
     fn name<const MAX: usize>(&self, attribute: u16) -> Result<Name<MAX>, Refusal> {
         let bytes = self
             .bytes(attribute)
             .ok_or(Refusal::missing(attribute, c"name is missing"))?;
-        let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = bytes.strip_suffix(&[0]).unwrap_or(bytes);
         Name::new(name).map_err(|error| Refusal::from(error).about(attribute))
     }
 

@@ -176,11 +176,6 @@ impl Counter {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
-
-    /// Takes the value out and leaves zero.
-    pub(crate) fn take(&self) -> u64 {
-        self.0.xchg(0, Relaxed)
-    }
 }
 
 impl Default for Counter {

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::group::{Group, GroupCounts};
 use super::name::GroupName;
 use super::peer::Peer;
+use super::routes::Endpoint;
 use super::services::Service;
 use super::transport::Transport;
 
@@ -68,13 +69,16 @@ impl<T: Transport> Bus<T> {
         }
     }
 
-    /// The peer at `port`.
+    /// The peer at `port`, also one that cannot be sent to yet.
     ///
     /// # Errors
     ///
     /// [`Error::NoSuchPeer`].
     pub fn peer_at(&self, port: u32) -> Result<Arc<Peer<T>>, Error> {
-        self.routes.lock().receiver(port).ok_or(Error::NoSuchPeer)
+        match self.routes.lock().ports.get(&port) {
+            Some(Endpoint::Receive(peer)) => Ok(peer.clone()),
+            _ => Err(Error::NoSuchPeer),
+        }
     }
 
     /// The first peer whose id is not below `id`.
