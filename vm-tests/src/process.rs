@@ -2,9 +2,16 @@
 
 //! Child processes of a test: the test program again, in a role. Both sides talk in lines over pipes.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+
+/// A program of the project, as the harness built it.
+pub fn program(name: &str) -> Command {
+    let directory = std::env::var("IPCON_BIN_DIR").expect("IPCON_BIN_DIR holds the programs");
+    Command::new(Path::new(&directory).join(name))
+}
 
 /// What a child process does, by name.
 pub type Role = (&'static str, fn());
@@ -36,12 +43,16 @@ pub fn hear() -> Option<String> {
     }
 }
 
+fn launch(command: &mut Command) -> Child {
+    let started = command.stdin(Stdio::piped()).spawn();
+    started.unwrap_or_else(|error| panic!("start {command:?}: {error}"))
+}
+
 /// A child process. Killed when it is dropped.
-#[derive(Debug)]
 pub struct Process {
     child: Child,
     to: Option<ChildStdin>,
-    from: BufReader<ChildStdout>,
+    from: Box<dyn BufRead + Send>,
 }
 
 impl Process {
@@ -60,15 +71,27 @@ impl Process {
         )
     }
 
-    /// Starts a program.
+    /// Starts a program, to listen to its standard output.
     pub fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+        let mut child = launch(command.stdout(Stdio::piped()));
+        let from = child.stdout.take().expect("a pipe from the child");
+        Self::new(child, from)
+    }
+
+    /// Starts a program, to listen to what it says on standard error.
+    pub fn spawn_complaining(command: &mut Command) -> Self {
+        let mut child = launch(command.stderr(Stdio::piped()));
+        let from = child.stderr.take().expect("a pipe from the child");
+        Self::new(child, from)
+    }
+
+    fn new(mut child: Child, from: impl Read + Send + 'static) -> Self {
         let to = child.stdin.take();
-        let from = BufReader::new(child.stdout.take().expect("a pipe from the child"));
-        Self { child, to, from }
+        Self {
+            child,
+            to,
+            from: Box::new(BufReader::new(from)),
+        }
     }
 
     /// Its process id.

@@ -30,13 +30,13 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Starts to count the hits of an event by the values of `keys`, which are separated by commas.
+    /// Starts to count the hits of an event by the values of `keys`, at most three, separated by commas.
     pub fn start(event: &str, keys: &str) -> Self {
-        let histogram = Self {
-            event: events().join(event),
-            trigger: format!("hist:keys={keys}"),
-        };
-        histogram.set(&histogram.trigger);
+        let event = events().join(event);
+        let trigger = format!("hist:keys={keys}");
+        let histogram = Self { event, trigger };
+        let started = histogram.write(&histogram.trigger);
+        started.unwrap_or_else(|error| panic!("start {histogram:?}: {error}"));
         histogram
     }
 
@@ -62,15 +62,17 @@ impl Histogram {
         hits
     }
 
-    fn set(&self, trigger: &str) {
-        let file = self.event.join("trigger");
-        fs::write(&file, trigger)
-            .unwrap_or_else(|error| panic!("write {trigger} to {}: {error}", file.display()));
+    fn write(&self, trigger: &str) -> std::io::Result<()> {
+        fs::write(self.event.join("trigger"), trigger)
     }
 }
 
 impl Drop for Histogram {
     fn drop(&mut self) {
-        self.set(&format!("!{}", self.trigger));
+        if let Err(error) = self.write(&format!("!{}", self.trigger))
+            && !std::thread::panicking()
+        {
+            panic!("end {} of {}: {error}", self.trigger, self.event.display());
+        }
     }
 }

@@ -16,10 +16,13 @@ mod groups;
 mod kevents;
 mod messages;
 mod module;
+mod probes;
+mod programs;
 mod replay;
 mod services;
 mod speaker;
 mod support;
+mod tracepoints;
 #[path = "../../../libipcon/src/wire/uapi.rs"]
 mod uapi;
 mod unprivileged;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         books::ROLES.as_slice(),
         &death::ROLES,
         &module::ROLES,
+        &probes::ROLES,
         &unprivileged::ROLES,
     ];
     if process::play(&roles.concat()) {
@@ -45,6 +49,9 @@ fn main() -> ExitCode {
         ("dumps", dumps::all()),
         ("books", books::all()),
         ("unprivileged", unprivileged::all()),
+        ("tracepoints", tracepoints::all()),
+        ("probes", probes::all()),
+        ("programs", programs::all()),
         ("module", module::all()),
     ])
 }

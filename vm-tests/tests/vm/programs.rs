@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The programs of the project as their users start them: what each of them tells agrees with the module.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use ipcon_vm_tests::process::{Process, program};
+use ipcon_vm_tests::{Case, cases, counters};
+use libipcon::{Counters, Inspector, Peer, PeerInfo, Replay};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::drain;
+
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        the_traffic_program_counts_what_the_module_counts => within(120),
+        the_traffic_program_ends_with_its_second_signal,
+        the_report_of_ipcon_top_agrees_with_the_dumps,
+        the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
+    ]
+}
+
+/// Counters that the traffic program has under the same names as the module.
+fn told(row: &Value) -> Counters {
+    let number = |name: &str| {
+        row[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name} in {row}"))
+    };
+    Counters {
+        sent_unicast_messages: number("sent_unicast_messages"),
+        sent_unicast_bytes: number("sent_unicast_bytes"),
+        sent_multicast_messages: number("sent_multicast_messages"),
+        sent_multicast_bytes: number("sent_multicast_bytes"),
+        delivered_unicast_messages: number("delivered_unicast_messages"),
+        delivered_unicast_bytes: number("delivered_unicast_bytes"),
+        delivered_multicast_messages: number("delivered_multicast_messages"),
+        delivered_multicast_bytes: number("delivered_multicast_bytes"),
+        refused_queue_full: number("refused_queue_full"),
+        refused_no_peer: number("refused_no_peer"),
+        refused_no_memory: number("refused_no_memory"),
+        dropped_queue_full: number("lost"),
+        dropped_no_memory: 0,
+    }
+}
+
+fn the_traffic_program_counts_what_the_module_counts() {
+    let mut traffic = Process::spawn(program("examples/traffic").args([
+        "--seconds",
+        "5",
+        "--rate",
+        "3",
+        "--scale",
+        "2",
+    ]));
+    let report: Value = serde_json::from_str(&traffic.line()).unwrap();
+    let inspector = Inspector::open().unwrap();
+    let departed = told(&report["departed"]);
+    let (bus, rows) = counters::assert_books(&inspector, &departed);
+    assert_eq!(told(&report), bus.counters);
+
+    let peers = report["peers"].as_array().unwrap();
+    assert_eq!(peers.len(), rows.len());
+    for row in &rows {
+        let found = peers.iter().find(|peer| peer["id"] == row.id).unwrap();
+        assert_eq!(found["port"], row.port.get());
+        assert_eq!(told(found), row.counters, "{}", found["name"]);
+        assert_eq!((row.queue_bytes, row.lost), (0, 0), "{}", found["name"]);
+    }
+    // It shows all that can happen.
+    let totals = bus.counters;
+    for (what, count) in [
+        ("refused, full queue", totals.refused_queue_full),
+        ("refused, no peer", totals.refused_no_peer),
+        ("dropped", totals.dropped_queue_full),
+        ("replays", report["replayed_messages"].as_u64().unwrap()),
+        ("kevents", report["delivered_kevents"].as_u64().unwrap()),
+        ("departed", report["departed"]["peers"].as_u64().unwrap()),
+    ] {
+        assert!(count > 0, "no {what}");
+    }
+    traffic.end();
+}
+
+fn the_traffic_program_ends_with_its_second_signal() {
+    let mut traffic = Process::spawn(&mut program("examples/traffic"));
+    let inspector = Inspector::open().unwrap();
+    while inspector.bus().unwrap().counters.delivered_unicast_messages < 10 {
+        std::thread::yield_now();
+    }
+    traffic.signal(Signal::TERM);
+    let report: Value = serde_json::from_str(&traffic.line()).unwrap();
+    assert_eq!(told(&report), inspector.bus().unwrap().counters);
+    traffic.signal(Signal::TERM);
+    assert!(traffic.wait().success());
+}
+
+fn the_report_of_ipcon_top_agrees_with_the_dumps() {
+    let peers = exchange();
+    let inspector = Inspector::open().unwrap();
+    let before = inspector.bus().unwrap();
+    let rows = inspector.peers().unwrap().items;
+    let output = program("ipcon-top")
+        .args(["once", "--format", "json"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for row in &rows {
+        assert_row(&report, row);
+    }
+    // The program itself is a peer that listens to kevents, and sends nothing.
+    assert_eq!(report["peers"].as_array().unwrap().len(), rows.len() + 1);
+    assert_eq!(
+        report["bus"]["sent_unicast_messages"],
+        before.counters.sent_unicast_messages
+    );
+    assert_eq!(
+        report["bus"]["refused_no_peer"],
+        before.counters.refused_no_peer
+    );
+    let text = program("ipcon-top")
+        .args(["once", "--format", "text"])
+        .output()
+        .unwrap();
+    assert!(text.status.success());
+    assert!(String::from_utf8(text.stdout).unwrap().contains("keeper"));
+    drop(peers);
+}
+
+fn assert_row(report: &Value, row: &PeerInfo) {
+    let found = report["peers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|peer| peer["id"] == row.id)
+        .unwrap();
+    let expected = row.counters;
+    for (name, value) in [
+        ("sent_unicast_messages", expected.sent_unicast_messages),
+        ("sent_unicast_bytes", expected.sent_unicast_bytes),
+        ("sent_multicast_messages", expected.sent_multicast_messages),
+        (
+            "delivered_unicast_messages",
+            expected.delivered_unicast_messages,
+        ),
+        (
+            "delivered_multicast_bytes",
+            expected.delivered_multicast_bytes,
+        ),
+        ("refused_no_peer", expected.refused_no_peer),
+    ] {
+        assert_eq!(found[name], value, "{name} of peer {}", row.id);
+    }
+}
+
+fn the_exporter_serves_what_the_dumps_hold() {
+    let mut exporter = Process::spawn_complaining(
+        program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
+    );
+    let address = loop {
+        let line = exporter.line();
+        if let Some(address) = line.strip_prefix("listening on http://") {
+            break address.trim_end_matches("/metrics").to_owned();
+        }
+    };
+    let address = address.as_str();
+    let peers = exchange();
+    let inspector = Inspector::open().unwrap();
+    let row = inspector.peer(peers.0.port()).unwrap();
+
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    let answer = get(address, "/metrics");
+    let (head, metrics) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let of_keeper = |family: &str, kind: &str| -> u64 {
+        let series = format!("{family}{{peer=\"keeper\",kind=\"{kind}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("no {series}:\n{metrics}"))
+            .parse()
+            .unwrap()
+    };
+    let counters = row.counters;
+    for (family, unicast, multicast) in [
+        (
+            "ipcon_sent_messages_total",
+            counters.sent_unicast_messages,
+            counters.sent_multicast_messages,
+        ),
+        (
+            "ipcon_sent_bytes_total",
+            counters.sent_unicast_bytes,
+            counters.sent_multicast_bytes,
+        ),
+        (
+            "ipcon_delivered_bytes_total",
+            counters.delivered_unicast_bytes,
+            counters.delivered_multicast_bytes,
+        ),
+    ] {
+        assert_eq!(of_keeper(family, "unicast"), unicast, "{family}");
+        assert_eq!(of_keeper(family, "multicast"), multicast, "{family}");
+    }
+    check_with_promtool(metrics);
+    exporter.signal(Signal::TERM);
+    assert!(exporter.wait().success());
+    drop(peers);
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Prometheus's own judgement, where its tool is there.
+fn check_with_promtool(metrics: &str) {
+    let promtool = std::env::var("IPCON_PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
+    let mut command = Command::new(promtool);
+    command
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let Ok(mut promtool) = command.spawn() else {
+        eprintln!("promtool is not installed: its judgement of the metrics is missing");
+        return;
+    };
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(metrics.as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A named peer and another that have talked.
+fn exchange() -> (Peer, Peer) {
+    let (keeper, user) = (Peer::connect().unwrap(), Peer::connect().unwrap());
+    keeper.register_service("keeper").unwrap();
+    keeper.register_group("news").unwrap();
+    user.join_group("news", Replay::None).unwrap();
+    for len in [1, 20, 300] {
+        user.send(keeper.port(), &vec![0; len]).unwrap();
+        keeper.send(user.port(), &vec![0; len]).unwrap();
+        keeper.multicast("news", &vec![0; len]).unwrap();
+    }
+    let gone = Peer::connect().unwrap().port();
+    keeper.send(gone, b"too late").unwrap_err();
+    drain(&keeper);
+    drain(&user);
+    (keeper, user)
+}
