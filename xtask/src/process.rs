@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,8 +26,8 @@ pub(crate) fn run_logged(
     log: &Path,
     deadline: Duration,
 ) -> anyhow::Result<()> {
-    let shown = display(command);
     let mut out = open_log(log)?;
+    writeln!(out, "$ {}", display(command)).context("writing the log")?;
     let begin = out.seek(SeekFrom::End(0)).context("measuring the log")?;
     command.stdin(Stdio::null());
     command.stdout(out.try_clone().context("sharing the log")?);
@@ -37,7 +37,8 @@ pub(crate) fn run_logged(
         return Ok(());
     }
     bail!(
-        "`{shown}` {}\n{}  (all of it: {})",
+        "`{}` {}\n{}  (all of it: {})",
+        brief(command),
         describe(status),
         tail(&read_from(log, begin)?, TAIL_LINES),
         log.display()
@@ -65,6 +66,19 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The command line for an error message: long ones, and scripts, are cut. The log has all of it.
+fn brief(command: &Command) -> String {
+    const LONGEST: usize = 120;
+    let shown = display(command);
+    let line = shown.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(LONGEST).collect();
+    if short.len() == shown.len() {
+        shown
+    } else {
+        format!("{short}…")
+    }
 }
 
 /// The command line as a person would type it.
@@ -110,7 +124,7 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
 }
 
 fn run_group(command: &mut Command, deadline: Duration) -> anyhow::Result<ExitStatus> {
-    let shown = display(command);
+    let shown = brief(command);
     let mut child = command
         .process_group(0)
         .spawn()
@@ -200,6 +214,14 @@ mod tests {
     }
 
     #[test]
+    fn an_error_shows_no_whole_script() {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("set -e\n{}", "x".repeat(500))]);
+        assert_eq!(brief(&command), "sh -c 'set -e…");
+        assert_eq!(brief(Command::new("sh").arg("-c")), "sh -c");
+    }
+
+    #[test]
     fn deadline_kills_the_whole_group() {
         let dir = std::env::temp_dir().join(format!("xtask-process-{}", std::process::id()));
         let log = dir.join("log");
@@ -208,7 +230,8 @@ mod tests {
         command.args(["-c", "sleep 60 & echo $!; wait"]);
         let error = run_logged(&mut command, &log, Duration::from_millis(200)).unwrap_err();
         assert!(error.to_string().contains("did not end within"), "{error}");
-        let pid: i32 = fs::read_to_string(&log).unwrap().trim().parse().unwrap();
+        let text = fs::read_to_string(&log).unwrap();
+        let pid: i32 = text.lines().last().unwrap().parse().unwrap();
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         assert!(
             state.is_empty() || state.contains(") Z"),

@@ -38,8 +38,9 @@ impl Build<'_> {
         fs::copy(&built, &draft).with_context(|| format!("copying {}", built.display()))?;
         fs::rename(&draft, &module).context("putting the module in place")?;
         stamp::write(&stamp, &inputs)?;
+        let warnings = self.warnings(kernel);
         self.progress.say(format!(
-            "module for {}: {}",
+            "module for {}: {}{warnings}",
             kernel.release,
             module.display()
         ));
@@ -49,7 +50,18 @@ impl Build<'_> {
     /// Checks the module's Rust and C with every warning an error, and Clippy with the kernel's
     /// settings.
     pub(crate) fn lint_module(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        self.make(kernel, "lint", "CLIPPY=1 W=e")
+        // On through errors: all complaints at once are worth more than the first.
+        self.make(kernel, "lint", "-k CLIPPY=1 W=e")
+    }
+
+    /// What the compilers warned of, as words to follow the result.
+    fn warnings(&self, kernel: &Kernel) -> String {
+        let log = self.folder(kernel, "build").with_extension("log");
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        match text.lines().filter(|line| is_warning(line)).count() {
+            0 => String::new(),
+            count => format!(" (warnings: {count}, see {})", log.display()),
+        }
     }
 
     fn make(&self, kernel: &Kernel, purpose: &str, options: &str) -> anyhow::Result<()> {
@@ -85,6 +97,12 @@ impl Build<'_> {
             .join(&kernel.release)
             .join(purpose)
     }
+}
+
+/// Whether a compiler of either language warns in this line.
+fn is_warning(line: &str) -> bool {
+    line.starts_with("warning: ") && !line.contains("warnings emitted")
+        || line.contains(": warning: ")
 }
 
 /// What runs in the Debian root. The build runs as root there; its results belong to the caller.

@@ -82,7 +82,8 @@ const UNSHARE: [&str; 4] = ["--mount", "--pid", "--fork", "--kill-child"];
 fn unshare_args(root: &Path, binds: &[(&Path, &str)], script: &str) -> Vec<String> {
     // Positional parameters keep every path out of the reach of the shell's word splitting.
     const ENTER: &str = "set -e; root=$1; script=$2; shift 2; \
-        touch \"$root/etc/resolv.conf\"; mount --bind /etc/resolv.conf \"$root/etc/resolv.conf\"; \
+        [ ! -e /etc/resolv.conf ] || { touch \"$root/etc/resolv.conf\"; \
+        mount --bind /etc/resolv.conf \"$root/etc/resolv.conf\"; }; \
         mount -t proc proc \"$root/proc\"; \
         while [ $# -gt 0 ]; do mkdir -p \"$root$2\"; mount --bind \"$1\" \"$root$2\"; shift 2; done; \
         exec chroot \"$root\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
