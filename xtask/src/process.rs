@@ -228,7 +228,7 @@ mod tests {
         // The grandchild would keep the log open for a minute if only the shell were killed.
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 60 & echo $!; wait"]);
-        let error = run_logged(&mut command, &log, Duration::from_millis(200)).unwrap_err();
+        let error = run_logged(&mut command, &log, Duration::from_secs(3)).unwrap_err();
         assert!(error.to_string().contains("did not end within"), "{error}");
         let text = fs::read_to_string(&log).unwrap();
         let pid: i32 = text.lines().last().unwrap().parse().unwrap();
