@@ -28,13 +28,13 @@ extern "C" {
 
     pub(crate) fn ipcon_message_new(payload: usize) -> *mut sk_buff;
     pub(crate) fn ipcon_reply_new(
-        info: *const genl_info,
+        info: *mut genl_info,
         payload: usize,
         cmd: u8,
         skb: *mut *mut sk_buff,
     ) -> *mut c_void;
     pub(crate) fn ipcon_reply_send(
-        info: *const genl_info,
+        info: *mut genl_info,
         skb: *mut sk_buff,
         header: *mut c_void,
     ) -> c_int;

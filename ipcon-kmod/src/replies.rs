@@ -28,7 +28,7 @@ type Put = Result<(), NoMemory>;
 /// `info` is the request that is being handled; `skb` is a valid buffer that belongs to this object and begins
 /// with the headers of the answer, the latter of which `header` points to.
 pub(crate) struct Reply {
-    info: *const bindings::genl_info,
+    info: *mut bindings::genl_info,
     skb: NonNull<bindings::sk_buff>,
     header: *mut c_void,
 }
@@ -39,7 +39,7 @@ impl Reply {
     /// # Safety
     ///
     /// `info` must be the request that is being handled, and outlive the answer.
-    pub(crate) unsafe fn new(info: *const bindings::genl_info, cmd: u8) -> Result<Self, NoMemory> {
+    pub(crate) unsafe fn new(info: *mut bindings::genl_info, cmd: u8) -> Result<Self, NoMemory> {
         let mut skb = core::ptr::null_mut();
         // SAFETY: `info` is valid by the requirements of this function.
         let header = unsafe { ffi::ipcon_reply_new(info, ROOM, cmd, &mut skb) };

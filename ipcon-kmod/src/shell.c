@@ -222,7 +222,7 @@ void ipcon_message_close(struct sk_buff *skb)
 	nlmsg_end(skb, nlmsg_hdr(skb));
 }
 
-void *ipcon_reply_new(const struct genl_info *info, size_t payload, u8 cmd, struct sk_buff **skb)
+void *ipcon_reply_new(struct genl_info *info, size_t payload, u8 cmd, struct sk_buff **skb)
 {
 	void *header;
 
@@ -235,7 +235,7 @@ void *ipcon_reply_new(const struct genl_info *info, size_t payload, u8 cmd, stru
 	return header;
 }
 
-int ipcon_reply_send(const struct genl_info *info, struct sk_buff *skb, void *header)
+int ipcon_reply_send(struct genl_info *info, struct sk_buff *skb, void *header)
 {
 	genlmsg_end(skb, header);
 	return genlmsg_reply(skb, info);

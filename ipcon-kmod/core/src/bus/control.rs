@@ -8,7 +8,7 @@ use super::error::Error;
 use super::group::Group;
 use super::name::ServiceName;
 use super::peer::Peer;
-use super::services::Service;
+use super::service::Service;
 use super::transport::Transport;
 
 /// All objects of the bus by their ids, which are in order of creation.

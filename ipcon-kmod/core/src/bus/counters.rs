@@ -4,7 +4,7 @@
 
 use crate::seam::Counter;
 
-use super::transport::DropReason;
+use super::delivery::DropReason;
 
 /// Whether a message went to one peer or to a group.
 #[derive(Clone, Copy)]

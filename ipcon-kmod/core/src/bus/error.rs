@@ -4,7 +4,7 @@
 
 use crate::seam::NoMemory;
 
-use super::transport::DropReason;
+use super::delivery::DropReason;
 
 /// Why a request was refused. The shell turns it into an errno and an extended-ack text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

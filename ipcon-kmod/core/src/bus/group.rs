@@ -6,10 +6,11 @@ use crate::locked;
 use crate::seam::{Arc, Locked, Map, NoMemory};
 
 use super::counters::Counters;
+use super::delivery::DropReason;
 use super::error::Error;
 use super::name::GroupName;
 use super::peer::Peer;
-use super::transport::{DropReason, Trace, Transport};
+use super::transport::{Trace, Transport};
 
 /// A named multicast channel.
 pub struct Group<T: Transport> {

@@ -27,6 +27,7 @@
 
 mod control;
 mod counters;
+mod delivery;
 mod error;
 mod group;
 mod groups;
@@ -36,18 +37,20 @@ mod peer;
 mod peers;
 mod routes;
 mod send;
+mod service;
 mod services;
 mod transport;
 mod views;
 
 pub use counters::Counters;
+pub use delivery::{DropReason, Marks, QueueFill};
 pub use error::Error;
 pub use group::Group;
 pub use kevent::{Event, KEVENT_GROUP, Kevent};
 pub use name::{GroupName, Name, ServiceName};
 pub use peer::{Identity, Peer};
-pub use services::Service;
-pub use transport::{DropReason, Marks, QueueFill, SocketKey, Trace, Transport};
+pub use service::Service;
+pub use transport::{SocketKey, Trace, Transport};
 pub use views::{GroupView, MemberView};
 
 use crate::locked;

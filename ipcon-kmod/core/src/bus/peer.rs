@@ -5,7 +5,8 @@
 use crate::seam::{Counter, Flag, Locked};
 
 use super::counters::{Counters, Kind};
-use super::transport::{DropReason, Marks, QueueFill, Trace, Transport};
+use super::delivery::{DropReason, Marks, QueueFill};
+use super::transport::{Trace, Transport};
 
 /// The process that made a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

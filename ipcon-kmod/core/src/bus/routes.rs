@@ -7,7 +7,7 @@ use crate::seam::{Arc, Map};
 use super::group::Group;
 use super::name::{GroupName, ServiceName};
 use super::peer::Peer;
-use super::services::Service;
+use super::service::Service;
 use super::transport::{SocketKey, Transport};
 
 /// From ports and names to what they stand for.

@@ -6,10 +6,11 @@ use crate::seam::NoMemory;
 
 use super::Bus;
 use super::counters::Kind;
+use super::delivery::DropReason;
 use super::error::Error;
 use super::name::GroupName;
 use super::peer::Peer;
-use super::transport::{DropReason, Trace, Transport};
+use super::transport::{Trace, Transport};
 
 impl<T: Transport> Bus<T> {
     /// Sends one message of `len` bytes to the peer at `port`. `build` allocates it, and is asked

@@ -10,19 +10,8 @@ use super::error::Error;
 use super::kevent::Event;
 use super::name::ServiceName;
 use super::peer::Peer;
+use super::service::Service;
 use super::transport::{Trace, Transport};
-
-/// A registered name.
-pub struct Service<T: Transport> {
-    /// Number that is never used again.
-    pub id: u64,
-    /// The name.
-    pub name: ServiceName,
-    /// Who holds it.
-    pub peer: Arc<Peer<T>>,
-    /// CLOCK_MONOTONIC in nanoseconds.
-    pub created_at: u64,
-}
 
 impl<T: Transport> Bus<T> {
     /// Gives `peer` a name.

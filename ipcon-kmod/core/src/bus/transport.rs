@@ -4,47 +4,12 @@
 
 use crate::seam::NoMemory;
 
+use super::delivery::{DropReason, Marks, QueueFill};
 use super::kevent::Kevent;
 
 /// Tells one open socket from another for as long as either is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketKey(pub usize);
-
-/// Why a message was not put into a receive queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DropReason {
-    /// The receive queue has no room.
-    QueueFull,
-    /// The receive socket is closed.
-    NoPeer,
-    /// The message could not be allocated.
-    NoMemory,
-}
-
-/// What a copy of a message says beside the message itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// The copy is the last message of a group, for a new member.
-    pub replay: bool,
-    /// Copies of group messages that the receiver lost before this one.
-    pub lost: u64,
-}
-
-impl Marks {
-    /// Whether the copy is the message as it is.
-    pub fn is_plain(&self) -> bool {
-        *self == Marks::default()
-    }
-}
-
-/// Fill of a receive queue, in bytes of kernel memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueFill {
-    /// Charged now.
-    pub bytes: u32,
-    /// Bound.
-    pub limit: u32,
-}
 
 /// One thing that happened, for whoever traces the bus. `group` is 0 for unicast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::group::{Group, GroupCounts};
 use super::name::GroupName;
 use super::peer::Peer;
 use super::routes::Endpoint;
-use super::services::Service;
+use super::service::Service;
 use super::transport::Transport;
 
 /// How many of each there are.
