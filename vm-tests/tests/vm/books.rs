@@ -15,6 +15,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_known_exchange_counts_exactly,
         totals_are_sums_across_the_death_of_peers,
         many_threads_at_once_lose_no_count => within(120),
+        everything_at_once_balances => within(120),
         kevents_count_as_received_but_not_as_sent,
     ]
 }
@@ -158,6 +159,102 @@ fn many_threads_at_once_lose_no_count() {
         sink_counters.delivered_multicast_messages
     );
     assert_eq!((group.sent_messages, group.dropped_queue_full), (all, told));
+}
+
+/// Threads come, name, join, send, read and go as chance has it, all against each other. What is refused is refused for
+/// a reason that can be, and in the end nothing is left and all counts agree.
+fn everything_at_once_balances() {
+    const THREADS: u64 = 4;
+    const ROUNDS: u64 = 400;
+    let survivor = Peer::connect().unwrap();
+    survivor.register_group("always").unwrap();
+    thread::scope(|scope| {
+        for seed in 1..=THREADS {
+            let survivor = &survivor;
+            scope.spawn(move || {
+                let mut chance = Chance(seed);
+                for _ in 0..ROUNDS {
+                    live_once(&mut chance, survivor);
+                }
+            });
+        }
+    });
+    drain(&survivor);
+    let inspector = Inspector::open().unwrap();
+    let bus = inspector.bus().unwrap();
+    assert_eq!(
+        (bus.peers, bus.services, bus.groups, bus.memberships),
+        (1, 0, 1, 0)
+    );
+    assert!(bus.counters.sent_unicast_messages > 0 && bus.counters.refused_no_peer > 0);
+    let own = inspector.peers().unwrap().items[0].counters;
+    let always = inspector.group("always").unwrap();
+    assert_eq!(always.sent_messages, own.sent_multicast_messages);
+    assert!(always.delivered_messages > 0 && always.replayed_messages > 0);
+}
+
+/// One short life on the bus, with twenty deeds.
+fn live_once(chance: &mut Chance, survivor: &Peer) {
+    let peer = Peer::connect().unwrap();
+    let inspector = Inspector::open().unwrap();
+    for _ in 0..20 {
+        let name = format!("name-{}", chance.below(4));
+        let replay = if chance.below(2) == 0 {
+            Replay::Last
+        } else {
+            Replay::None
+        };
+        let (outcome, possible): (libipcon::Result<()>, &[i32]) = match chance.below(12) {
+            0 => (peer.register_service(&name), &[libc::EEXIST]),
+            1 => (peer.unregister_service(&name), &[libc::ENOENT, libc::EPERM]),
+            2 => (peer.register_group(&name), &[libc::EEXIST]),
+            3 => (peer.unregister_group(&name), &[libc::ENOENT, libc::EPERM]),
+            4 => (
+                peer.join_group(&name, replay),
+                &[libc::ENOENT, libc::EALREADY],
+            ),
+            5 => (peer.leave_group(&name), &[libc::ENOENT]),
+            6 => (
+                peer.multicast(&name, &[1; 3000]),
+                &[libc::ENOENT, libc::EPERM],
+            ),
+            7 => (peer.join_group("always", replay), &[libc::EALREADY]),
+            8 => (
+                peer.join_group(libipcon::KEVENT_GROUP, replay),
+                &[libc::EALREADY],
+            ),
+            9 => (survivor.multicast("always", &[2; 200]), &[]),
+            10 => {
+                drain(&peer);
+                continue;
+            }
+            _ => {
+                let rows = inspector.peers().unwrap().items;
+                let Some(to) = rows.get(chance.below(rows.len() as u64) as usize) else {
+                    continue;
+                };
+                (
+                    peer.send(to.port, &[3; 1000]),
+                    &[libc::ECONNREFUSED, libc::EAGAIN],
+                )
+            }
+        };
+        if let Err(error) = outcome {
+            assert!(possible.contains(&error.errno()), "{error}");
+        }
+    }
+}
+
+/// Numbers by chance, the same in every run (xorshift64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) % limit
+    }
 }
 
 fn kevents_count_as_received_but_not_as_sent() {

@@ -6,8 +6,11 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use ipcon_vm_tests::{Case, cases, counters};
+use ipcon_vm_tests::{Case, cases, counters, module};
 use libipcon::{Counters, Inspector, KEVENT_GROUP, Peer, Replay};
+
+use crate::speaker::Speaker;
+use crate::uapi::cmd;
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -16,6 +19,7 @@ pub(crate) fn all() -> Vec<Case> {
         rows_tell_who_holds_what,
         asking_for_one_gives_the_row_of_the_dump,
         a_dump_is_complete_or_flagged_while_things_come_and_go => within(120),
+        a_dump_that_is_given_up_halfway_holds_nothing,
         each_change_changes_the_generation,
     ]
 }
@@ -210,6 +214,31 @@ fn a_dump_is_complete_or_flagged_while_things_come_and_go() {
         "of {DUMPS} dumps under churn none was flagged ({clean} clean)"
     );
     assert!(!Inspector::open().unwrap().peers().unwrap().interrupted);
+}
+
+fn a_dump_that_is_given_up_halfway_holds_nothing() {
+    let peers: Vec<Peer> = (0..300).map(|_| Peer::connect().unwrap()).collect();
+    for (number, peer) in peers.iter().enumerate() {
+        peer.register_service(&format!("service-{number}")).unwrap();
+        peer.register_group(&format!("group-{number}")).unwrap();
+        peer.join_group(KEVENT_GROUP, Replay::None).unwrap();
+    }
+    for _ in 0..20 {
+        for cmd in [
+            cmd::PEER_GET,
+            cmd::SERVICE_GET,
+            cmd::GROUP_GET,
+            cmd::MEMBER_GET,
+        ] {
+            Speaker::open().begin_dump(cmd);
+        }
+    }
+    // One that goes on after what it lists has gone.
+    let mut halfway = Speaker::open();
+    halfway.begin_dump(cmd::PEER_GET);
+    drop(peers);
+    drop(halfway);
+    assert_eq!(module::references(), 0);
 }
 
 fn each_change_changes_the_generation() {

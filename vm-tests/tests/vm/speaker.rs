@@ -106,8 +106,17 @@ impl Speaker {
 
     /// Sends a request with these bytes after its headers, asking for an acknowledgement.
     pub(crate) fn ask_raw(&mut self, cmd: u8, body: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+        self.send(NlmF::REQUEST | NlmF::ACK, cmd, body);
+        self.answers()
+    }
+
+    /// Asks for a list, of which the first part is queued then, and does not read it.
+    pub(crate) fn begin_dump(&mut self, cmd: u8) {
+        self.send(NlmF::REQUEST | NlmF::DUMP, cmd, &[]);
+    }
+
+    fn send(&mut self, flags: NlmF, cmd: u8, body: &[u8]) {
         self.sequence += 1;
-        let flags = NlmF::REQUEST | NlmF::ACK;
         let mut request = Vec::new();
         let len = HEADER + GENL_HEADER + body.len();
         request.extend(u32::try_from(len).unwrap().to_ne_bytes());
@@ -118,7 +127,6 @@ impl Speaker {
         request.extend([cmd, uapi::FAMILY_VERSION, 0, 0]);
         request.extend(body);
         self.socket.send(&request, Msg::empty()).unwrap();
-        self.answers()
     }
 
     /// Sends what looks like a message of the bus from `from` straight to the socket at `to`.
