@@ -16,11 +16,11 @@
 
 #define FIRE(event, ...)					\
 	do {							\
-		if (!trace_ipcon_##event##_enabled())		\
-			return;					\
-		preempt_disable_notrace();			\
-		trace_ipcon_##event(__VA_ARGS__);		\
-		preempt_enable_notrace();			\
+		if (trace_ipcon_##event##_enabled()) {		\
+			preempt_disable_notrace();		\
+			trace_ipcon_##event(__VA_ARGS__);	\
+			preempt_enable_notrace();		\
+		}						\
 	} while (0)
 
 void ipcon_trace_send(u64 peer, u64 group, u32 port, u32 len)

@@ -11,3 +11,7 @@
 
 pub mod bus;
 pub mod seam;
+
+// The limits of the wire, which the module's shell uses as well.
+#[path = "../../src/uapi.rs"]
+mod uapi;

@@ -5,7 +5,7 @@
 use super::name::{GroupName, ServiceName};
 
 /// Name of the group on which the kernel announces arrivals and departures.
-pub const KEVENT_GROUP: &[u8] = b"ipcon_kevent";
+pub const KEVENT_GROUP: &[u8] = crate::uapi::KEVENT_GROUP.as_bytes();
 
 /// An arrival or departure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

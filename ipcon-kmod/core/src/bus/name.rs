@@ -2,6 +2,8 @@
 
 //! Names of services and groups.
 
+use crate::uapi;
+
 use super::error::Error;
 
 /// A name of 1 to `MAX` bytes without control characters.
@@ -13,11 +15,11 @@ pub struct Name<const MAX: usize> {
     len: u8,
 }
 
-/// Name of a service, at most 31 bytes.
-pub type ServiceName = Name<31>;
+/// Name of a service.
+pub type ServiceName = Name<{ uapi::SERVICE_NAME_MAX_LEN }>;
 
-/// Name of a group, at most 15 bytes.
-pub type GroupName = Name<15>;
+/// Name of a group.
+pub type GroupName = Name<{ uapi::GROUP_NAME_MAX_LEN }>;
 
 impl<const MAX: usize> Name<MAX> {
     /// Checks and takes a name.
