@@ -160,19 +160,6 @@ impl Peer {
             .map_err(|failure| Error::new(Operation::FindService(name.to_owned()), failure))
     }
 
-    /// Waits until a service is there and gives its port, at once if it is there already.
-    ///
-    /// No registration is missed: a short-lived peer of its own hears of arrivals before it looks for the
-    /// service. Messages of this peer are not touched.
-    ///
-    /// # Errors
-    ///
-    /// `ETIMEDOUT` when the service did not come before the deadline; `EINVAL` as in
-    /// [`register_service`](Self::register_service); those of [`connect`](Self::connect).
-    pub fn wait_for_service(&self, name: &str, deadline: Instant) -> Result<Port> {
-        crate::wait::for_service(name, deadline)
-    }
-
     /// Makes a group that this peer owns: only the owner sends to it, everybody may join it.
     ///
     /// # Errors

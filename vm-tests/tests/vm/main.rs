@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         &death::ROLES,
         &module::ROLES,
         &probes::ROLES,
+        &services::ROLES,
         &unprivileged::ROLES,
     ];
     if process::play(&roles.concat()) {

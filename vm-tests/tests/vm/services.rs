@@ -4,9 +4,12 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use ipcon_vm_tests::process::{Process, Role, say};
 use ipcon_vm_tests::{Case, cases};
-use libipcon::Peer;
+use libipcon::{Inspector, Peer, PeerInfo};
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 use crate::support::soon;
 
@@ -18,9 +21,12 @@ pub(crate) fn all() -> Vec<Case> {
         a_name_is_free_again_when_its_holder_gives_it_back_or_goes,
         a_look_up_does_not_wait_behind_a_blocked_receive,
         waiting_never_misses_a_registration => within(120),
+        waiting_finds_a_registration_that_a_full_queue_lost_last,
         waiting_ends_at_the_deadline,
     ]
 }
+
+pub(crate) const ROLES: [Role; 1] = [("waiter", wait_for_wanted)];
 
 fn two_services_and_a_look_up_of_each() {
     let (clock, store, user) = three_peers();
@@ -121,6 +127,54 @@ fn waiting_never_misses_a_registration() {
         }
         waiter.join().unwrap();
     });
+}
+
+/// How long the waiter waits; to be found late is to be missed.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+fn wait_for_wanted() {
+    let peer = Peer::connect().unwrap();
+    let found = peer.wait_for_service("wanted", Instant::now() + PATIENCE);
+    say(&found.unwrap().to_string());
+}
+
+/// The announcement is lost and nothing comes after it that could tell of the loss.
+fn waiting_finds_a_registration_that_a_full_queue_lost_last() {
+    let holder = Peer::connect().unwrap();
+    let inspector = Inspector::open().unwrap();
+    let mut waiter = Process::start("waiter");
+    let watcher = loop {
+        if let Some(member) = inspector.members().unwrap().items.first() {
+            break member.port;
+        }
+        thread::yield_now();
+    };
+    let watcher = || -> PeerInfo { inspector.peer(watcher).unwrap() };
+    // Once it has read something, its first look-up is behind it.
+    holder.register_service("noise").unwrap();
+    while watcher().queue_bytes > 0 {
+        thread::yield_now();
+    }
+    waiter.signal(Signal::STOP);
+    let pid = Pid::from_raw(waiter.pid().cast_signed());
+    let (_, status) = waitpid(pid, WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(status.stopped(), "{status:?}");
+
+    for _ in 0..1000 {
+        holder.unregister_service("noise").unwrap();
+        holder.register_service("noise").unwrap();
+    }
+    let lost = watcher().lost;
+    assert!(lost > 0, "the queue has room for all the noise");
+    holder.register_service("wanted").unwrap();
+    assert_eq!(watcher().lost, lost + 1, "the announcement was queued");
+
+    let woken = Instant::now();
+    waiter.signal(Signal::CONT);
+    waiter.expect(&holder.port().to_string());
+    let took = woken.elapsed();
+    assert!(took < PATIENCE / 4, "missed until the deadline: {took:?}");
+    waiter.end();
 }
 
 fn waiting_ends_at_the_deadline() {
