@@ -12,6 +12,7 @@ use anyhow::Context;
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
 use ipcon_observe::fields::{BUS_FIELDS, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::model::Counters;
 use ipcon_top::args::Format;
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::once::{Report, measure};
@@ -46,6 +47,21 @@ fn the_text_is_calm_and_complete() {
 fn without_probes_the_text_says_what_it_does_not_know() {
     let report = report(bus(0), bus(1));
     assert_snapshot!("text_without_probes", report.print(Format::Text).unwrap());
+}
+
+#[test]
+fn a_bus_that_is_not_compared_is_told_with_the_reason() {
+    let mut second = probed(4);
+    let counts = &mut second.probes.as_mut().unwrap().counts;
+    counts.peers.insert(999, Counters::default());
+    let report = report(probed(3), second);
+    let reason = "peers that the probes count and that are not on it: 1,";
+    let text = report.print(Format::Text).unwrap();
+    assert!(text.contains(reason), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&report.print(Format::Json).unwrap()).unwrap();
+    let told = json["reconciliation"]["bus_skipped"].as_str().unwrap();
+    assert!(told.contains(reason), "{told}");
 }
 
 #[test]

@@ -28,6 +28,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             compared.skipped,
             compared.differences.len()
         );
+        if let Some(reason) = compared.bus_skipped {
+            eprintln!("the bus is not compared: {reason}");
+        }
         for difference in &compared.differences {
             eprintln!("{difference}");
         }

@@ -16,8 +16,35 @@ pub struct Reconciliation {
     pub compared: usize,
     /// Peers and groups that could not be compared, since they were always busy so far.
     pub skipped: usize,
+    /// Why the bus as a whole could not be compared; `None` if it was.
+    pub bus_skipped: Option<BusSkipped>,
     /// Numbers that differ.
     pub differences: Vec<Difference>,
+}
+
+/// Why the bus as a whole could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusSkipped {
+    /// It was always busy so far.
+    Busy,
+    /// The probes count peers that are not on this bus.
+    OtherPeers {
+        /// How many.
+        peers: usize,
+    },
+}
+
+impl fmt::Display for BusSkipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("it was busy at each reading so far"),
+            Self::OtherPeers { peers } => write!(
+                f,
+                "peers that the probes count and that are not on it: {peers}, of another network \
+                 namespace or just come"
+            ),
+        }
+    }
 }
 
 /// One number that differs.
@@ -73,7 +100,8 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
     let baseline = &probes.baseline;
     let mut result = Reconciliation::default();
 
-    if !baseline.inexact.bus && !sees_another_bus(snapshot, &probes.counts) {
+    result.bus_skipped = skip_bus(snapshot, &probes.counts, baseline);
+    if result.bus_skipped.is_none() {
         let dumped = snapshot.bus.counters.since(&baseline.dumped.bus);
         let counted = probes.counts.bus.since(&baseline.counted.bus);
         result.compare(Row::Bus, dumped.each(), counted.each());
@@ -190,11 +218,13 @@ fn row<C: Default + Copy>(rows: &BTreeMap<u64, C>, id: u64) -> C {
     rows.get(&id).copied().unwrap_or_default()
 }
 
-fn sees_another_bus(snapshot: &Snapshot, counts: &ProbeCounts) -> bool {
-    counts
-        .peers
-        .keys()
-        .any(|&id| id != 0 && snapshot.peer(id).is_none())
+fn skip_bus(snapshot: &Snapshot, counts: &ProbeCounts, baseline: &Baseline) -> Option<BusSkipped> {
+    if baseline.inexact.bus {
+        return Some(BusSkipped::Busy);
+    }
+    let ids = counts.peers.keys();
+    let peers = ids.filter(|&&id| snapshot.peer(id).is_none()).count();
+    (peers > 0).then_some(BusSkipped::OtherPeers { peers })
 }
 
 impl Reconciliation {
@@ -304,7 +334,7 @@ mod tests {
         let result = reconcile(&snapshot(140, 43)).unwrap();
         assert_eq!(result.differences, []);
         assert_eq!(result.compared, 13 + 13 + 8);
-        assert_eq!(result.skipped, 0);
+        assert_eq!((result.skipped, result.bus_skipped), (0, None));
     }
 
     #[test]
@@ -352,6 +382,9 @@ mod tests {
                 .iter()
                 .all(|difference| difference.row != Row::Bus)
         );
+        let skipped = result.bus_skipped.expect("no silence about it");
+        assert_eq!(skipped, BusSkipped::OtherPeers { peers: 1 });
+        assert!(skipped.to_string().contains("not on it: 1,"), "{skipped}");
     }
 
     #[test]
@@ -365,6 +398,7 @@ mod tests {
         };
         let result = compare(&mut snapshot, &busy);
         assert_eq!((result.skipped, result.compared), (1, 8));
+        assert_eq!(result.bus_skipped, Some(BusSkipped::Busy));
         assert!(result.agrees());
 
         let still_busy = refine(&busy, &counts(5, 0), &dumps(101), &counts(6, 0));

@@ -48,6 +48,8 @@ struct Rated<'a, R> {
 struct Reconciled {
     compared: usize,
     skipped: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bus_skipped: Option<String>,
     differences: Vec<Differing>,
 }
 
@@ -88,6 +90,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
         reconciliation: report.reconciliation.as_ref().map(|found| Reconciled {
             compared: found.compared,
             skipped: found.skipped,
+            bus_skipped: found.bus_skipped.map(|reason| reason.to_string()),
             differences: found.differences.iter().map(differing).collect(),
         }),
     };

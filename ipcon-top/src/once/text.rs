@@ -313,6 +313,9 @@ fn reconciliation(report: &Report, out: &mut String) {
             "  {skipped} rows not compared: busy when the probes began"
         );
     }
+    if let Some(reason) = found.bus_skipped {
+        let _ = writeln!(out, "  the bus as a whole is not compared: {reason}");
+    }
     if differ > 0 {
         out.push_str("  while messages flow the two are read at slightly different moments\n");
     }
