@@ -101,10 +101,10 @@ impl Collector {
         let sequence = snapshot.bus.kevent_sequence;
         let (read, took) = timed(|| self.kevents.with(|kevents| kevents.read(sequence)));
         let (read, mut status) = outcome(Source::Kevents, read, took);
-        if let Some((kevents, events)) = read {
-            status.lost = kevents.lost;
-            snapshot.kevents = Some(kevents);
-            snapshot.events = events;
+        if let Some(heard) = read {
+            status.lost = heard.lost;
+            snapshot.kevents = Some(heard.counts);
+            snapshot.events = heard.events;
         }
         snapshot.sources.push(status);
     }

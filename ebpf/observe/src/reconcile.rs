@@ -98,9 +98,11 @@ impl fmt::Display for Difference {
 pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
     let probes = snapshot.probes.as_ref()?;
     let baseline = &probes.baseline;
-    let mut result = Reconciliation::default();
+    let mut result = Reconciliation {
+        bus_skipped: skip_bus(snapshot, &probes.counts, baseline),
+        ..Reconciliation::default()
+    };
 
-    result.bus_skipped = skip_bus(snapshot, &probes.counts, baseline);
     if result.bus_skipped.is_none() {
         let dumped = snapshot.bus.counters.since(&baseline.dumped.bus);
         let counted = probes.counts.bus.since(&baseline.counted.bus);

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use crate::model::{Event, Kevents};
 
-/// Events kept for the next snapshot. After a long time without one, only the newest are there.
+/// Events kept for the next snapshot. After a long time without one, only the newest are there, and the
+/// others count as lost.
 const KEPT: usize = 65_536;
 
 /// What was heard, and what was not: kevents are numbered without gaps.
@@ -14,6 +15,7 @@ pub(super) struct KeventLog {
     counts: Kevents,
     newest: Option<u64>,
     unread: VecDeque<Event>,
+    discarded: u64,
 }
 
 impl KeventLog {
@@ -24,6 +26,7 @@ impl KeventLog {
         self.counts.count(event.kind);
         if self.unread.len() == KEPT {
             self.unread.pop_front();
+            self.discarded += 1;
         }
         self.unread.push_back(event);
     }
@@ -42,6 +45,11 @@ impl KeventLog {
     /// Counts since the beginning.
     pub(super) fn counts(&self) -> Kevents {
         self.counts
+    }
+
+    /// Events that no call of [`Self::take`] gives: not received, or not kept.
+    pub(super) fn lost(&self) -> u64 {
+        self.counts.lost + self.discarded
     }
 
     /// Takes the events received since the last call.
@@ -86,14 +94,19 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_are_kept() {
+    fn only_the_newest_are_kept_and_the_others_are_lost() {
         let mut log = KeventLog::default();
-        for sequence in 1..=KEPT as u64 + 1 {
+        for sequence in 1..=KEPT as u64 + 2 {
             log.note(event(sequence));
         }
         let events = log.take();
-        assert_eq!((events.len(), events[0].sequence), (KEPT, 2));
+        assert_eq!((events.len(), events[0].sequence), (KEPT, 3));
         assert_eq!(log.take(), []);
+        assert_eq!(log.lost(), 2);
+        // They were received, and are counted as that.
+        assert_eq!(log.counts().lost, 0);
+        log.expect(KEPT as u64 + 5);
+        assert_eq!((log.lost(), log.counts().lost), (5, 3));
     }
 
     proptest! {

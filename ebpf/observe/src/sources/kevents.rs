@@ -37,6 +37,16 @@ struct Log {
     failed: Option<String>,
 }
 
+/// What was heard since the last reading.
+pub(crate) struct Heard {
+    /// Counts since the source was opened.
+    pub(crate) counts: Kevents,
+    /// The events, oldest first.
+    pub(crate) events: Vec<Event>,
+    /// Events that are in no reading since the source was opened.
+    pub(crate) lost: u64,
+}
+
 /// The kevent source cannot be used.
 #[derive(Debug)]
 pub(crate) struct Unavailable(String);
@@ -87,15 +97,18 @@ impl KeventSource {
     /// # Errors
     ///
     /// What broke the source.
-    pub(crate) fn read(&self, sequence: u64) -> Result<(Kevents, Vec<Event>), Unavailable> {
+    pub(crate) fn read(&self, sequence: u64) -> Result<Heard, Unavailable> {
         let mut log = self.listener.log();
         self.listener.drain(&mut log);
         match &log.failed {
             Some(reason) => Err(Unavailable(reason.clone())),
             None => {
                 log.kevents.expect(sequence);
-                let events = log.kevents.take();
-                Ok((log.kevents.counts(), events))
+                Ok(Heard {
+                    counts: log.kevents.counts(),
+                    events: log.kevents.take(),
+                    lost: log.kevents.lost(),
+                })
             }
         }
     }
