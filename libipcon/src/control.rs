@@ -13,9 +13,11 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use crate::error::Failure;
-use crate::inspect::Dump;
+use crate::info::Dump;
 use crate::socket::Socket;
-use crate::wire::{Answer, Attributes, Flags, Frames, Malformed, Request, TooLong, padding, uapi};
+use crate::wire::{
+    self, Answer, Attributes, Flags, Frames, Malformed, Request, Unfit, padding, uapi,
+};
 
 /// Version of the generic netlink controller's requests.
 const CONTROLLER_VERSION: u8 = 1;
@@ -63,8 +65,8 @@ impl Control {
         let number = control.request(
             target,
             Flags::Replied,
-            |request| text(request, CtrlAttr::FamilyName.into(), uapi::FAMILY_NAME),
-            family_number,
+            |request| request.text(CtrlAttr::FamilyName.into(), uapi::FAMILY_NAME),
+            wire::family_number,
         )?;
         control.family = number.ok_or(Failure::NoAnswer)?;
         Ok(control)
@@ -103,7 +105,7 @@ impl Control {
     pub(crate) fn command(
         &self,
         command: u8,
-        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Failure>,
+        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Unfit>,
     ) -> Result<(), Failure> {
         self.request(self.target(command), Flags::Acknowledged, build, |_| Ok(()))
             .map(drop)
@@ -113,7 +115,7 @@ impl Control {
     pub(crate) fn query<T>(
         &self,
         command: u8,
-        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Failure>,
+        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Unfit>,
         read: impl FnOnce(Attributes<'_>) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
         let reply = self.request(self.target(command), Flags::Replied, build, read)?;
@@ -168,14 +170,14 @@ impl Control {
     pub(crate) fn send(
         &self,
         command: u8,
-        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Failure>,
+        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Unfit>,
         data: &[u8],
     ) -> Result<(), Failure> {
         let mut state = self.lock();
         let state = &mut *state;
         let request = build(state.begin(self.target(command), Flags::Silent))?;
         let head = request.finish_with_data(uapi::attr::message::DATA, data.len());
-        let head = head.map_err(|TooLong| Failure::Found {
+        let head = head.map_err(|_| Failure::Found {
             errno: libc::EMSGSIZE,
             text: "no netlink attribute holds so many bytes",
         })?;
@@ -209,7 +211,7 @@ impl Control {
         &self,
         target: Target,
         flags: Flags,
-        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Failure>,
+        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Unfit>,
         read: impl FnOnce(Attributes<'_>) -> Result<T, Malformed>,
     ) -> Result<Option<T>, Failure> {
         let mut state = self.lock();
@@ -293,35 +295,4 @@ impl State {
             self.sequence,
         )
     }
-}
-
-/// Puts text to a request. The kernel judges whether it is a good name; only what an attribute cannot
-/// carry is refused here.
-pub(crate) fn text<'a>(
-    request: Request<'a>,
-    number: u16,
-    value: &str,
-) -> Result<Request<'a>, Failure> {
-    if value.contains('\0') {
-        return Err(Failure::Found {
-            errno: libc::EINVAL,
-            text: "it holds a NUL",
-        });
-    }
-    request
-        .text(number, value)
-        .map_err(|TooLong| Failure::Found {
-            errno: libc::EINVAL,
-            text: "no netlink attribute holds so many bytes",
-        })
-}
-
-fn family_number(attributes: Attributes<'_>) -> Result<u16, Malformed> {
-    for attribute in attributes {
-        let attribute = attribute?;
-        if attribute.number == u16::from(CtrlAttr::FamilyId) {
-            return attribute.u16("family-id");
-        }
-    }
-    Err(Malformed::Missing("family-id"))
 }

@@ -7,7 +7,7 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::port::Port;
-use crate::wire::Malformed;
+use crate::wire::{Malformed, Unfit};
 
 /// The result of an operation on the bus.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -64,6 +64,19 @@ impl From<Errno> for Failure {
 impl From<Malformed> for Failure {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
+    }
+}
+
+/// A name, or other text, that no request can carry.
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        Self::Found {
+            errno: libc::EINVAL,
+            text: match unfit {
+                Unfit::HoldsNul => "it holds a NUL",
+                Unfit::TooLong => "no netlink attribute holds so many bytes",
+            },
+        }
     }
 }
 

@@ -76,10 +76,12 @@
 
 mod control;
 mod error;
+mod info;
 mod inspect;
 mod kevent;
 mod message;
 mod name;
+mod origin;
 mod peer;
 mod port;
 mod receiver;
@@ -88,11 +90,11 @@ mod wait;
 mod wire;
 
 pub use error::{Error, Operation, Result};
-pub use inspect::{
-    BusInfo, Counters, Dump, GroupInfo, Inspector, MemberInfo, PeerInfo, ServiceInfo,
-};
+pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
+pub use inspect::Inspector;
 pub use kevent::{Event, KEVENT_GROUP, Kevent};
-pub use message::{KeventMeta, Message, Origin, Received};
+pub use message::{Message, Received};
 pub use name::Name;
+pub use origin::{KeventMeta, Origin};
 pub use peer::{Peer, Replay};
 pub use port::Port;

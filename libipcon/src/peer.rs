@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control::{Control, SHORT_ANSWERS, text};
+use crate::control::{Control, SHORT_ANSWERS};
 use crate::error::{Error, Failure, Operation, Result};
 use crate::message::{Message, Received};
 use crate::port::Port;
 use crate::receiver::{Receiver, Wait};
 use crate::socket::Socket;
+use crate::wire;
 use crate::wire::uapi::{attr, cmd};
-use crate::wire::{self, Attributes};
 
 /// Whether a new member of a group receives the group's last message first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +47,6 @@ pub struct Peer {
     receiver: Receiver,
 }
 
-/// The kernel's answer to a new peer.
-struct Welcome {
-    port: Port,
-    id: u64,
-    max_message_len: u32,
-}
-
 impl Peer {
     /// Becomes a peer on the bus of this network namespace.
     ///
@@ -76,7 +69,7 @@ impl Peer {
         let welcome = receiving.query(
             cmd::PEER_NEW,
             |request| Ok(request.u32(attr::peer::CTL_PORT, control.port())),
-            read_welcome,
+            wire::welcome,
         )?;
         control.command(cmd::PEER_ATTACH, |request| {
             Ok(request.u32(attr::peer::PORT, welcome.port.get()))
@@ -153,7 +146,7 @@ impl Peer {
         self.control
             .query(
                 cmd::SERVICE_GET,
-                |request| text(request, attr::service::NAME, name),
+                |request| request.text(attr::service::NAME, name),
                 wire::service,
             )
             .map(|service| service.port)
@@ -191,7 +184,7 @@ impl Peer {
     pub fn join_group(&self, name: &str, replay: Replay) -> Result<()> {
         self.control
             .command(cmd::GROUP_JOIN, |request| {
-                let request = text(request, attr::group::NAME, name)?;
+                let request = request.text(attr::group::NAME, name)?;
                 Ok(match replay {
                     Replay::Last => request.flag(attr::group::REPLAY),
                     Replay::None => request,
@@ -265,7 +258,7 @@ impl Peer {
         self.control
             .send(
                 cmd::SEND_MULTICAST,
-                |request| text(request, attr::message::GROUP, group),
+                |request| request.text(attr::message::GROUP, group),
                 data,
             )
             .map_err(|failure| Error::new(Operation::Multicast(group.to_owned()), failure))
@@ -329,12 +322,12 @@ impl Peer {
 
     fn with_service(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
         self.control
-            .command(command, |request| text(request, attr::service::NAME, name))
+            .command(command, |request| request.text(attr::service::NAME, name))
     }
 
     fn with_group(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
         self.control
-            .command(command, |request| text(request, attr::group::NAME, name))
+            .command(command, |request| request.text(attr::group::NAME, name))
     }
 }
 
@@ -348,24 +341,6 @@ impl AsFd for Peer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.receiver.as_fd()
     }
-}
-
-fn read_welcome(attributes: Attributes<'_>) -> std::result::Result<Welcome, wire::Malformed> {
-    let (mut port, mut id, mut max_message_len) = (None, None, None);
-    for attribute in attributes {
-        let attribute = attribute?;
-        match attribute.number {
-            attr::peer::PORT => port = Some(attribute.port("port")?),
-            attr::peer::ID => id = Some(attribute.u64("id")?),
-            attr::peer::MAX_MSG_LEN => max_message_len = Some(attribute.u32("max-msg-len")?),
-            _ => {}
-        }
-    }
-    Ok(Welcome {
-        port: port.ok_or(wire::Malformed::Missing("port"))?,
-        id: id.ok_or(wire::Malformed::Missing("id"))?,
-        max_message_len: max_message_len.ok_or(wire::Malformed::Missing("max-msg-len"))?,
-    })
 }
 
 const _: () = {

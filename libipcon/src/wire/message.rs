@@ -3,7 +3,7 @@
 
 use super::uapi::{self, attr};
 use super::{Answer, Frames, Malformed};
-use crate::message::{KeventMeta, Origin};
+use crate::origin::{KeventMeta, Origin};
 use crate::port::Port;
 
 /// A message as it lies in the receive buffer.

@@ -9,6 +9,7 @@
 mod attribute;
 mod error;
 mod frame;
+mod handshake;
 mod kevent;
 mod message;
 mod request;
@@ -20,9 +21,10 @@ pub(crate) mod uapi;
 pub(crate) use attribute::Attributes;
 pub(crate) use error::Malformed;
 pub(crate) use frame::{Answer, Frames};
+pub(crate) use handshake::{family_number, welcome};
 pub(crate) use kevent::event;
 pub(crate) use message::Incoming;
-pub(crate) use request::{Flags, Request, TooLong, padding};
+pub(crate) use request::{Flags, Request, Unfit, padding};
 pub(crate) use rows::{bus, group, member, peer, service};
 
 /// Bytes of `struct nlmsghdr`.

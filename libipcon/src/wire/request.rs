@@ -26,9 +26,14 @@ pub(crate) struct Request<'a> {
     bytes: &'a mut Vec<u8>,
 }
 
-/// A value that is too long for an attribute.
+/// Why an attribute cannot carry a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooLong;
+pub(crate) enum Unfit {
+    /// Text with a NUL inside would end there.
+    HoldsNul,
+    /// It is longer than the 16 bits of an attribute's length allow.
+    TooLong,
+}
 
 impl<'a> Request<'a> {
     pub(crate) fn new(
@@ -67,10 +72,14 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Text with a terminating NUL.
-    pub(crate) fn text(self, number: u16, value: &str) -> Result<Self, TooLong> {
-        let len = u16::try_from(value.len() + 1).map_err(|_| TooLong)?;
-        let header = checked_header(number, len).ok_or(TooLong)?;
+    /// Text with a terminating NUL. The kernel judges whether it is a good name; only what an attribute
+    /// cannot carry is refused here.
+    pub(crate) fn text(self, number: u16, value: &str) -> Result<Self, Unfit> {
+        if value.contains('\0') {
+            return Err(Unfit::HoldsNul);
+        }
+        let len = u16::try_from(value.len() + 1).map_err(|_| Unfit::TooLong)?;
+        let header = checked_header(number, len).ok_or(Unfit::TooLong)?;
         self.bytes.extend(header);
         self.bytes.extend(value.as_bytes());
         self.bytes.push(0);
@@ -85,13 +94,9 @@ impl<'a> Request<'a> {
 
     /// The request up to the value of its last attribute, which the caller sends after it: `value_len`
     /// bytes and then [`padding`].
-    pub(crate) fn finish_with_data(
-        self,
-        number: u16,
-        value_len: usize,
-    ) -> Result<&'a [u8], TooLong> {
-        let len = u16::try_from(value_len).map_err(|_| TooLong)?;
-        let header = checked_header(number, len).ok_or(TooLong)?;
+    pub(crate) fn finish_with_data(self, number: u16, value_len: usize) -> Result<&'a [u8], Unfit> {
+        let len = u16::try_from(value_len).map_err(|_| Unfit::TooLong)?;
+        let header = checked_header(number, len).ok_or(Unfit::TooLong)?;
         self.bytes.extend(header);
         Ok(self.finish_before(align(value_len)))
     }
@@ -162,11 +167,14 @@ mod tests {
         assert!(request(&mut bytes).finish_with_data(3, 65_531).is_ok());
         assert_eq!(
             request(&mut bytes).finish_with_data(3, 65_532),
-            Err(TooLong)
+            Err(Unfit::TooLong)
         );
         assert!(request(&mut bytes).text(1, &"n".repeat(65_530)).is_ok());
         for len in [65_531, 65_535, 65_536] {
-            assert!(request(&mut bytes).text(1, &"n".repeat(len)).is_err());
+            let refused = request(&mut bytes).text(1, &"n".repeat(len)).map(drop);
+            assert_eq!(refused, Err(Unfit::TooLong));
         }
+        let refused = request(&mut bytes).text(1, "a\0b").map(drop);
+        assert_eq!(refused, Err(Unfit::HoldsNul));
     }
 }

@@ -7,7 +7,7 @@ use super::attribute::Attribute;
 use super::uapi::attr;
 use super::uapi::{GROUP_NAME_MAX_LEN, SERVICE_NAME_MAX_LEN};
 use super::{Attributes, Malformed};
-use crate::inspect::{BusInfo, Counters, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
+use crate::info::{BusInfo, Counters, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
 use crate::name::Name;
 use crate::port::Port;
 
@@ -15,10 +15,10 @@ use crate::port::Port;
 const NUMBERS: usize = 32;
 
 /// The attributes of one object by number; those that this library does not know are left out.
-struct Fields<'a>([Option<Attribute<'a>>; NUMBERS]);
+pub(super) struct Fields<'a>([Option<Attribute<'a>>; NUMBERS]);
 
 impl<'a> Fields<'a> {
-    fn read(attributes: Attributes<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(attributes: Attributes<'a>) -> Result<Self, Malformed> {
         let mut fields = [None; NUMBERS];
         for attribute in attributes {
             let attribute = attribute?;
@@ -37,11 +37,15 @@ impl<'a> Fields<'a> {
         self.find(number).ok_or(Malformed::Missing(name))
     }
 
-    fn u32(&self, number: u16, name: &'static str) -> Result<u32, Malformed> {
+    pub(super) fn u16(&self, number: u16, name: &'static str) -> Result<u16, Malformed> {
+        self.need(number, name)?.u16(name)
+    }
+
+    pub(super) fn u32(&self, number: u16, name: &'static str) -> Result<u32, Malformed> {
         self.need(number, name)?.u32(name)
     }
 
-    fn u64(&self, number: u16, name: &'static str) -> Result<u64, Malformed> {
+    pub(super) fn u64(&self, number: u16, name: &'static str) -> Result<u64, Malformed> {
         self.need(number, name)?.u64(name)
     }
 
@@ -49,7 +53,7 @@ impl<'a> Fields<'a> {
         self.need(number, name)?.time(name)
     }
 
-    fn port(&self, number: u16, name: &'static str) -> Result<Port, Malformed> {
+    pub(super) fn port(&self, number: u16, name: &'static str) -> Result<Port, Malformed> {
         self.need(number, name)?.port(name)
     }
 

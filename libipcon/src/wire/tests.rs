@@ -18,8 +18,8 @@ use proptest::prelude::*;
 use super::uapi::{attr, cmd};
 use super::*;
 use crate::kevent::Event;
-use crate::message::{KeventMeta, Origin};
 use crate::name::Name;
+use crate::origin::{KeventMeta, Origin};
 use crate::port::Port;
 
 const FAMILY: u16 = 30;
@@ -156,6 +156,34 @@ fn a_missing_or_short_attribute_is_named() {
     attributes[1].1.pop();
     let bytes = datagram(cmd::PEER_GET, &attributes);
     assert_eq!(peer(attributes_of(&bytes)), Err(Malformed::Value("id")));
+}
+
+#[test]
+fn the_welcome_of_a_peer_and_the_number_of_the_family_are_read() {
+    use attr::peer as set;
+    let mut attributes = vec![
+        (set::PORT, number(7)),
+        (set::ID, long(8)),
+        (set::MAX_MSG_LEN, number(9)),
+    ];
+    let bytes = datagram(cmd::PEER_NEW, &attributes);
+    let read = welcome(attributes_of(&bytes)).unwrap();
+    assert_eq!((read.port, read.id, read.max_message_len), (port(7), 8, 9));
+    attributes[0].1 = number(0);
+    let bytes = datagram(cmd::PEER_NEW, &attributes);
+    assert_eq!(
+        welcome(attributes_of(&bytes)),
+        Err(Malformed::Value("port"))
+    );
+
+    let family = [(CtrlAttr::FamilyId.into(), FAMILY.to_ne_bytes().to_vec())];
+    let bytes = datagram(CtrlCmd::Newfamily.into(), &family);
+    assert_eq!(family_number(attributes_of(&bytes)), Ok(FAMILY));
+    let bytes = datagram(CtrlCmd::Newfamily.into(), &[]);
+    assert_eq!(
+        family_number(attributes_of(&bytes)),
+        Err(Malformed::Missing("family-id"))
+    );
 }
 
 #[test]
@@ -410,6 +438,8 @@ fn read_all(bytes: &[u8]) {
         let _ = service(attributes.clone());
         let _ = group(attributes.clone());
         let _ = member(attributes.clone());
+        let _ = welcome(attributes.clone());
+        let _ = family_number(attributes.clone());
         let _ = bus(attributes);
     }
 }
