@@ -22,7 +22,7 @@ pub(crate) struct Entry<V: 'static>(Option<NonNull<V>>);
 impl<V> Entry<V> {
     /// The entry of `id`, if there is one.
     #[inline(always)]
-    pub(crate) fn existing(map: &PerCpuHashMap<u64, V>, id: u64) -> Self {
+    fn existing(map: &PerCpuHashMap<u64, V>, id: u64) -> Self {
         Self(map.get_ptr_mut(id).and_then(NonNull::new))
     }
 
@@ -31,8 +31,8 @@ impl<V> Entry<V> {
     pub(crate) fn with(self, change: impl FnOnce(&mut V)) {
         if let Some(mut value) = self.0 {
             // SAFETY: the pointer is this processor's value of an entry that the lookup found. The
-            // kernel keeps the memory while the program runs, and user space takes an entry out only
-            // long after the last event of its peer or group. A program that interrupts this one
+            // kernel never gives the memory of the map back, and user space takes an entry out only
+            // seconds after the last event of its peer or group. A program that interrupts this one
             // writes other fields.
             change(unsafe { value.as_mut() });
         }

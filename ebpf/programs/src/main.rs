@@ -18,8 +18,8 @@ use ipcon_probes_abi::{
     size_sum_slot,
 };
 
-use crate::entries::{Entry, group, peer};
-use crate::maps::{DROPS, GROUPS, PEERS, SIZES};
+use crate::entries::{group, peer};
+use crate::maps::{DROPS, SIZES};
 use crate::tally::{Outcome, account};
 
 /// `ipcon_send(u64 peer, u64 group, u32 port, u32 len)`: a request to send. `group` is 0 for unicast,
@@ -103,12 +103,14 @@ fn drop(from: u64, to: u64, of_group: u64, len: u32, reason: u32) -> Outcome {
 }
 
 /// `ipcon_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added)`: a peer came or went. The end of a peer
-/// is marked, so that user space can take its entry out of the map after the last reading of it.
+/// is marked, so that user space can take its entry out of the map after the last reading of it. An
+/// entry is made for that if need be: a message on its way to the peer may be counted only after its
+/// end, and what it is counted in must end as well.
 #[raw_tracepoint(tracepoint = "ipcon_peer")]
 fn ipcon_peer(ctx: RawTracePointContext) {
     account(ProgramIndex::Peer, || {
         if ctx.arg::<u32>(4) == 0 {
-            Entry::existing(&PEERS, ctx.arg(0)).with(|counts| counts.ended = 1);
+            peer(ctx.arg(0))?.with(|counts| counts.ended = 1);
         }
         Ok(())
     });
@@ -119,7 +121,7 @@ fn ipcon_peer(ctx: RawTracePointContext) {
 fn ipcon_group(ctx: RawTracePointContext) {
     account(ProgramIndex::Group, || {
         if ctx.arg::<u32>(2) == 0 {
-            Entry::existing(&GROUPS, ctx.arg(0)).with(|counts| counts.ended = 1);
+            group(ctx.arg(0))?.with(|counts| counts.ended = 1);
         }
         Ok(())
     });

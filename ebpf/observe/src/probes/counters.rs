@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A map of counters by id, whose entries go when what they count has gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::time::Duration;
 
 use aya::Pod;
 use aya::maps::{MapData, MapError, PerCpuHashMap};
 
 use super::loader::ReadError;
 use super::reading::{GroupProbe, PeerProbe};
+
+/// How long an entry stays after a reading first showed it as ended. A message that was on its way when
+/// its receiver ended is counted once its sender runs again; were the entry gone by then, it would be made
+/// anew, and nothing would ever end it.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a reading tells of one id.
 pub(super) trait Probe: Copy + Default + AddAssign {
@@ -33,9 +39,8 @@ pub(super) struct Counters<C: Pod, P> {
     map: PerCpuHashMap<MapData, u64, C>,
     name: &'static str,
     sum: fn(&[C]) -> P,
-    /// Ids that the last reading showed as ended. They get one reading more, since a message that was
-    /// on its way when its receiver ended may still be counted a moment later.
-    ending: BTreeSet<u64>,
+    /// Ids that the last reading showed as ended, and when one first did.
+    ending: BTreeMap<u64, Duration>,
     /// Sum of the entries that were taken out.
     departed: P,
 }
@@ -50,7 +55,7 @@ impl<C: Pod, P: Probe> Counters<C, P> {
             map,
             name,
             sum,
-            ending: BTreeSet::new(),
+            ending: BTreeMap::new(),
             departed: P::default(),
         }
     }
@@ -60,34 +65,25 @@ impl<C: Pod, P: Probe> Counters<C, P> {
         self.departed
     }
 
-    /// Reads all entries, and takes out those that this reading and the one before it show as ended.
-    pub(super) fn read(&mut self) -> Result<BTreeMap<u64, P>, ReadError> {
+    /// Reads all entries, and takes out those that have been ending for [`GRACE`]. `now` is the time of
+    /// this reading.
+    pub(super) fn read(&mut self, now: Duration) -> Result<BTreeMap<u64, P>, ReadError> {
         let mut probes = BTreeMap::new();
         for entry in &self.map {
             let (id, per_cpu) = entry.map_err(|source| self.failed(source))?;
             probes.insert(id, (self.sum)(&per_cpu));
         }
-        let (over, ending) = split_ended(&self.ending, &probes);
-        for id in over {
+        let (over, ending) = split_ended(&self.ending, &probes, now);
+        for &id in over.keys() {
             self.remove(id, probes[&id])?;
         }
         self.ending = ending;
         Ok(probes)
     }
 
-    /// Takes one entry out, if it is there.
-    pub(super) fn forget(&mut self, id: u64) -> Result<(), ReadError> {
-        match self.map.get(&id, 0) {
-            Ok(per_cpu) => self.remove(id, (self.sum)(&per_cpu)),
-            Err(MapError::KeyNotFound) => Ok(()),
-            Err(source) => Err(self.failed(source)),
-        }
-    }
-
     fn remove(&mut self, id: u64, last: P) -> Result<(), ReadError> {
         self.map.remove(&id).map_err(|source| self.failed(source))?;
         self.departed += last;
-        self.ending.remove(&id);
         Ok(())
     }
 
@@ -99,16 +95,18 @@ impl<C: Pod, P: Probe> Counters<C, P> {
     }
 }
 
-/// Parts the ended ids into those that the last reading showed as ended and those that it did not.
+/// Parts the ended ids, with the time when each was first shown, into those whose [`GRACE`] is over and
+/// the others.
 fn split_ended<P: Probe>(
-    shown: &BTreeSet<u64>,
+    shown: &BTreeMap<u64, Duration>,
     probes: &BTreeMap<u64, P>,
-) -> (BTreeSet<u64>, BTreeSet<u64>) {
+    now: Duration,
+) -> (BTreeMap<u64, Duration>, BTreeMap<u64, Duration>) {
     let ended = probes
         .iter()
         .filter(|(_, probe)| probe.has_ended())
-        .map(|(&id, _)| id);
-    ended.partition(|id| shown.contains(id))
+        .map(|(&id, _)| (id, shown.get(&id).copied().unwrap_or(now)));
+    ended.partition(|&(_, since)| now.saturating_sub(since) >= GRACE)
 }
 
 #[cfg(test)]
@@ -116,21 +114,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ended_peer_is_taken_out_in_its_second_reading() {
+    fn an_ended_peer_is_taken_out_after_its_grace() {
         let ended = PeerProbe {
             ended: true,
             ..PeerProbe::default()
         };
+        let at = |millis: u64| Duration::from_millis(10_000 + millis);
         let probes = BTreeMap::from([(1, ended), (2, PeerProbe::default()), (3, ended)]);
+        let (over, ending) = split_ended(&BTreeMap::new(), &probes, at(0));
+        assert!(over.is_empty());
+        assert_eq!(ending, BTreeMap::from([(1, at(0)), (3, at(0))]));
 
-        let (over, ending) = split_ended(&BTreeSet::new(), &probes);
-        assert_eq!((over, &ending), (BTreeSet::new(), &BTreeSet::from([1, 3])));
-
+        // However many readings come in a row, a late event still finds the entry.
         let later = BTreeMap::from([(1, ended), (2, ended), (3, ended)]);
-        let (over, ending) = split_ended(&ending, &later);
-        assert_eq!(
-            (over, ending),
-            (BTreeSet::from([1, 3]), BTreeSet::from([2]))
-        );
+        let (over, ending) = split_ended(&ending, &later, at(1_999));
+        assert!(over.is_empty());
+        let (over, ending) = split_ended(&ending, &later, at(2_000));
+        assert!(over.into_keys().eq([1, 3]));
+        assert_eq!(ending, BTreeMap::from([(2, at(1_999))]));
     }
 }

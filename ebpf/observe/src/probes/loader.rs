@@ -95,7 +95,8 @@ impl Probes {
         for program in Program::ALL {
             load(&mut programs, program)?;
         }
-        for program in Program::ALL {
+        // Ends first: who comes before its end can be seen must not be counted already.
+        for program in Program::ALL.into_iter().rev() {
             attach(&mut programs, program)?;
         }
         let attached_at = now();
@@ -111,16 +112,18 @@ impl Probes {
         })
     }
 
-    /// Reads all counters. An ended peer or group is in two readings; the second one takes it out of
-    /// the kernel's map, and from then on it is part of the departed sums.
+    /// Reads all counters. An ended peer or group is in at least two readings; the first one that comes
+    /// 2 seconds or more after it was shown takes it out of the kernel's map, and from then on it is part
+    /// of the departed sums.
     ///
     /// # Errors
     /// A map cannot be read.
     pub fn read(&mut self) -> Result<ProbeReading, ReadError> {
         let departed_peers = self.peers.departed();
         let departed_groups = self.groups.departed();
-        let peers = self.peers.read()?;
-        let groups = self.groups.read()?;
+        let begun = now();
+        let peers = self.peers.read(begun)?;
+        let groups = self.groups.read(begun)?;
         let drops = sum::drops(|slot| at(&self.drops, DROPS_MAP, slot))?;
         let sizes = sum::sizes(|slot| at(&self.sizes, SIZES_MAP, slot))?;
         let mut programs = BTreeMap::new();
@@ -140,25 +143,6 @@ impl Probes {
             sizes,
             programs,
         })
-    }
-
-    /// Takes peers out of the kernel's map into the departed sums, so that they are in no later
-    /// reading. Only for peers that have left the bus; ids that are not in the map are ignored.
-    ///
-    /// [`Self::read`] does this itself for every peer whose end the probes saw.
-    ///
-    /// # Errors
-    /// The map cannot be read or changed.
-    pub fn forget_peers(&mut self, ids: impl IntoIterator<Item = u64>) -> Result<(), ReadError> {
-        ids.into_iter().try_for_each(|id| self.peers.forget(id))
-    }
-
-    /// As [`Self::forget_peers`], for groups.
-    ///
-    /// # Errors
-    /// As [`Self::forget_peers`].
-    pub fn forget_groups(&mut self, ids: impl IntoIterator<Item = u64>) -> Result<(), ReadError> {
-        ids.into_iter().try_for_each(|id| self.groups.forget(id))
     }
 
     fn tally(&self, program: Program) -> Result<Tally, ReadError> {
