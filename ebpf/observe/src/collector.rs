@@ -8,8 +8,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::join;
 use crate::model::{Snapshot, Source, SourceState, SourceStatus};
+use crate::optional::{Optional, Read};
 use crate::sources::bus::BusSource;
-use crate::sources::kevents::KeventSource;
+use crate::sources::kevents::{Account, KeventSource};
 use crate::sources::probes::ProbeSource;
 
 /// What to use beside the dumps, as far as it may be used.
@@ -41,18 +42,14 @@ pub struct Error(libipcon::Error);
 pub struct Collector {
     bus: BusSource,
     kevents: Optional<KeventSource>,
+    /// Outlives the source, so that what happens before it is opened again counts as lost.
+    kevent_account: Account,
     probes: Optional<ProbeSource>,
-}
-
-/// A source that one can do without.
-enum Optional<S> {
-    On(S),
-    Off(String),
 }
 
 impl Collector {
     /// Opens the dumps and, where it is asked for and possible, the kevents and the probes. Why one of these
-    /// is not used stands in [`Snapshot::sources`].
+    /// is not used stands in [`Snapshot::sources`]; it is tried again with later snapshots.
     ///
     /// # Errors
     ///
@@ -60,11 +57,21 @@ impl Collector {
     pub fn open(options: Options) -> Result<Self, Error> {
         let bus = BusSource::open().map_err(Error)?;
         // Events first: what they do not tell is in the dumps that follow.
-        let kevents = Optional::open(options.kevents, KeventSource::open);
-        let probes = Optional::open(options.probes, ProbeSource::open);
+        let kevent_account = Account::default();
+        let kevents = if options.kevents {
+            Optional::open(now(), || KeventSource::open(&kevent_account))
+        } else {
+            Optional::unwanted()
+        };
+        let probes = if options.probes {
+            Optional::open(now(), ProbeSource::open)
+        } else {
+            Optional::unwanted()
+        };
         Ok(Self {
             bus,
             kevents,
+            kevent_account,
             probes,
         })
     }
@@ -75,7 +82,11 @@ impl Collector {
     ///
     /// The dumps cannot be read. A failure of another source stands in [`Snapshot::sources`].
     pub fn collect(&mut self) -> Result<Snapshot, Error> {
-        let (before, before_took) = timed(|| self.probes.with(ProbeSource::before_dumps));
+        let begun = now();
+        self.kevents
+            .revive(begun, || KeventSource::open(&self.kevent_account));
+        self.probes.revive(begun, ProbeSource::open);
+        let (before, before_took) = timed(|| self.probes.with(begun, ProbeSource::before_dumps));
         let (dumps, dumps_took) = timed(|| self.bus.read());
         let mut snapshot = join::snapshot(dumps.map_err(Error)?, self.observer());
         snapshot.taken_at = now();
@@ -91,15 +102,12 @@ impl Collector {
 
     /// Id of the peer that this observer is, if it is one.
     fn observer(&self) -> Option<u64> {
-        match &self.kevents {
-            Optional::On(kevents) => Some(kevents.peer_id()),
-            Optional::Off(_) => None,
-        }
+        self.kevents.get().map(KeventSource::peer_id)
     }
 
     fn add_kevents(&mut self, snapshot: &mut Snapshot) {
         let sequence = snapshot.bus.kevent_sequence;
-        let (read, took) = timed(|| self.kevents.with(|kevents| kevents.read(sequence)));
+        let (read, took) = timed(|| self.kevents.with(now(), |kevents| kevents.read(sequence)));
         let (read, mut status) = outcome(Source::Kevents, read, took);
         if let Some(heard) = read {
             status.lost = heard.lost;
@@ -117,7 +125,8 @@ impl Collector {
     ) {
         let (read, took) = timed(|| {
             let before = before?;
-            self.probes.with(|probes| probes.read(before, snapshot))
+            self.probes
+                .with(now(), |probes| probes.read(before, snapshot))
         });
         let (read, mut status) = outcome(Source::Probes, read, before_took + took);
         if let Some(probes) = &read {
@@ -136,34 +145,8 @@ impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collector")
             .field("observer", &self.observer())
-            .field("probes", &matches!(self.probes, Optional::On(_)))
+            .field("probes", &self.probes.get().is_some())
             .finish_non_exhaustive()
-    }
-}
-
-/// What came of reading a source: its part, or why there is none.
-type Read<T> = Result<T, SourceState>;
-
-impl<S> Optional<S> {
-    fn open<E: fmt::Display>(wanted: bool, open: impl FnOnce() -> Result<S, E>) -> Self {
-        if !wanted {
-            return Self::Off("not asked for".to_owned());
-        }
-        match open() {
-            Ok(source) => Self::On(source),
-            Err(error) => Self::Off(error.to_string()),
-        }
-    }
-
-    fn with<T, E: fmt::Display>(&mut self, read: impl FnOnce(&mut S) -> Result<T, E>) -> Read<T> {
-        match self {
-            Self::On(source) => read(source).map_err(|error| SourceState::Failed {
-                reason: error.to_string(),
-            }),
-            Self::Off(reason) => Err(SourceState::Off {
-                reason: reason.clone(),
-            }),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod fields;
 mod join;
 pub mod ledger;
 pub mod model;
+mod optional;
 pub mod probes;
 mod rates;
 pub mod reconcile;

@@ -9,6 +9,10 @@ use crate::model::{Event, Kevents};
 /// others count as lost.
 const KEPT: usize = 65_536;
 
+/// Failures without a message in between after which receiving is given up. One is no reason to: it may be
+/// about a single message, or pass.
+const FAILURES_IN_A_ROW: u32 = 16;
+
 /// What was heard, and what was not: kevents are numbered without gaps.
 #[derive(Debug, Default)]
 pub(super) struct KeventLog {
@@ -29,6 +33,34 @@ impl KeventLog {
             self.discarded += 1;
         }
         self.unread.push_back(event);
+    }
+
+    /// Notes what `receive` gives until there is nothing more: messages, each with an event if it could be
+    /// read. An event that could not be received or read is a gap in the numbers and so counts as lost.
+    ///
+    /// # Errors
+    ///
+    /// What `receive` failed with many times in a row.
+    pub(super) fn drain<E>(
+        &mut self,
+        mut receive: impl FnMut() -> Result<Option<Option<Event>>, E>,
+    ) -> Result<(), E> {
+        let mut failures = 0;
+        loop {
+            match receive() {
+                Ok(None) => return Ok(()),
+                Ok(Some(event)) => {
+                    failures = 0;
+                    event.into_iter().for_each(|event| self.note(event));
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures == FAILURES_IN_A_ROW {
+                        return Err(error);
+                    }
+                }
+            }
+        }
     }
 
     /// Notes that every event up to this number had been sent before the last one was received. Those that
@@ -107,6 +139,29 @@ mod tests {
         assert_eq!(log.counts().lost, 0);
         log.expect(KEPT as u64 + 5);
         assert_eq!((log.lost(), log.counts().lost), (5, 3));
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_received_is_lost_and_the_next_is_heard() {
+        let mut log = KeventLog::default();
+        let mut coming = [
+            Ok(Some(Some(event(1)))),
+            Err("malformed"),
+            Ok(Some(None)),
+            Err("interrupted"),
+            Ok(Some(Some(event(4)))),
+            Ok(None),
+        ]
+        .into_iter();
+        assert_eq!(log.drain(|| coming.next().unwrap()), Ok(()));
+        let heard: Vec<_> = log.take().iter().map(|event| event.sequence).collect();
+        assert_eq!((heard, log.lost()), (vec![1, 4], 2));
+    }
+
+    #[test]
+    fn what_fails_without_end_is_given_up() {
+        let mut log = KeventLog::default();
+        assert_eq!(log.drain(|| Err("bad descriptor")), Err("bad descriptor"));
     }
 
     proptest! {

@@ -26,24 +26,29 @@ pub(crate) struct KeventSource {
 
 struct Listener {
     peer: Peer,
-    log: Mutex<Log>,
+    account: Account,
     /// Readable when the thread shall end.
     stop: OwnedFd,
 }
 
+/// What was heard, which may be by several sources one after the other.
+#[derive(Clone, Default)]
+pub(crate) struct Account(Arc<Mutex<Log>>);
+
 #[derive(Default)]
 struct Log {
     kevents: KeventLog,
+    /// Why the source that listens does not do it any more.
     failed: Option<String>,
 }
 
 /// What was heard since the last reading.
 pub(crate) struct Heard {
-    /// Counts since the source was opened.
+    /// Counts since the account was opened.
     pub(crate) counts: Kevents,
     /// The events, oldest first.
     pub(crate) events: Vec<Event>,
-    /// Events that are in no reading since the source was opened.
+    /// Events that are in no reading since the account was opened.
     pub(crate) lost: u64,
 }
 
@@ -58,12 +63,13 @@ impl fmt::Display for Unavailable {
 }
 
 impl KeventSource {
-    /// Becomes a peer and joins the group.
+    /// Becomes a peer, joins the group and goes on with `account`: what happened since the source before
+    /// this one failed counts as lost.
     ///
     /// # Errors
     ///
     /// Why that is not possible.
-    pub(crate) fn open() -> Result<Self, Unavailable> {
+    pub(crate) fn open(account: &Account) -> Result<Self, Unavailable> {
         let peer = Peer::connect().map_err(bus_error)?;
         // As much as this process may have; the default works as well.
         _ = peer.set_queue_limit(QUEUE_LIMIT);
@@ -72,9 +78,10 @@ impl KeventSource {
         let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(thread_error)?;
         let listener = Arc::new(Listener {
             peer,
-            log: Mutex::default(),
+            account: account.clone(),
             stop,
         });
+        listener.account.log().failed = None;
         let listening = listener.clone();
         let thread = thread::Builder::new()
             .name("kevents".to_owned())
@@ -98,7 +105,7 @@ impl KeventSource {
     ///
     /// What broke the source.
     pub(crate) fn read(&self, sequence: u64) -> Result<Heard, Unavailable> {
-        let mut log = self.listener.log();
+        let mut log = self.listener.account.log();
         self.listener.drain(&mut log);
         match &log.failed {
             Some(reason) => Err(Unavailable(reason.clone())),
@@ -134,14 +141,14 @@ impl Listener {
             match poll(&mut ready, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => {
-                    self.log().failed = Some(format!("cannot wait for kevents: {error}"));
+                    self.account.log().failed = Some(format!("cannot wait for kevents: {error}"));
                     return;
                 }
             }
             if !ready[0].revents().is_empty() {
                 return;
             }
-            let mut log = self.log();
+            let mut log = self.account.log();
             self.drain(&mut log);
             if log.failed.is_some() {
                 return;
@@ -151,22 +158,21 @@ impl Listener {
 
     /// Takes everything that is in the queue now.
     fn drain(&self, log: &mut Log) {
-        while log.failed.is_none() {
-            match self.peer.try_recv() {
-                Ok(Some(message)) => {
-                    if let Some(event) = event(&message) {
-                        log.kevents.note(event);
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => log.failed = Some(bus_error(error).0),
-            }
+        if log.failed.is_some() {
+            return;
         }
+        let drained = log.kevents.drain(|| {
+            let message = self.peer.try_recv()?;
+            Ok(message.map(|message| event(&message)))
+        });
+        log.failed = drained.err().map(|error| bus_error(error).0);
     }
+}
 
+impl Account {
     fn log(&self) -> MutexGuard<'_, Log> {
         // Counts are whole even if a thread that held the lock has died.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
