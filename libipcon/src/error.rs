@@ -6,7 +6,8 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::port::Port;
+use crate::errno::{error_name, system_text};
+use crate::operation::Operation;
 use crate::wire::{Malformed, Unfit};
 
 /// The result of an operation on the bus.
@@ -84,40 +85,6 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
-}
-
-/// What was being done when an [`Error`] came up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Joining the bus as a peer, or opening it for inspection.
-    Connect,
-    /// Setting the size of the receive queue.
-    SetQueueLimit,
-    /// Registering a service of this name.
-    RegisterService(String),
-    /// Taking back a service of this name.
-    UnregisterService(String),
-    /// Looking up a service of this name.
-    FindService(String),
-    /// Waiting for a service of this name.
-    WaitForService(String),
-    /// Registering a group of this name.
-    RegisterGroup(String),
-    /// Ending a group of this name.
-    UnregisterGroup(String),
-    /// Joining a group of this name.
-    JoinGroup(String),
-    /// Leaving a group of this name.
-    LeaveGroup(String),
-    /// Sending to this peer.
-    Send(Port),
-    /// Sending to the group of this name.
-    Multicast(String),
-    /// Receiving a message.
-    Receive,
-    /// Asking about the objects of this kind.
-    Inspect(&'static str),
 }
 
 impl Error {
@@ -207,7 +174,7 @@ impl fmt::Display for Error {
             detail,
         } = &*self.inner;
         write!(f, "{operation}: ")?;
-        match explain(operation, *errno) {
+        match operation.explain(*errno) {
             Some(text) => f.write_str(text)?,
             None => write!(f, "{}", system_text(*errno))?,
         }
@@ -232,27 +199,6 @@ impl fmt::Debug for Error {
     }
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect => f.write_str("connect to the bus"),
-            Self::SetQueueLimit => f.write_str("set the size of the receive queue"),
-            Self::RegisterService(name) => write!(f, "register service {name:?}"),
-            Self::UnregisterService(name) => write!(f, "unregister service {name:?}"),
-            Self::FindService(name) => write!(f, "find service {name:?}"),
-            Self::WaitForService(name) => write!(f, "wait for service {name:?}"),
-            Self::RegisterGroup(name) => write!(f, "register group {name:?}"),
-            Self::UnregisterGroup(name) => write!(f, "unregister group {name:?}"),
-            Self::JoinGroup(name) => write!(f, "join group {name:?}"),
-            Self::LeaveGroup(name) => write!(f, "leave group {name:?}"),
-            Self::Send(port) => write!(f, "send to port {port}"),
-            Self::Multicast(name) => write!(f, "send to group {name:?}"),
-            Self::Receive => f.write_str("receive a message"),
-            Self::Inspect(what) => write!(f, "ask about {what}"),
-        }
-    }
-}
-
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = Self::from_raw_os_error(error.errno()).kind();
@@ -260,93 +206,10 @@ impl From<Error> for io::Error {
     }
 }
 
-/// What an error number means for an operation, and what to do about it where that is known.
-fn explain(operation: &Operation, errno: i32) -> Option<&'static str> {
-    use Operation as O;
-    Some(match (errno, operation) {
-        (libc::ENOENT, O::Connect) => "the ipcon module is not loaded; run: modprobe ipcon",
-        (libc::ENOENT, O::UnregisterService(_) | O::FindService(_)) => "there is no such service",
-        (libc::ENOENT, O::LeaveGroup(_)) => "there is no such group, or it was not joined",
-        (libc::ENOENT, O::UnregisterGroup(_) | O::JoinGroup(_) | O::Multicast(_)) => {
-            "there is no such group"
-        }
-        (libc::EEXIST, O::RegisterService(_)) => "a service of this name exists already",
-        (libc::EEXIST, O::RegisterGroup(_)) => "a group of this name exists already",
-        (
-            libc::EINVAL,
-            O::RegisterService(_)
-            | O::UnregisterService(_)
-            | O::FindService(_)
-            | O::WaitForService(_),
-        ) => "no valid name: want 1 to 31 bytes without control characters",
-        (libc::EINVAL, O::RegisterGroup(_)) => {
-            "no valid name: want 1 to 15 bytes without control characters, other than ipcon_kevent"
-        }
-        (libc::EINVAL, O::UnregisterGroup(_) | O::JoinGroup(_) | O::LeaveGroup(_)) => {
-            "no valid name: want 1 to 15 bytes without control characters"
-        }
-        (libc::EPERM, O::UnregisterService(_)) => "another peer holds it",
-        (libc::EPERM, O::UnregisterGroup(_) | O::Multicast(_)) => "another peer owns it",
-        (libc::EALREADY, O::JoinGroup(_)) => "this peer is a member already",
-        (libc::EAGAIN, O::Send(_)) => "the receive queue of the peer is full; try again later",
-        (libc::ECONNREFUSED, O::Send(_)) => "no peer has this port",
-        (libc::EINVAL, O::Send(_)) => "a message has at least 1 byte",
-        (libc::EINVAL, O::Multicast(_)) => "an empty message, or no valid name of a group",
-        (libc::EMSGSIZE, O::Send(_) | O::Multicast(_)) => {
-            "the message is longer than the bus carries"
-        }
-        (libc::EMSGSIZE, O::Receive) => "the message is longer than the buffer and stays queued",
-        (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
-        (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
-        (libc::EPROTO, _) => "the kernel did not answer",
-        _ => return None,
-    })
-}
-
-fn error_name(errno: i32) -> Option<&'static str> {
-    Some(match errno {
-        libc::EPERM => "EPERM",
-        libc::ENOENT => "ENOENT",
-        libc::EINTR => "EINTR",
-        libc::EAGAIN => "EAGAIN",
-        libc::ENOMEM => "ENOMEM",
-        libc::EACCES => "EACCES",
-        libc::EBUSY => "EBUSY",
-        libc::EEXIST => "EEXIST",
-        libc::EINVAL => "EINVAL",
-        libc::ENFILE => "ENFILE",
-        libc::EMFILE => "EMFILE",
-        libc::ERANGE => "ERANGE",
-        libc::EPROTO => "EPROTO",
-        libc::EBADMSG => "EBADMSG",
-        libc::EMSGSIZE => "EMSGSIZE",
-        libc::EOPNOTSUPP => "EOPNOTSUPP",
-        libc::EPROTONOSUPPORT => "EPROTONOSUPPORT",
-        libc::EAFNOSUPPORT => "EAFNOSUPPORT",
-        libc::EADDRINUSE => "EADDRINUSE",
-        libc::ENOBUFS => "ENOBUFS",
-        libc::EISCONN => "EISCONN",
-        libc::ENOTCONN => "ENOTCONN",
-        libc::ETIMEDOUT => "ETIMEDOUT",
-        libc::ECONNREFUSED => "ECONNREFUSED",
-        libc::EALREADY => "EALREADY",
-        libc::EDQUOT => "EDQUOT",
-        _ => return None,
-    })
-}
-
-/// The system's text for an error number, without the number that [`io::Error`] puts after it.
-fn system_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    match text.split_once(" (os error") {
-        Some((text, _)) => text.to_owned(),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Port;
 
     #[test]
     fn an_error_tells_what_was_done_what_was_found_and_the_kernels_words() {

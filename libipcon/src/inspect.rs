@@ -2,8 +2,9 @@
 //! Asking about the bus without being on it.
 
 use crate::control::{Control, DUMPS};
-use crate::error::{Error, Failure, Operation, Result};
+use crate::error::{Error, Failure, Result};
 use crate::info::{BusInfo, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
+use crate::operation::Operation;
 use crate::port::Port;
 use crate::wire;
 use crate::wire::uapi::{attr, cmd};

@@ -75,12 +75,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod control;
+mod errno;
 mod error;
 mod info;
 mod inspect;
 mod kevent;
 mod message;
 mod name;
+mod operation;
 mod origin;
 mod peer;
 mod port;
@@ -89,12 +91,13 @@ mod socket;
 mod wait;
 mod wire;
 
-pub use error::{Error, Operation, Result};
+pub use error::{Error, Result};
 pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
 pub use inspect::Inspector;
 pub use kevent::{Event, KEVENT_GROUP, Kevent};
 pub use message::{Message, Received};
 pub use name::Name;
+pub use operation::Operation;
 pub use origin::{KeventMeta, Origin};
 pub use peer::{Peer, Replay};
 pub use port::Port;

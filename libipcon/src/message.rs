@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Messages as a peer receives them.
 
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, Result};
 use crate::kevent::Kevent;
+use crate::operation::Operation;
 use crate::origin::{KeventMeta, Origin};
 use crate::wire::{self, Incoming};
 

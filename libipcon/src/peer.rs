@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, SHORT_ANSWERS};
-use crate::error::{Error, Failure, Operation, Result};
+use crate::error::{Error, Failure, Result};
 use crate::message::{Message, Received};
+use crate::operation::Operation;
 use crate::port::Port;
 use crate::receiver::{Receiver, Wait};
 use crate::socket::Socket;

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, Result};
 use crate::kevent::{Event, KEVENT_GROUP};
+use crate::operation::Operation;
 use crate::peer::{Peer, Replay};
 use crate::port::Port;
 
