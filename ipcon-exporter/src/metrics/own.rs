@@ -76,6 +76,9 @@ fn losses(snapshot: &Snapshot, families: &mut Families) {
         for part in &probe.lost {
             *lost.entry(part.reason.as_str()).or_insert(0) += part.events;
         }
+        if let Some(missed) = probe.missed {
+            *lost.entry("missed").or_insert(0) += missed;
+        }
     }
     if let Some(kevents) = &snapshot.kevents {
         lost.insert("kevent_overrun", kevents.lost);

@@ -312,6 +312,21 @@ fn ten_thousand_peers_give_a_bounded_page() {
 }
 
 #[test]
+fn the_lost_events_are_those_that_the_sources_lost() {
+    let snapshot = busy();
+    let probes = snapshot.probes.iter().flat_map(|probes| &probes.probes);
+    let blind_to: u64 = probes.map(Probe::blind_to).sum();
+    let kevents = snapshot.kevents.map_or(0, |kevents| kevents.lost);
+    let page = render(Some(&snapshot), true);
+    let told: u64 = page
+        .lines()
+        .filter(|line| line.starts_with("ipcon_exporter_lost_events_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(told, blind_to + kevents);
+}
+
+#[test]
 fn the_sum_over_peers_is_what_the_bus_counted() {
     let page = render(Some(&busy()), true);
     let sum: f64 = page
