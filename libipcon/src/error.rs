@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_that_passed_is_no_invitation_to_try_again_at_once() {
+        let port = Port::new(7).unwrap();
+        let error = Error::new(Operation::Send(port), Errno::TIMEDOUT);
+        assert!(error.is_timed_out() && !error.is_would_block());
+        assert_eq!(
+            error.to_string(),
+            "send to port 7: the receive queue of the peer stayed full until the deadline (ETIMEDOUT)"
+        );
+    }
+
+    #[test]
     fn an_error_is_one_pointer() {
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
     }

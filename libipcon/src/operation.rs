@@ -80,6 +80,9 @@ impl Operation {
             (libc::EMSGSIZE, O::Receive) => {
                 "the message is longer than the buffer and stays queued"
             }
+            (libc::ETIMEDOUT, O::Send(_)) => {
+                "the receive queue of the peer stayed full until the deadline"
+            }
             (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
             (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
             (libc::EPROTO, _) => "the kernel did not answer",

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::control::{Control, SHORT_ANSWERS};
 use crate::error::{Error, Failure, Result};
 use crate::message::{Message, Received};
@@ -230,7 +232,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send); `EAGAIN` when the queue is still full at the deadline.
+    /// Those of [`send`](Self::send), but `ETIMEDOUT` instead of `EAGAIN` when the queue is still full at the
+    /// deadline ([`Error::is_timed_out`]). One try is made even when the deadline has passed.
     pub fn send_deadline(&self, to: Port, data: &[u8], deadline: Instant) -> Result<()> {
         let mut pause = SHORTEST_PAUSE;
         loop {
@@ -238,7 +241,7 @@ impl Peer {
                 Err(error) if error.is_would_block() => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return Err(error);
+                        return Err(Error::new(Operation::Send(to), Errno::TIMEDOUT));
                     }
                     thread::sleep(pause.min(left));
                     pause = (pause * 2).min(LONGEST_PAUSE);
