@@ -14,12 +14,14 @@ mod identity;
 mod loader;
 mod missed;
 mod object;
+mod read_error;
 mod reading;
 mod sum;
 mod unavailable;
 
 pub use identity::Identity;
-pub use loader::{Limits, Probes, ReadError};
+pub use loader::{Limits, Probes};
+pub use read_error::ReadError;
 pub use reading::{
     ByReason, Drops, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program,
     SizeHistogram, Sizes, Tally, Volume,

@@ -3,10 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use libipcon::{BusInfo, GroupInfo, KEVENT_GROUP, PeerInfo};
+use libipcon::{BusInfo, GroupInfo, KEVENT_GROUP, MemberInfo, PeerInfo, ServiceInfo};
 
 use crate::model::{Bus, Counters, Group, GroupCounters, Peer, Service, Snapshot, display_name};
-use crate::sources::bus::Dumps;
+
+/// All dumps. The totals were read before the lists, which [`crate::ledger`] relies on.
+#[derive(Debug)]
+pub(crate) struct Dumps {
+    pub(crate) bus: BusInfo,
+    pub(crate) peers: Vec<PeerInfo>,
+    pub(crate) services: Vec<ServiceInfo>,
+    pub(crate) groups: Vec<GroupInfo>,
+    pub(crate) members: Vec<MemberInfo>,
+    /// Whether nothing came or went while the lists were read.
+    pub(crate) consistent: bool,
+}
 
 /// A snapshot with what the dumps tell. `observer` is the id of the peer that the observer itself is.
 ///
@@ -147,7 +158,7 @@ fn counters(counters: &libipcon::Counters) -> Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libipcon::{MemberInfo, Name, Port, ServiceInfo};
+    use libipcon::{Name, Port};
     use std::time::Duration;
 
     fn port(number: u32) -> Port {

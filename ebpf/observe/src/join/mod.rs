@@ -4,5 +4,5 @@
 mod dumps;
 mod probes;
 
-pub(crate) use dumps::snapshot;
+pub(crate) use dumps::{Dumps, snapshot};
 pub(crate) use probes::{counts, probes};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aya::Pod;
 use aya::maps::{MapData, MapError, PerCpuHashMap};
 
-use super::loader::ReadError;
+use super::read_error::ReadError;
 use super::reading::{GroupProbe, PeerProbe};
 
 /// How long an entry stays after a reading first showed it as ended. A message that was on its way when

@@ -16,6 +16,7 @@ use ipcon_probes_abi::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::counters::Counters;
+use super::read_error::ReadError;
 use super::reading::{Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally};
 use super::unavailable::{Capability, Unavailable, system_error};
 use super::{missed, object, sum};
@@ -37,16 +38,6 @@ impl Default for Limits {
             groups: MAX_GROUPS,
         }
     }
-}
-
-/// A map could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reading the map {map} of the probes failed; detach and attach them again")]
-pub struct ReadError {
-    /// Name of the map.
-    pub map: &'static str,
-    /// What the kernel answered.
-    pub source: MapError,
 }
 
 /// The attached probes. Dropping them detaches the programs and frees their maps.

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use libipcon::{BusInfo, Dump, GroupInfo, Inspector, MemberInfo, PeerInfo, Result, ServiceInfo};
+use libipcon::{Dump, Inspector, Result};
+
+use crate::join::Dumps;
 
 /// Attempts to read lists that belong to one state of the bus.
 const ATTEMPTS: u32 = 5;
@@ -13,18 +15,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Reads the dumps. Needs no privilege and is no peer.
 pub(crate) struct BusSource {
     inspector: Inspector,
-}
-
-/// All dumps. The totals were read before the lists, which [`crate::ledger`] relies on.
-#[derive(Debug)]
-pub(crate) struct Dumps {
-    pub(crate) bus: BusInfo,
-    pub(crate) peers: Vec<PeerInfo>,
-    pub(crate) services: Vec<ServiceInfo>,
-    pub(crate) groups: Vec<GroupInfo>,
-    pub(crate) members: Vec<MemberInfo>,
-    /// Whether nothing came or went while the lists were read.
-    pub(crate) consistent: bool,
 }
 
 impl BusSource {
