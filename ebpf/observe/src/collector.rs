@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::join;
-use crate::model::{Snapshot, Source, SourceState, SourceStatus};
+use crate::model::{Probe, ProbeCounts, Snapshot, Source, SourceState, SourceStatus};
 use crate::optional::{Optional, Read};
+use crate::probes::Probes;
+use crate::reconcile::Start;
 use crate::sources::bus::BusSource;
 use crate::sources::kevents::{Account, KeventSource};
-use crate::sources::probes::ProbeSource;
 
 /// What to use beside the dumps, as far as it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,9 @@ pub struct Collector {
     kevents: Optional<KeventSource>,
     /// Outlives the source, so that what happens before it is opened again counts as lost.
     kevent_account: Account,
-    probes: Optional<ProbeSource>,
+    probes: Optional<Probes>,
+    /// Where the counts of these probes and the dumps begin to be compared.
+    start: Start,
 }
 
 impl Collector {
@@ -64,7 +67,7 @@ impl Collector {
             Optional::unwanted()
         };
         let probes = if options.probes {
-            Optional::open(now(), ProbeSource::open)
+            Optional::open(now(), Probes::attach)
         } else {
             Optional::unwanted()
         };
@@ -73,6 +76,7 @@ impl Collector {
             kevents,
             kevent_account,
             probes,
+            start: Start::default(),
         })
     }
 
@@ -85,8 +89,10 @@ impl Collector {
         let begun = now();
         self.kevents
             .revive(begun, || KeventSource::open(&self.kevent_account));
-        self.probes.revive(begun, ProbeSource::open);
-        let (before, before_took) = timed(|| self.probes.with(begun, ProbeSource::before_dumps));
+        if self.probes.revive(begun, Probes::attach) {
+            self.start = Start::default();
+        }
+        let (before, before_took) = timed(|| self.counts_before_dumps());
         let (dumps, dumps_took) = timed(|| self.bus.read());
         let mut snapshot = join::snapshot(dumps.map_err(Error)?, self.observer());
         snapshot.taken_at = now();
@@ -105,6 +111,15 @@ impl Collector {
         self.kevents.get().map(KeventSource::peer_id)
     }
 
+    /// What the probes counted, while something cannot be compared with the dumps yet.
+    fn counts_before_dumps(&mut self) -> Read<Option<ProbeCounts>> {
+        if !self.start.is_open() {
+            return Ok(None);
+        }
+        let reading = self.probes.with(now(), Probes::read)?;
+        Ok(Some(join::counts(&reading)))
+    }
+
     fn add_kevents(&mut self, snapshot: &mut Snapshot) {
         let sequence = snapshot.bus.kevent_sequence;
         let (read, took) = timed(|| self.kevents.with(now(), |kevents| kevents.read(sequence)));
@@ -119,24 +134,24 @@ impl Collector {
 
     fn add_probes(
         &mut self,
-        before: Read<crate::sources::probes::Before>,
+        before: Read<Option<ProbeCounts>>,
         before_took: Duration,
         snapshot: &mut Snapshot,
     ) {
         let (read, took) = timed(|| {
             let before = before?;
-            self.probes
-                .with(now(), |probes| probes.read(before, snapshot))
+            let reading = self.probes.with(now(), Probes::read)?;
+            Ok((before, reading))
         });
         let (read, mut status) = outcome(Source::Probes, read, before_took + took);
-        if let Some(probes) = &read {
-            status.lost = probes
-                .probes
-                .iter()
-                .map(crate::model::Probe::blind_to)
-                .sum();
+        if let Some((before, reading)) = read {
+            if let Some(before) = before {
+                self.start.find(&before, snapshot, &join::counts(&reading));
+            }
+            let probes = join::probes(&reading, self.start.baseline());
+            status.lost = probes.probes.iter().map(Probe::blind_to).sum();
+            snapshot.probes = Some(probes);
         }
-        snapshot.probes = read;
         snapshot.sources.push(status);
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where facts come from. Each source is one file that knows how to open and read it.
+//! Where facts come from beside [`crate::probes`]. Each source is one file that knows how to open and read it.
 
 pub(crate) mod bus;
 mod kevent_log;
 pub(crate) mod kevents;
-pub(crate) mod probes;

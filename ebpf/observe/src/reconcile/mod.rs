@@ -4,10 +4,14 @@
 //! The two are kept independently, so on a quiet bus a difference means that one of them counts wrongly.
 //! While messages flow the two are read at slightly different moments and differ by what flows in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod start;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{Baseline, Counters, GroupCounters, Inexact, ProbeCounts, Snapshot};
+use crate::model::{Baseline, Counters, GroupCounters, ProbeCounts, Snapshot};
+
+pub(crate) use start::Start;
 
 /// What came of the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,88 +137,6 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
     Some(result)
 }
 
-/// Where counting begins: the module's numbers in `dumps`, which were read between the readings `before` and
-/// `after` of the probes. What moved between the readings cannot be compared yet.
-pub fn baseline(before: &ProbeCounts, dumps: &Snapshot, after: &ProbeCounts) -> Baseline {
-    Baseline {
-        dumped: ProbeCounts {
-            peers: dumps
-                .peers
-                .iter()
-                .map(|peer| (peer.id, peer.counters))
-                .collect(),
-            groups: dumps
-                .groups
-                .iter()
-                .map(|group| (group.id, group.counters))
-                .collect(),
-            bus: dumps.bus.counters,
-        },
-        counted: after.clone(),
-        inexact: Inexact {
-            bus: before.bus != after.bus,
-            peers: moved(&before.peers, &after.peers),
-            groups: moved(&before.groups, &after.groups),
-        },
-    }
-}
-
-/// Tries again with what could not be compared yet: what did not move this time begins here.
-pub fn refine(
-    baseline: &Baseline,
-    before: &ProbeCounts,
-    dumps: &Snapshot,
-    after: &ProbeCounts,
-) -> Baseline {
-    let again = self::baseline(before, dumps, after);
-    let mut refined = baseline.clone();
-    let still = &mut refined.inexact;
-    if still.bus && !again.inexact.bus {
-        still.bus = false;
-        refined.dumped.bus = again.dumped.bus;
-        refined.counted.bus = again.counted.bus;
-    }
-    for id in settle(&mut still.peers, &again.inexact.peers) {
-        refined
-            .dumped
-            .peers
-            .insert(id, row(&again.dumped.peers, id));
-        refined
-            .counted
-            .peers
-            .insert(id, row(&again.counted.peers, id));
-    }
-    for id in settle(&mut still.groups, &again.inexact.groups) {
-        refined
-            .dumped
-            .groups
-            .insert(id, row(&again.dumped.groups, id));
-        refined
-            .counted
-            .groups
-            .insert(id, row(&again.counted.groups, id));
-    }
-    refined
-}
-
-/// Takes out and gives what does not move any more.
-fn settle(inexact: &mut BTreeSet<u64>, moving: &BTreeSet<u64>) -> Vec<u64> {
-    let settled = inexact.difference(moving).copied().collect();
-    inexact.retain(|id| moving.contains(id));
-    settled
-}
-
-fn moved<C: PartialEq + Default + Copy>(
-    before: &BTreeMap<u64, C>,
-    after: &BTreeMap<u64, C>,
-) -> BTreeSet<u64> {
-    after
-        .iter()
-        .filter(|&(&id, now)| row(before, id) != *now)
-        .map(|(&id, _)| id)
-        .collect()
-}
-
 /// A row without events has no entry.
 fn row<C: Default + Copy>(rows: &BTreeMap<u64, C>, id: u64) -> C {
     rows.get(&id).copied().unwrap_or_default()
@@ -257,6 +179,7 @@ impl Reconciliation {
 
 #[cfg(test)]
 mod tests {
+    use super::start::{baseline, refine};
     use super::*;
     use crate::model::{Bus, Group, Peer, Probes};
     use std::sync::Arc;
