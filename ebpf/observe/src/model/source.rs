@@ -59,7 +59,8 @@ pub struct SourceStatus {
     /// Whether it delivers.
     #[serde(flatten)]
     pub state: SourceState,
-    /// Events or counts known to be lost since the source was opened. Any increase means: partly blind.
+    /// Events or counts known to be lost since the source was opened. Any increase means: partly blind. That
+    /// of the kevents goes on when the source is opened again, that of the probes begins anew.
     pub lost: u64,
     /// Time this round took. `None` when the source was not read.
     #[serde(
