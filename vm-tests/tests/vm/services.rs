@@ -113,8 +113,15 @@ fn waiting_never_misses_a_registration() {
         let waiter = scope.spawn(|| {
             for round in 0..200 {
                 start.wait();
-                let found = user.wait_for_service(&format!("late-{round}"), soon());
+                let deadline = soon();
+                let found = user.wait_for_service(&format!("late-{round}"), deadline);
                 assert_eq!(found.unwrap(), holder.port(), "round {round}");
+                // A look-up at the deadline finds what was missed before: that is too late.
+                let left = deadline.saturating_duration_since(Instant::now());
+                assert!(
+                    left > Duration::from_secs(5),
+                    "round {round}: {left:?} left"
+                );
             }
         });
         for round in 0..200 {
