@@ -81,3 +81,20 @@ fn main() -> ExitCode {
 
 /// Something the command needs is broken or missing; no statement about the product itself.
 const EX_UNAVAILABLE: u8 = 69;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_help() {
+        let mut xtask = Command::command();
+        xtask.build();
+        xtask.debug_assert();
+        for command in xtask.get_subcommands().filter(|it| !it.is_hide_set()) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

@@ -15,6 +15,8 @@ use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, DEFAULT_FLAVOUR, Kernel, Scope};
 use crate::{codegen, vmtest};
 
+mod readme;
+
 /// Longest time of one check.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
 
@@ -22,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 ///
 /// Sets up what is missing, then runs every check, also after one has failed: formatting, lints,
 /// documentation, unit and doc tests on the host, generated files, licences, the lints of the
-/// module, and the end-to-end tests in the VM. The exit status is 0 when all passed, else that of
+/// module, the commands of the README, and the end-to-end tests in the VM. The exit status is 0 when all passed, else that of
 /// `vmtest`, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -68,6 +70,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     checks.run("module lints", || build.lint_module(&kernel));
     let mut vm_status = 0;
     if !args.no_vm {
+        checks.run("command in the VM", || readme::vm(&kernel.release));
+        checks.run("demo", || readme::demo(&workspace));
         checks.run("tests in the VM", || {
             vm_status = vmtest::run(&vmtest::Args::all())?;
             if vm_status == 0 {
@@ -102,6 +106,8 @@ fn host_checks(
         .args(["--check", "ipcon-kmod/src/ipcon_main.rs"]);
     let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
+    let mut tests = cargo(&["test", "--quiet", "--workspace", "--exclude", tests_package]);
+    tests.env("PROMTOOL", setup::promtool_path(cache));
     let mut deny = cargo(&[
         "deny",
         "--log-level=error",
@@ -131,10 +137,7 @@ fn host_checks(
             ]),
         ),
         ("documentation", doc),
-        (
-            "unit and doc tests",
-            cargo(&["test", "--quiet", "--workspace", "--exclude", tests_package]),
-        ),
+        ("unit and doc tests", tests),
         (
             "unit tests of the VM tests",
             cargo(&["test", "--quiet", "-p", tests_package, "--lib"]),

@@ -80,6 +80,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             workspace.programs().display().to_string(),
         ),
         ("IPCON_KVER".to_owned(), kernel.release.clone()),
+        (
+            "IPCON_PROMTOOL".to_owned(),
+            setup::promtool_path(&cache).display().to_string(),
+        ),
     ]);
     let output = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&output);

@@ -13,6 +13,7 @@ use rustix::fs::OFlags;
 
 use super::Host;
 use crate::channel::ToHost;
+use crate::vm::splat::GAP;
 
 /// Longest record that `/dev/kmsg` gives.
 const MAX_RECORD: usize = 8192;
@@ -36,6 +37,9 @@ impl Follower {
         let thread = std::thread::spawn(move || {
             if let Err(error) = follow(log, &stopped, &host) {
                 eprintln!("xtask guest: following the kernel's log: {error}");
+                let gap = gap(&format!("could not be followed further: {error}"));
+                // When the host is gone, nobody is left to be told.
+                let _ = host.send(&ToHost::KernelLog(gap));
             }
         });
         Ok(Self { thread, stop })
@@ -60,7 +64,7 @@ fn follow(mut log: File, stopped: &OwnedFd, host: &Host) -> io::Result<()> {
                 Ok(length) => lines.extend_from_slice(&line(&record[..length])),
                 // The oldest records were overwritten before they were read.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                    lines.extend_from_slice(b"[lines of the kernel's log were lost here]\n");
+                    lines.extend_from_slice(&gap("lost lines here"));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -88,6 +92,12 @@ fn wait(log: &File, stopped: &OwnedFd) -> io::Result<bool> {
     Ok(!fds[1].revents().is_empty())
 }
 
+/// A line that says that the log is not whole. The host takes it for a report of trouble: what was not
+/// seen was not clean.
+fn gap(what: &str) -> Vec<u8> {
+    format!("[    0.000000] {GAP} {what}\n").into_bytes()
+}
+
 /// `6,339,5140900,-;text` and its continuation lines as `[    5.140900] text`.
 fn line(record: &[u8]) -> Vec<u8> {
     let record = String::from_utf8_lossy(record);
@@ -112,5 +122,11 @@ mod tests {
         let record = b"6,339,5140900,-;NET: Registered PF_INET\n SUBSYSTEM=net\n";
         assert_eq!(line(record), b"[    5.140900] NET: Registered PF_INET\n");
         assert_eq!(line(b"odd"), b"[    0.000000] odd\n");
+    }
+
+    #[test]
+    fn a_gap_is_trouble() {
+        let log = String::from_utf8(gap("lost lines here")).unwrap_or_default();
+        assert_eq!(crate::vm::splat::scan(&log).len(), 1);
     }
 }

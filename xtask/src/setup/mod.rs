@@ -120,8 +120,8 @@ impl Setup<'_> {
         tools::virtiofsd(self)?;
         bpf::unpack(self)?;
         tools::bpf_linker(self)?;
+        tools::promtool(self)?;
         if scope == Scope::Test {
-            tools::promtool(self)?;
             tools::cargo_deny(self)?;
         }
         Ok(())

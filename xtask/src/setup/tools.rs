@@ -26,10 +26,11 @@ pub(super) fn current(cache: &Cache, scope: Scope) -> bool {
             &cargo_inputs(BPF_LINKER, &bpf_linker_options(&bpf)),
         )
     });
-    let for_vm =
-        is("virtme-ng", VIRTME_NG) && is("virtiofsd", &cargo_inputs(VIRTIOFSD, &[])) && bpf_linker;
-    let for_test =
-        is("promtool", PROMTOOL_PACKAGE) && is("cargo-deny", &cargo_inputs(CARGO_DENY, &[]));
+    let for_vm = is("virtme-ng", VIRTME_NG)
+        && is("virtiofsd", &cargo_inputs(VIRTIOFSD, &[]))
+        && is("promtool", PROMTOOL_PACKAGE)
+        && bpf_linker;
+    let for_test = is("cargo-deny", &cargo_inputs(CARGO_DENY, &[]));
     for_vm && (scope == Scope::Vm || for_test)
 }
 

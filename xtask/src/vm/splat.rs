@@ -13,8 +13,13 @@ pub(crate) struct Splat {
     pub(crate) text: String,
 }
 
+/// Begins a line that the guest writes where it could not read the log: what was not seen was not
+/// clean.
+pub(crate) const GAP: &str = "xtask: the kernel's log";
+
 /// Beginnings of a message that are reports by themselves.
 const BEGINS: &[&str] = &[
+    GAP,
     "BUG:",
     "WARNING:",
     "KASAN:",

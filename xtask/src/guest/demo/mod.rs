@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         Some(seconds) => {
             let shown = headless::Shown {
                 top: args.programs.join("ipcon-top"),
+                dump: args.programs.join("examples/dump"),
                 promtool: args.promtool.clone(),
                 seconds,
             };
