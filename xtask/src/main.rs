@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn every_command_has_help() {
-        let mut xtask = Command::command();
+        let mut xtask = <Command as CommandFactory>::command();
         xtask.build();
-        xtask.debug_assert();
+        xtask.clone().debug_assert();
         for command in xtask.get_subcommands().filter(|it| !it.is_hide_set()) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
         }
