@@ -75,9 +75,8 @@ pub(super) fn unpack(setup: &Setup<'_>) -> anyhow::Result<()> {
     }
     stamp::forget(&stamp)?;
     let _step = setup.progress.step("BPF compiler: fetching and unpacking");
-    if depends("rustc-web").is_err() {
-        packages::update_index(setup)?;
-    }
+    // Their names hold versions, and an index of yesterday names what the archive has dropped.
+    packages::update_index(setup)?;
     let names = package_names()?;
     let target = setup.cache.unpacked("bpf");
     unpack::host_packages(setup, &names, &target).context("unpacking the BPF compiler")?;

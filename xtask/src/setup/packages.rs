@@ -102,7 +102,7 @@ pub(super) fn install(setup: &Setup<'_>) -> anyhow::Result<()> {
         let _step = setup
             .progress
             .step("packages of the host: updating the index");
-        run_logged(apt_get()?.arg("update"), &log, DOWNLOAD).context("updating apt's index")?;
+        update_index(setup)?;
     }
     let plan = capture(
         Command::new("apt-get")
