@@ -101,3 +101,8 @@ pub use operation::Operation;
 pub use origin::{KeventMeta, Origin};
 pub use peer::{Peer, Replay};
 pub use port::Port;
+
+/// The program of the README, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
