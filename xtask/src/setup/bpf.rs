@@ -116,11 +116,28 @@ fn package_names() -> anyhow::Result<Vec<String>> {
     ]
     .map(str::to_owned)
     .into();
-    names.extend(depends(&llvm)?);
-    names.extend(std_needs);
+    let mut libraries = depends(&llvm)?;
+    libraries.extend(std_needs);
+    names.extend(with_needs(libraries, depends)?);
     names.extend([std, llvm, format!("{tools}-dev"), tools]);
     names.retain(|name| !OF_THE_HOST.contains(&name.as_str()));
     Ok(names.into_iter().collect())
+}
+
+/// The libraries and all that they need in turn: a machine has few of them before something else is
+/// installed.
+fn with_needs(
+    mut open: Vec<String>,
+    depends: impl Fn(&str) -> anyhow::Result<Vec<String>>,
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if OF_THE_HOST.contains(&name.as_str()) || !found.insert(name.clone()) {
+            continue;
+        }
+        open.extend(depends(&name)?);
+    }
+    Ok(found)
 }
 
 fn depends(package: &str) -> anyhow::Result<Vec<String>> {
@@ -167,6 +184,19 @@ mod tests {
         let shown = "libllvm22\n  Depends: libc6\n  Depends: libedit2\n  Depends: <libc-dev>\n\
                      \x20   libc6-dev\n  Depends: gcc:any\n";
         assert_eq!(depended_on(shown), ["libc6", "libedit2", "gcc"]);
+    }
+
+    #[test]
+    fn what_libraries_need_is_found_and_what_the_host_has_is_left_out() {
+        let index = |name: &str| {
+            Ok(match name {
+                "libxml2" => vec!["libc6".to_owned(), "libicu72".to_owned()],
+                "libicu72" => vec!["libxml2".to_owned(), "libc6".to_owned()],
+                other => bail!("nobody asked for {other}"),
+            })
+        };
+        let found = with_needs(vec!["libxml2".to_owned()], index).unwrap_or_default();
+        assert_eq!(Vec::from_iter(found), ["libicu72", "libxml2"]);
     }
 
     #[test]
