@@ -2,7 +2,7 @@
 
 //! Names of peers.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -108,11 +108,13 @@ fn a_look_up_does_not_wait_behind_a_blocked_receive() {
 /// The registration races with the look-up: at any moment of it, it must be found or heard of.
 fn waiting_never_misses_a_registration() {
     let (holder, _, user) = three_peers();
-    let start = Barrier::new(2);
-    thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
+    // Each round begins on both sides at once; a side that has failed ends the other.
+    let (go, start) = mpsc::sync_channel(0);
+    let (holder, user) = (&holder, &user);
+    thread::scope(move |scope| {
+        let waiter = scope.spawn(move || {
             for round in 0..200 {
-                start.wait();
+                start.recv().unwrap();
                 let deadline = soon();
                 let found = user.wait_for_service(&format!("late-{round}"), deadline);
                 assert_eq!(found.unwrap(), holder.port(), "round {round}");
@@ -125,7 +127,7 @@ fn waiting_never_misses_a_registration() {
             }
         });
         for round in 0..200 {
-            start.wait();
+            go.send(()).expect("the waiter goes on");
             // From before the waiter has subscribed to well after it.
             for _ in 0..round % 40 {
                 holder.find_service("delay").unwrap_err();
