@@ -93,9 +93,11 @@ impl<T: Transport> Peer<T> {
         totals: &Counters,
     ) -> Result<(), DropReason> {
         let len = T::payload_len(message);
-        let queued = self.telling_losses(|lost| {
-            let copy = T::copy(message, Marks { replay, lost });
-            T::queue(&self.socket, copy.map_err(|_| DropReason::NoMemory)?)
+        let queued = self.room().and_then(|()| {
+            self.telling_losses(|lost| {
+                let copy = T::copy(message, Marks { replay, lost });
+                T::queue(&self.socket, copy.map_err(|_| DropReason::NoMemory)?)
+            })
         });
         match queued {
             Ok(()) => {
@@ -111,6 +113,19 @@ impl<T: Transport> Peer<T> {
             Err(reason) => self.lose(from, group, len, reason, totals),
         }
         queued
+    }
+
+    /// Whether there is any use in making a message for the queue. Members that do not read are
+    /// common and may be many, and a copy for each of them is the dear part of a group message.
+    pub(super) fn room(&self) -> Result<(), DropReason> {
+        if T::is_closed(&self.socket) {
+            return Err(DropReason::NoPeer);
+        }
+        let fill = self.queue_fill();
+        if fill.bytes >= fill.limit {
+            return Err(DropReason::QueueFull);
+        }
+        Ok(())
     }
 
     /// Lets `queue` put a message into the queue that tells of this many losses.

@@ -14,7 +14,7 @@ use super::transport::{Trace, Transport};
 
 impl<T: Transport> Bus<T> {
     /// Sends one message of `len` bytes to the peer at `port`. `build` allocates it, and is asked
-    /// only when there is somebody to send it to.
+    /// only when there is somebody with room for it.
     ///
     /// # Errors
     ///
@@ -37,7 +37,9 @@ impl<T: Transport> Bus<T> {
         let (to, outcome) = match receiver {
             None => (0, Err(DropReason::NoPeer)),
             Some(peer) => {
-                let built = build().map_err(|_| DropReason::NoMemory);
+                let built = peer
+                    .room()
+                    .and_then(|()| build().map_err(|_| DropReason::NoMemory));
                 let outcome = built.and_then(|m| peer.take_unicast(from.id, m, &self.totals));
                 (peer.id, outcome)
             }

@@ -91,8 +91,12 @@ impl Model {
         let receiver = self.peer_at(to).ok().filter(|peer| self.peers[*peer].ready);
         let fate = match receiver {
             None => Fate::Closed,
-            Some(_) if !memory => Fate::NoMemory,
-            Some(peer) => self.put(peer, self.peers[sender].port, None, &content, false),
+            // Nothing is allocated for a queue that has no room.
+            Some(peer) => match self.obstacle(peer) {
+                Some(fate) => fate,
+                None if !memory => Fate::NoMemory,
+                None => self.put(peer, self.peers[sender].port, None, &content, false),
+            },
         };
         let refused = &mut self.peers[sender].counters;
         match fate {
@@ -208,6 +212,17 @@ impl Model {
         }
     }
 
+    /// Why no message at all can be put into the queue of a peer.
+    fn obstacle(&self, peer: usize) -> Option<Fate> {
+        let peer = &self.peers[peer];
+        match self.sockets.get(&peer.port) {
+            Some(socket) if socket.number == peer.socket && socket.open => {
+                (socket.queue.len() >= self.queue_limit).then_some(Fate::Full)
+            }
+            _ => Some(Fate::Closed),
+        }
+    }
+
     fn put(
         &mut self,
         peer: usize,
@@ -216,15 +231,13 @@ impl Model {
         content: &Content,
         replay: bool,
     ) -> Fate {
-        let limit = self.queue_limit;
-        let peer = &mut self.peers[peer];
-        let socket = match self.sockets.get_mut(&peer.port) {
-            Some(socket) if socket.number == peer.socket && socket.open => socket,
-            _ => return Fate::Closed,
-        };
-        if socket.queue.len() >= limit {
-            return Fate::Full;
+        if let Some(fate) = self.obstacle(peer) {
+            return fate;
         }
+        let peer = &mut self.peers[peer];
+        let Some(socket) = self.sockets.get_mut(&peer.port) else {
+            return Fate::Closed;
+        };
         if socket.starved {
             return Fate::NoMemory;
         }
