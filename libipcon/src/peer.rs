@@ -34,6 +34,9 @@ pub enum Replay {
 /// Any number of threads may use one peer at once. Requests and sends never wait behind a thread that is
 /// blocked in a receive call.
 ///
+/// One process at a time: after a fork only one of the two processes may go on using it, since both would
+/// read each other's answers. A child that needs the bus connects a peer of its own.
+///
 /// To wait for messages together with other descriptors, poll the descriptor of [`AsFd`] for input and call
 /// [`try_recv`](Self::try_recv) until it gives `None`. Do not read from that descriptor.
 ///
