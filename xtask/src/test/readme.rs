@@ -17,7 +17,14 @@ const DEADLINE: Duration = Duration::from_secs(15 * 60);
 const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask demo", "the check `demo`"),
     ("cargo xtask test", "the command that runs the checks"),
-    ("cargo xtask vm -- COMMAND", "the check `command in the VM`"),
+    (
+        "cargo build --examples",
+        "the check `lints`, which builds all targets",
+    ),
+    (
+        "cargo xtask vm -- target/debug/examples/first",
+        "the check `command in the VM`",
+    ),
     ("cargo doc --open -p libipcon", "the check `documentation`"),
     ("cargo xtask --help", "a test of the command line"),
 ];
