@@ -28,6 +28,7 @@ pub(crate) const NEEDED: &[Package] = &[
         "busybox-static",
         "starts the VM when its root file system is 9p",
     ),
+    package("file", "tells virtme-ng whether busybox is static"),
     package("mount", "mounts what the Debian root needs"),
     package("iproute2", "brings up the VM's loopback interface"),
     package("kmod", "indexes the modules of the VM's kernel"),
