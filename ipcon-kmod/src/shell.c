@@ -60,7 +60,7 @@ static struct pernet_operations ipcon_net_ops = {
 	.size = sizeof(void *),
 };
 
-void *ipcon_net_bus(const struct net *net)
+static void *ipcon_net_bus(const struct net *net)
 {
 	void **bus = net_generic(net, ipcon_net_id);
 

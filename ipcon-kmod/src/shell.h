@@ -8,7 +8,6 @@
 #include <linux/types.h>
 
 struct genl_info;
-struct net;
 struct netlink_callback;
 struct sk_buff;
 struct sock;
@@ -30,7 +29,6 @@ u32 ipcon_max_msg_len(void);
 bool ipcon_module_get(void);
 void ipcon_module_put(void);
 
-void *ipcon_net_bus(const struct net *net);
 void *ipcon_info_bus(const struct genl_info *info);
 void *ipcon_skb_bus(const struct sk_buff *skb);
 
