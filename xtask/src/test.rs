@@ -12,7 +12,7 @@ use crate::build::programs::TESTS;
 use crate::cache::{Cache, Workspace};
 use crate::process::{describe, display, run_shown};
 use crate::progress::{Progress, Verbosity};
-use crate::setup::{self, DEFAULT_FLAVOUR, Kernel, Scope};
+use crate::setup::{self, Flavour, Kernel, Scope};
 use crate::{codegen, vmtest};
 
 mod readme;
@@ -45,10 +45,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         &cache,
         progress,
         args.mirror.as_deref(),
-        DEFAULT_FLAVOUR,
+        Flavour::default(),
         Scope::Test,
     )?;
-    let kernel = Kernel::find(&cache, DEFAULT_FLAVOUR)?;
+    let kernel = Kernel::find(&cache, Flavour::default())?;
     let build = Build {
         cache: &cache,
         workspace: &workspace,

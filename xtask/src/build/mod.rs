@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cache::{Cache, Workspace};
 use crate::progress::{Progress, Verbosity};
-use crate::setup::{DEFAULT_FLAVOUR, Kernel};
+use crate::setup::{Flavour, Kernel};
 
 pub(crate) mod module;
 mod probes;
@@ -32,9 +32,9 @@ pub(crate) struct Args {
     /// Parts to build; all of them when none is named.
     #[arg(value_name = "PART")]
     parts: Vec<Part>,
-    /// Kernel to build the module for: amd64, cloud-amd64 or rt-amd64.
-    #[arg(long, value_name = "FLAVOUR", default_value = DEFAULT_FLAVOUR)]
-    kernel: String,
+    /// Kernel to build the module for.
+    #[arg(long, value_name = "FLAVOUR", default_value_t)]
+    kernel: Flavour,
 }
 
 /// Runs the command.
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
     if wanted(Part::Module) {
-        build.module(&Kernel::find(build.cache, &args.kernel)?)?;
+        build.module(&Kernel::find(build.cache, args.kernel)?)?;
     }
     if wanted(Part::Probes) {
         build.probes()?;

@@ -10,12 +10,9 @@ use anyhow::{Context, bail};
 
 use super::chroot::{BACKPORTS, Chroot};
 use super::privilege::as_root;
-use super::{BUILD, DOWNLOAD, Setup, stamp, unpack};
+use super::{BUILD, DOWNLOAD, Flavour, Setup, stamp, unpack};
 use crate::cache::Cache;
 use crate::process::{capture, find_program, run_logged};
-
-/// The flavour that everything runs on unless told otherwise.
-pub(crate) const DEFAULT_FLAVOUR: &str = "amd64";
 
 /// Modules that are loaded before the VM has a root file system, where nothing can unpack them.
 const EARLY_MODULES: &[&str] = &[
@@ -33,6 +30,7 @@ const EARLY_MODULES: &[&str] = &[
 /// A kernel that was made ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kernel {
+    pub(crate) flavour: Flavour,
     /// What `uname -r` says, such as `7.3.4+deb13-amd64`.
     pub(crate) release: String,
     /// The bootable image.
@@ -46,13 +44,14 @@ impl Kernel {
     ///
     /// # Errors
     /// When `setup` has not prepared one; the text says what to run.
-    pub(crate) fn find(cache: &Cache, flavour: &str) -> anyhow::Result<Self> {
-        let name = cache.flavour(flavour);
+    pub(crate) fn find(cache: &Cache, flavour: Flavour) -> anyhow::Result<Self> {
+        let name = cache.flavour(flavour.name());
         let Ok(release) = fs::read_to_string(&name) else {
             bail!("there is no {flavour} kernel; run: cargo xtask setup --kernel {flavour}");
         };
         let release = release.trim().to_owned();
         let kernel = Self {
+            flavour,
             image: cache
                 .kernel(&release)
                 .join("usr/lib/modules")
@@ -72,9 +71,9 @@ impl Kernel {
 }
 
 /// Makes a kernel of `flavour` ready for booting and for building modules.
-pub(super) fn prepare(setup: &Setup<'_>, flavour: &str, update: bool) -> anyhow::Result<()> {
+pub(super) fn prepare(setup: &Setup<'_>, flavour: Flavour, update: bool) -> anyhow::Result<()> {
     let chroot = Chroot::of(setup.cache);
-    let release = match fs::read_to_string(setup.cache.flavour(flavour)) {
+    let release = match fs::read_to_string(setup.cache.flavour(flavour.name())) {
         Ok(release) if !update => release.trim().to_owned(),
         _ => newest(setup, &chroot, flavour)?,
     };
@@ -109,11 +108,14 @@ pub(super) fn prepare(setup: &Setup<'_>, flavour: &str, update: bool) -> anyhow:
         fs::remove_dir_all(&packages)
             .with_context(|| format!("removing {}", packages.display()))?;
     }
-    stamp::write(&setup.cache.flavour(flavour), &format!("{release}\n"))
+    stamp::write(
+        &setup.cache.flavour(flavour.name()),
+        &format!("{release}\n"),
+    )
 }
 
 /// Asks the package index for the newest release.
-fn newest(setup: &Setup<'_>, chroot: &Chroot, flavour: &str) -> anyhow::Result<String> {
+fn newest(setup: &Setup<'_>, chroot: &Chroot, flavour: Flavour) -> anyhow::Result<String> {
     let _step = setup
         .progress
         .step(format!("kernel {flavour}: looking for the newest"));
@@ -126,7 +128,7 @@ fn newest(setup: &Setup<'_>, chroot: &Chroot, flavour: &str) -> anyhow::Result<S
     let shown = capture(&mut chroot.command(&[], &format!("apt-cache show '{meta}/{BACKPORTS}'"))?)
         .or_else(|_| capture(&mut chroot.command(&[], &format!("apt-cache show '{meta}'"))?))
         .with_context(|| format!("looking for {meta} in {BACKPORTS}"))?;
-    release_of(&shown, flavour)
+    release_of(&shown, flavour.name())
         .map(str::to_owned)
         .with_context(|| format!("{meta} in {BACKPORTS} depends on no kernel image:\n{shown}"))
 }

@@ -11,6 +11,7 @@ use crate::progress::{Progress, Verbosity};
 
 mod bpf;
 mod chroot;
+mod flavour;
 mod kernel;
 mod mirror;
 pub(crate) mod packages;
@@ -21,7 +22,8 @@ mod unpack;
 
 pub(crate) use bpf::BpfToolchain;
 pub(crate) use chroot::Chroot;
-pub(crate) use kernel::{DEFAULT_FLAVOUR, Kernel};
+pub(crate) use flavour::Flavour;
+pub(crate) use kernel::Kernel;
 pub(crate) use tools::promtool_path;
 
 /// Longest time for fetching something over the network.
@@ -35,13 +37,16 @@ pub(crate) struct Args {
     /// Debian mirror to take packages from; the host's own apt configuration names the default.
     #[arg(long, value_name = "URL")]
     pub(crate) mirror: Option<String>,
-    /// Kernel flavours to prepare: amd64, cloud-amd64, rt-amd64.
-    #[arg(long = "kernel", value_name = "FLAVOUR", default_value = DEFAULT_FLAVOUR)]
-    pub(crate) flavours: Vec<String>,
+    /// Kernel to prepare; may be given several times.
+    #[arg(long = "kernel", value_name = "FLAVOUR", default_values_t = [Flavour::default()])]
+    pub(crate) flavours: Vec<Flavour>,
     /// Looks for a newer kernel even when one is there.
     #[arg(long)]
     pub(crate) update: bool,
 }
+
+/// The kernels that `cargo xtask test` boots, so that they must be there.
+pub(crate) const TESTED: &[Flavour] = &[Flavour::Amd64];
 
 /// How much is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         progress,
         mirror: args.mirror.as_deref(),
     };
-    for flavour in &args.flavours {
+    for &flavour in &args.flavours {
         setup.everything(flavour, args.update, Scope::Test)?;
     }
     progress.say(format!(
@@ -84,7 +89,7 @@ pub(crate) fn ensure(
     cache: &Cache,
     progress: Progress,
     mirror: Option<&str>,
-    flavour: &str,
+    flavour: Flavour,
     scope: Scope,
 ) -> anyhow::Result<()> {
     if Kernel::find(cache, flavour).is_ok() && has(cache, scope) {
@@ -101,7 +106,7 @@ pub(crate) fn ensure(
 
 /// Whether everything was set up for the default kernel.
 pub(crate) fn is_complete(cache: &Cache) -> bool {
-    Kernel::find(cache, DEFAULT_FLAVOUR).is_ok() && has(cache, Scope::Test)
+    Kernel::find(cache, Flavour::default()).is_ok() && has(cache, Scope::Test)
 }
 
 fn has(cache: &Cache, scope: Scope) -> bool {
@@ -112,7 +117,7 @@ fn has(cache: &Cache, scope: Scope) -> bool {
 }
 
 impl Setup<'_> {
-    fn everything(&self, flavour: &str, update: bool, scope: Scope) -> anyhow::Result<()> {
+    fn everything(&self, flavour: Flavour, update: bool, scope: Scope) -> anyhow::Result<()> {
         packages::install(self)?;
         tools::virtme_ng(self)?;
         chroot::make(self)?;

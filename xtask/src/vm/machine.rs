@@ -18,7 +18,7 @@ use crate::cache::{Cache, Workspace};
 use crate::channel::Start;
 use crate::process::{find_program, tail};
 use crate::progress::Progress;
-use crate::setup::{DEFAULT_FLAVOUR, Kernel};
+use crate::setup::{Flavour, Kernel};
 
 /// How much of the console a complaint shows.
 const CONSOLE_LINES: usize = 20;
@@ -29,9 +29,9 @@ const CPUS: u32 = 2;
 /// Options of every command that boots a VM.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Kernel to boot: amd64, cloud-amd64 or rt-amd64.
-    #[arg(long, value_name = "FLAVOUR", default_value = DEFAULT_FLAVOUR)]
-    pub(crate) kernel: String,
+    /// Kernel to boot.
+    #[arg(long, value_name = "FLAVOUR", default_value_t)]
+    pub(crate) kernel: Flavour,
     /// Memory of the VM, such as 2G or 512M.
     #[arg(long, value_name = "SIZE", default_value = MEMORY)]
     pub(crate) memory: String,
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            kernel: DEFAULT_FLAVOUR.to_owned(),
+            kernel: Flavour::default(),
             memory: MEMORY.to_owned(),
             cpus: CPUS,
         }
@@ -94,7 +94,7 @@ pub(crate) struct Report {
 impl Machine<'_> {
     /// The kernel this VM boots.
     pub(crate) fn kernel(&self) -> anyhow::Result<Kernel> {
-        Kernel::find(self.cache, &self.options.kernel)
+        Kernel::find(self.cache, self.options.kernel)
     }
 
     /// Boots, does the job, powers off.
