@@ -17,6 +17,7 @@
 #include <uapi/ipcon.h>
 
 #include "netlink-gen.h"
+#include "seeded-bug.h"
 #include "shell.h"
 
 static unsigned int max_msg_len = IPCON_MAX_MSG_LEN_LIMIT;
@@ -104,6 +105,7 @@ int ipcon_shell_register(void)
 		return -EINVAL;
 	}
 
+	ipcon_seeded_bug_announce();
 	err = register_pernet_subsys(&ipcon_net_ops);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
 
 #include <linux/preempt.h>
 
+#include "seeded-bug.h"
 #include "shell.h"
 
 #define CREATE_TRACE_POINTS
@@ -45,6 +46,7 @@ void ipcon_trace_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added)
 
 void ipcon_trace_service(u64 id, u64 peer, u32 added)
 {
+	ipcon_seeded_bug_service(id, added);
 	FIRE(service, id, peer, added);
 }
 

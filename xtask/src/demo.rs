@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         &cache,
         progress,
         args.mirror.as_deref(),
-        args.options.kernel,
+        &[args.options.kernel],
         Scope::Vm,
     )?;
     let machine = Machine {

@@ -13,7 +13,7 @@ use crate::vm::accel::Accel;
 /// Disk space that a complete set-up takes.
 const CACHE_SIZE: u64 = 9 << 30;
 /// Memory that the VM and the programs around it take.
-const MEMORY: u64 = 3 << 30;
+const MEMORY: u64 = 4 << 30;
 /// The oldest compiler of the workspace.
 const RUST: (u32, u32) = (1, 88);
 

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         &cache,
         progress,
         args.mirror.as_deref(),
-        Flavour::default(),
+        &setup::TESTED,
         Scope::Test,
     )?;
     let kernel = Kernel::find(&cache, Flavour::default())?;

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         options: &args.options,
         progress,
     };
-    setup::ensure(&cache, progress, None, args.options.kernel, Scope::Vm)?;
+    setup::ensure(&cache, progress, None, &[args.options.kernel], Scope::Vm)?;
     let kernel = machine.kernel()?;
     let build = Build {
         cache: &cache,

@@ -10,6 +10,9 @@ use crate::setup::{Flavour, Kernel};
 pub(crate) mod module;
 mod probes;
 pub(crate) mod programs;
+mod seeded_bug;
+
+pub(crate) use seeded_bug::SeededBug;
 
 /// Longest time for building one part.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
@@ -17,7 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// What can be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
-    /// The kernel module, to `target/kmod/RELEASE/ipcon.ko`.
+    /// The kernel module, to `target/kmod/RELEASE/ipcon.ko`, or with a seeded bug to
+    /// `target/kmod/RELEASE/seeded-BUG/ipcon.ko`.
     Module,
     /// The BPF object, to `target/bpf/ipcon-probes`.
     Probes,
@@ -35,6 +39,9 @@ pub(crate) struct Args {
     /// Kernel to build the module for.
     #[arg(long, value_name = "FLAVOUR", default_value_t)]
     kernel: Flavour,
+    /// Puts a bug into the module, to try the test harness on; its file gets a folder of its own.
+    #[arg(long, value_name = "BUG")]
+    seeded_bug: Option<SeededBug>,
 }
 
 /// Runs the command.
@@ -46,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
     if wanted(Part::Module) {
-        build.module(&Kernel::find(build.cache, args.kernel)?)?;
+        build.module(&Kernel::find(build.cache, args.kernel)?, args.seeded_bug)?;
     }
     if wanted(Part::Probes) {
         build.probes()?;
@@ -68,7 +75,7 @@ pub(crate) struct Build<'a> {
 impl Build<'_> {
     /// Everything that runs in the VM.
     pub(crate) fn all(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        self.module(kernel)?;
+        self.module(kernel, None)?;
         self.probes()?;
         self.programs()
     }

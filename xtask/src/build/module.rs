@@ -9,75 +9,89 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, bail};
 use rustix::process::{getegid, geteuid};
 
-use super::{Build, DEADLINE};
+use super::{Build, DEADLINE, SeededBug};
 use crate::process::run_logged;
-use crate::setup::{Chroot, Kernel, stamp};
+use crate::setup::{Bind, Chroot, Flavour, Kernel, stamp};
 
 /// Where the module's sources are in a checkout.
 const SOURCES: &str = "ipcon-kmod";
 
 impl Build<'_> {
-    /// Builds the module for `kernel`; returns at once when nothing changed.
-    pub(crate) fn module(&self, kernel: &Kernel) -> anyhow::Result<PathBuf> {
-        let module = self.workspace.module(&kernel.release);
+    /// Builds the module for `kernel`, with a bug in it if one is asked for; returns its file, at once
+    /// when nothing changed. A module with a bug lies in a folder of its own.
+    pub(crate) fn module(
+        &self,
+        kernel: &Kernel,
+        bug: Option<SeededBug>,
+    ) -> anyhow::Result<PathBuf> {
+        let (module, options) = match bug {
+            None => (self.workspace.module(&kernel.release), String::new()),
+            Some(bug) => (
+                self.folder(kernel, &format!("seeded-{bug}"))
+                    .join("ipcon.ko"),
+                format!("IPCON_SEEDED_BUG={bug}"),
+            ),
+        };
+        let build = module.with_file_name("build");
+        let name = match bug {
+            None => format!("module for {}", kernel.release),
+            Some(bug) => format!("module for {} with a seeded {bug}", kernel.release),
+        };
         let sources = self.workspace.root().join(SOURCES);
         let inputs = format!("{}\n{}", kernel.tree.display(), describe(&sources)?);
         let stamp = module.with_extension("stamp");
         if module.is_file() && stamp::is_current(&stamp, &inputs) {
-            self.progress
-                .say(format!("module for {}: up to date", kernel.release));
+            self.progress.say(format!("{name}: up to date"));
             return Ok(module);
         }
         stamp::forget(&stamp)?;
         {
-            let _step = self.progress.step(format!("module for {}", kernel.release));
-            self.make(kernel, "build", "")?;
+            let _step = self.progress.step(name.clone());
+            self.make(kernel, &build, &options)?;
         }
-        let built = self.folder(kernel, "build").join("ipcon.ko");
+        let built = build.join("ipcon.ko");
         let draft = module.with_extension("draft");
         fs::copy(&built, &draft).with_context(|| format!("copying {}", built.display()))?;
         fs::rename(&draft, &module).context("putting the module in place")?;
         stamp::write(&stamp, &inputs)?;
-        let warnings = self.warnings(kernel);
-        self.progress.say(format!(
-            "module for {}: {}{warnings}",
-            kernel.release,
-            module.display()
-        ));
+        let warnings = warnings(&build);
+        self.progress
+            .say(format!("{name}: {}{warnings}", module.display()));
         Ok(module)
     }
 
     /// Checks the module's Rust and C with every warning an error, and Clippy with the kernel's
     /// settings.
     pub(crate) fn lint_module(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        // On through errors: all complaints at once are worth more than the first.
-        self.make(kernel, "lint", "-k CLIPPY=1 W=e")
+        // On through errors: all complaints at once are worth more than the first. The file with the
+        // seeded bugs, whichever is picked, is checked like the others.
+        let options = format!("-k CLIPPY=1 W=e IPCON_SEEDED_BUG={}", SeededBug::Leak);
+        self.make(kernel, &self.folder(kernel, "lint"), &options)
     }
 
-    /// What the compilers warned of, as words to follow the result.
-    fn warnings(&self, kernel: &Kernel) -> String {
-        let log = self.folder(kernel, "build").with_extension("log");
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        match text.lines().filter(|line| is_warning(line)).count() {
-            0 => String::new(),
-            count => format!(" (warnings: {count}, see {})", log.display()),
-        }
-    }
-
-    fn make(&self, kernel: &Kernel, purpose: &str, options: &str) -> anyhow::Result<()> {
+    /// Builds in `folder`, with the log next to it.
+    fn make(&self, kernel: &Kernel, folder: &Path, options: &str) -> anyhow::Result<()> {
         if !Chroot::is_made(self.cache) || !kernel.tree.join("Module.symvers").is_file() {
             bail!("the kernel's compilers or its tree are missing; run: cargo xtask setup");
         }
         // A copy: the kernel's build system writes next to the sources.
-        let folder = self.folder(kernel, purpose);
-        mirror(&self.workspace.root().join(SOURCES), &folder)?;
-        let script = script(options, geteuid().as_raw(), getegid().as_raw());
+        mirror(&self.workspace.root().join(SOURCES), folder)?;
+        let script = script(
+            kernel.flavour,
+            options,
+            geteuid().as_raw(),
+            getegid().as_raw(),
+        );
         let log = folder.with_extension("log");
         // The log is about this build only.
         stamp::forget(&log)?;
         run_logged(
             &mut Chroot::of(self.cache).command(
-                &[(&kernel.tree, "/k/tree"), (&folder, "/k/ipcon-kmod")],
+                &[
+                    // All checkouts share it.
+                    Bind::read(&kernel.tree, "/k/tree"),
+                    Bind::write(folder, "/k/ipcon-kmod"),
+                ],
                 &script,
             )?,
             &log,
@@ -99,6 +113,16 @@ impl Build<'_> {
     }
 }
 
+/// What the compilers warned of in `folder`, as words to follow the result.
+fn warnings(folder: &Path) -> String {
+    let log = folder.with_extension("log");
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    match text.lines().filter(|line| is_warning(line)).count() {
+        0 => String::new(),
+        count => format!(" (warnings: {count}, see {})", log.display()),
+    }
+}
+
 /// Whether a compiler of either language warns in this line.
 fn is_warning(line: &str) -> bool {
     line.starts_with("warning: ") && !line.contains("warnings emitted")
@@ -106,10 +130,11 @@ fn is_warning(line: &str) -> bool {
 }
 
 /// What runs in the Debian root. The build runs as root there; its results belong to the caller.
-fn script(options: &str, uid: u32, gid: u32) -> String {
+fn script(flavour: Flavour, options: &str, uid: u32, gid: u32) -> String {
+    let compilers = flavour.compilers();
     format!(
         "trap 'chown -R {uid}:{gid} /k/ipcon-kmod' EXIT
-         make -s -C /k/tree M=/k/ipcon-kmod CC=gcc-14 HOSTCC=gcc-14 {options} modules"
+         make -s -C /k/tree M=/k/ipcon-kmod {compilers} {options} modules"
     )
 }
 
@@ -229,7 +254,7 @@ mod tests {
 
     #[test]
     fn results_belong_to_the_caller_however_make_ends() {
-        let script = script("W=e", 1000, 100);
+        let script = script(Flavour::Amd64, "W=e", 1000, 100);
         assert!(script.starts_with("trap 'chown -R 1000:100 /k/ipcon-kmod' EXIT\n"));
         assert!(script.contains("CC=gcc-14 HOSTCC=gcc-14 W=e modules"));
     }

@@ -44,6 +44,35 @@ const PACKAGES: &[&str] = &[
     "xz-utils",
 ];
 
+/// A folder of the host that a script in the root sees at a place of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bind<'a> {
+    from: &'a Path,
+    at: &'a str,
+    /// How `mount` calls it.
+    access: &'static str,
+}
+
+impl<'a> Bind<'a> {
+    /// The script may read what is in it; nothing there changes.
+    pub(crate) fn read(from: &'a Path, at: &'a str) -> Self {
+        Self {
+            from,
+            at,
+            access: "ro",
+        }
+    }
+
+    /// The script may also write there.
+    pub(crate) fn write(from: &'a Path, at: &'a str) -> Self {
+        Self {
+            from,
+            at,
+            access: "rw",
+        }
+    }
+}
+
 /// The Debian root, made.
 #[derive(Debug, Clone)]
 pub(crate) struct Chroot {
@@ -68,7 +97,7 @@ impl Chroot {
     ///
     /// The script has process and mount namespaces of its own with `/proc` mounted: however it ends,
     /// nothing stays mounted and nothing keeps running.
-    pub(crate) fn command(&self, binds: &[(&Path, &str)], script: &str) -> anyhow::Result<Command> {
+    pub(crate) fn command(&self, binds: &[Bind<'_>], script: &str) -> anyhow::Result<Command> {
         let mut command = as_root("unshare")?;
         command.args(unshare_args(&self.root, binds, script));
         Ok(command)
@@ -79,13 +108,14 @@ impl Chroot {
 /// killed, all that was mounted and all that runs there goes too.
 const UNSHARE: [&str; 4] = ["--mount", "--pid", "--fork", "--kill-child"];
 
-fn unshare_args(root: &Path, binds: &[(&Path, &str)], script: &str) -> Vec<String> {
+fn unshare_args(root: &Path, binds: &[Bind<'_>], script: &str) -> Vec<String> {
     // Positional parameters keep every path out of the reach of the shell's word splitting.
     const ENTER: &str = "set -e; root=$1; script=$2; shift 2; \
         [ ! -e /etc/resolv.conf ] || { touch \"$root/etc/resolv.conf\"; \
         mount --bind /etc/resolv.conf \"$root/etc/resolv.conf\"; }; \
         mount -t proc proc \"$root/proc\"; \
-        while [ $# -gt 0 ]; do mkdir -p \"$root$2\"; mount --bind \"$1\" \"$root$2\"; shift 2; done; \
+        while [ $# -gt 0 ]; do mkdir -p \"$root$2\"; mount --bind \"$1\" \"$root$2\"; \
+        mount -o \"remount,bind,$3\" \"$root$2\"; shift 3; done; \
         exec chroot \"$root\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive sh -ec \"$script\"";
     let mut args: Vec<String> = UNSHARE
@@ -95,9 +125,10 @@ fn unshare_args(root: &Path, binds: &[(&Path, &str)], script: &str) -> Vec<Strin
         .collect();
     args.push(root.display().to_string());
     args.push(script.to_owned());
-    for (from, to) in binds {
-        args.push(from.display().to_string());
-        args.push((*to).to_owned());
+    for bind in binds {
+        args.push(bind.from.display().to_string());
+        args.push(bind.at.to_owned());
+        args.push(bind.access.to_owned());
     }
     args
 }
@@ -172,7 +203,14 @@ mod tests {
 
     #[test]
     fn paths_and_script_travel_as_parameters() {
-        let args = unshare_args(Path::new("/a b"), &[(Path::new("/x y"), "/k")], "make 'it'");
-        assert_eq!(args[args.len() - 4..], ["/a b", "make 'it'", "/x y", "/k"]);
+        let args = unshare_args(
+            Path::new("/a b"),
+            &[Bind::read(Path::new("/x y"), "/k")],
+            "make 'it'",
+        );
+        assert_eq!(
+            args[args.len() - 5..],
+            ["/a b", "make 'it'", "/x y", "/k", "ro"]
+        );
     }
 }

@@ -34,6 +34,17 @@ impl Flavour {
     }
 }
 
+impl Flavour {
+    /// What `make` gets so that everything is built by the compilers of this kernel.
+    pub(crate) const fn compilers(self) -> &'static str {
+        match self {
+            Self::Amd64 | Self::CloudAmd64 | Self::RtAmd64 => "CC=gcc-14 HOSTCC=gcc-14",
+            // Rust under KASAN wants clang: both then instrument in the same way.
+            Self::Debug => "LLVM=1",
+        }
+    }
+}
+
 impl fmt::Display for Flavour {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(self.name())

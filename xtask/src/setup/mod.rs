@@ -4,7 +4,11 @@
 //! Each step leaves a stamp with the inputs it was done for; a step whose stamp is current is
 //! skipped, so the command can be interrupted and repeated at will.
 
+use std::fs::{self, File};
 use std::time::Duration;
+
+use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
 
 use crate::cache::Cache;
 use crate::progress::{Progress, Verbosity};
@@ -21,7 +25,7 @@ mod tools;
 mod unpack;
 
 pub(crate) use bpf::BpfToolchain;
-pub(crate) use chroot::Chroot;
+pub(crate) use chroot::{Bind, Chroot};
 pub(crate) use flavour::Flavour;
 pub(crate) use kernel::Kernel;
 pub(crate) use tools::promtool_path;
@@ -37,8 +41,8 @@ pub(crate) struct Args {
     /// Debian mirror to take packages from; the host's own apt configuration names the default.
     #[arg(long, value_name = "URL")]
     pub(crate) mirror: Option<String>,
-    /// Kernel to prepare; may be given several times.
-    #[arg(long = "kernel", value_name = "FLAVOUR", default_values_t = [Flavour::default()])]
+    /// Kernel to prepare; may be given several times. Without it, those that `cargo xtask test` boots.
+    #[arg(long = "kernel", value_name = "FLAVOUR", default_values_t = TESTED)]
     pub(crate) flavours: Vec<Flavour>,
     /// Looks for a newer kernel even when one is there.
     #[arg(long)]
@@ -46,7 +50,7 @@ pub(crate) struct Args {
 }
 
 /// The kernels that `cargo xtask test` boots, so that they must be there.
-pub(crate) const TESTED: &[Flavour] = &[Flavour::Amd64];
+pub(crate) const TESTED: [Flavour; 1] = [Flavour::Amd64];
 
 /// How much is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         progress,
         mirror: args.mirror.as_deref(),
     };
-    for &flavour in &args.flavours {
-        setup.everything(flavour, args.update, Scope::Test)?;
-    }
+    setup.everything(&args.flavours, args.update, Scope::Test)?;
     progress.say(format!(
         "everything is in place under {}",
         cache.root().display()
@@ -89,10 +91,10 @@ pub(crate) fn ensure(
     cache: &Cache,
     progress: Progress,
     mirror: Option<&str>,
-    flavour: Flavour,
+    flavours: &[Flavour],
     scope: Scope,
 ) -> anyhow::Result<()> {
-    if Kernel::find(cache, flavour).is_ok() && has(cache, scope) {
+    if has(cache, flavours, scope) {
         return Ok(());
     }
     progress.say("something is missing on this machine; setting it up (cargo xtask setup)");
@@ -101,27 +103,45 @@ pub(crate) fn ensure(
         progress,
         mirror,
     }
-    .everything(flavour, false, scope)
+    .everything(flavours, false, scope)
 }
 
-/// Whether everything was set up for the default kernel.
+/// Whether everything was set up that `cargo xtask test` uses.
 pub(crate) fn is_complete(cache: &Cache) -> bool {
-    Kernel::find(cache, Flavour::default()).is_ok() && has(cache, Scope::Test)
+    has(cache, &TESTED, Scope::Test)
 }
 
-fn has(cache: &Cache, scope: Scope) -> bool {
-    packages::missing().is_some_and(|missing| missing.is_empty())
+fn has(cache: &Cache, flavours: &[Flavour], scope: Scope) -> bool {
+    flavours
+        .iter()
+        .all(|&flavour| kernel::is_current(cache, flavour))
+        && packages::missing().is_some_and(|missing| missing.is_empty())
         && Chroot::is_made(cache)
         && BpfToolchain::find(cache).is_ok()
         && tools::current(cache, scope)
 }
 
 impl Setup<'_> {
-    fn everything(&self, flavour: Flavour, update: bool, scope: Scope) -> anyhow::Result<()> {
+    /// One set-up at a time: two would build in the same folders. Ends with the file that is returned.
+    fn lock(&self) -> anyhow::Result<File> {
+        let path = self.cache.root().join("setup.lock");
+        fs::create_dir_all(self.cache.root()).context("making the cache")?;
+        let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let _step = self.progress.step("waiting for another set-up to end");
+            flock(&file, FlockOperation::LockExclusive).context("waiting for another set-up")?;
+        }
+        Ok(file)
+    }
+
+    fn everything(&self, flavours: &[Flavour], update: bool, scope: Scope) -> anyhow::Result<()> {
+        let _alone = self.lock()?;
         packages::install(self)?;
         tools::virtme_ng(self)?;
         chroot::make(self)?;
-        kernel::prepare(self, flavour, update)?;
+        for &flavour in flavours {
+            kernel::prepare(self, flavour, update)?;
+        }
         tools::virtiofsd(self)?;
         bpf::unpack(self)?;
         tools::bpf_linker(self)?;

@@ -17,6 +17,29 @@ pub(super) fn once(
     inputs: &str,
     work: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
+    once_shown(setup, step, what, inputs, None, work)
+}
+
+/// The same for long work: while it runs, the last line of its `log` is shown now and then.
+pub(super) fn once_following(
+    setup: &Setup<'_>,
+    step: &str,
+    what: &str,
+    inputs: &str,
+    log: &Path,
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    once_shown(setup, step, what, inputs, Some(log), work)
+}
+
+fn once_shown(
+    setup: &Setup<'_>,
+    step: &str,
+    what: &str,
+    inputs: &str,
+    log: Option<&Path>,
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
     let stamp = setup.cache.stamp(step);
     if is_current(&stamp, inputs) {
         setup.progress.say(format!("{what}: there already"));
@@ -24,7 +47,10 @@ pub(super) fn once(
     }
     forget(&stamp)?;
     {
-        let _step = setup.progress.step(what);
+        let _step = match log {
+            Some(log) => setup.progress.step_following(what, log),
+            None => setup.progress.step(what),
+        };
         work().with_context(|| {
             format!("setting up {step}; run `cargo xtask setup` again to resume from here")
         })?;

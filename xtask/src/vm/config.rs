@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::accel::Accel;
 use crate::channel::PORT_NAME;
+use crate::setup::Flavour;
 
 /// Folders of the host that are writable in the VM; what is written there is gone with it.
 const WRITABLE: &[&str] = &[
@@ -21,8 +22,22 @@ const PARAMETERS: &[&str] = &[
     "audit=0",
     "selinux=0",
     "apparmor=0",
+];
+
+/// More of them for a kernel of the distribution.
+const PARAMETERS_STOCK: &[&str] = &[
     // Catches a use after free now and then, at nearly no cost.
     "kfence.sample_interval=100",
+];
+
+/// More of them for the debug kernel.
+const PARAMETERS_DEBUG: &[&str] = &[
+    // Every bad access is reported, not the first alone: each belongs to a test.
+    "kasan_multi_shot",
+    "kmemleak=on",
+    // Its checkers hold locks and processors for long; a deadlock lasts longer still.
+    "hung_task_panic=0",
+    "softlockup_panic=0",
 ];
 
 /// More of them for a VM whose code is translated.
@@ -43,7 +58,9 @@ const PARAMETERS_TCG: &[&str] = &[
 pub(crate) struct VmConfig {
     /// The program `virtme-run` of virtme-ng.
     pub(crate) virtme_run: PathBuf,
-    /// The kernel to boot.
+    /// What kind of kernel is booted…
+    pub(crate) flavour: Flavour,
+    /// …and its image.
     pub(crate) image: PathBuf,
     pub(crate) accel: Accel,
     /// Size of memory in QEMU's words, such as `2G`.
@@ -96,7 +113,11 @@ impl VmConfig {
             Accel::Kvm => &[][..],
             Accel::Tcg => PARAMETERS_TCG,
         };
-        PARAMETERS.iter().chain(more).copied()
+        let of_the_flavour = match self.flavour {
+            Flavour::Amd64 | Flavour::CloudAmd64 | Flavour::RtAmd64 => PARAMETERS_STOCK,
+            Flavour::Debug => PARAMETERS_DEBUG,
+        };
+        PARAMETERS.iter().chain(of_the_flavour).chain(more).copied()
     }
 
     fn qemu_options(&self) -> Vec<String> {
@@ -133,6 +154,7 @@ mod tests {
     fn config() -> VmConfig {
         VmConfig {
             virtme_run: "/c/venv/bin/virtme-run".into(),
+            flavour: Flavour::Amd64,
             image: "/c/kernels/7/vmlinuz".into(),
             accel: Accel::Tcg,
             memory: "2G".to_owned(),
@@ -182,6 +204,22 @@ mod tests {
                 .any(|word| word == "--disable-kvm" || word.contains("tcg"))
         );
         assert!(!words.iter().any(|word| word.contains("mitigations")));
+    }
+
+    #[test]
+    fn each_kernel_gets_the_parameters_it_knows() {
+        let debug = VmConfig {
+            flavour: Flavour::Debug,
+            ..config()
+        };
+        let has = |config: &VmConfig, word: &str| {
+            let word = format!("--kopt={word}");
+            config.command_line().contains(&word)
+        };
+        assert!(has(&debug, "kasan_multi_shot") && has(&debug, "oops=panic"));
+        assert!(!has(&debug, "kfence.sample_interval=100"));
+        assert!(has(&config(), "kfence.sample_interval=100"));
+        assert!(!has(&config(), "kasan_multi_shot"));
     }
 
     #[test]

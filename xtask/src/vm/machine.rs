@@ -23,7 +23,14 @@ use crate::setup::{Flavour, Kernel};
 /// How much of the console a complaint shows.
 const CONSOLE_LINES: usize = 20;
 
-const MEMORY: &str = "2G";
+/// Memory of the VM: an eighth of the debug kernel's is KASAN's, and kmemleak describes each object.
+fn memory(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Amd64 | Flavour::CloudAmd64 | Flavour::RtAmd64 => "2G",
+        Flavour::Debug => "3G",
+    }
+}
+
 const CPUS: u32 = 2;
 
 /// Options of every command that boots a VM.
@@ -32,9 +39,9 @@ pub(crate) struct Options {
     /// Kernel to boot.
     #[arg(long, value_name = "FLAVOUR", default_value_t)]
     pub(crate) kernel: Flavour,
-    /// Memory of the VM, such as 2G or 512M.
-    #[arg(long, value_name = "SIZE", default_value = MEMORY)]
-    pub(crate) memory: String,
+    /// Memory of the VM, such as 2G or 512M; 2G without it, 3G for the debug kernel.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
     /// Processors of the VM.
     #[arg(long, value_name = "N", default_value_t = CPUS, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) cpus: u32,
@@ -44,7 +51,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             kernel: Flavour::default(),
-            memory: MEMORY.to_owned(),
+            memory: None,
             cpus: CPUS,
         }
     }
@@ -119,9 +126,14 @@ impl Machine<'_> {
         fs::copy("/proc/self/exe", &agent).context("copying this program for the VM")?;
         let config = VmConfig {
             virtme_run,
+            flavour: kernel.flavour,
             image: kernel.image,
             accel: Accel::detect(),
-            memory: self.options.memory.clone(),
+            memory: self
+                .options
+                .memory
+                .clone()
+                .unwrap_or_else(|| memory(kernel.flavour).to_owned()),
             cpus: self.options.cpus,
             agent,
             socket: dir.scratch().join("agent.sock"),

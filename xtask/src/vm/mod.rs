@@ -117,7 +117,10 @@ fn built_module(machine: &Machine<'_>) -> anyhow::Result<String> {
         workspace: machine.workspace,
         progress: machine.progress,
     };
-    Ok(build.module(&machine.kernel()?)?.display().to_string())
+    Ok(build
+        .module(&machine.kernel()?, None)?
+        .display()
+        .to_string())
 }
 
 fn shell() -> String {

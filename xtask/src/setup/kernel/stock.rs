@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernels of the VM: Debian's own, the newest of trixie-backports, with modules to boot from
-//! and a source tree prepared for building ours.
+//! Debian's own kernels, the newest of trixie-backports: image and modules to boot from, and a source
+//! tree prepared for building ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use super::chroot::{BACKPORTS, Chroot};
-use super::privilege::as_root;
-use super::{BUILD, DOWNLOAD, Flavour, Setup, stamp, unpack};
-use crate::cache::Cache;
-use crate::process::{capture, find_program, run_logged};
+use super::super::chroot::{BACKPORTS, Bind, Chroot};
+use super::super::privilege::as_root;
+use super::super::{BUILD, DOWNLOAD, Flavour, Setup, stamp, unpack};
+use super::{index_modules, kmod, series_of};
+use crate::process::{capture, run_logged};
 
 /// Modules that are loaded before the VM has a root file system, where nothing can unpack them.
 const EARLY_MODULES: &[&str] = &[
@@ -27,51 +27,8 @@ const EARLY_MODULES: &[&str] = &[
     "virtiofs",
 ];
 
-/// A kernel that was made ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kernel {
-    pub(crate) flavour: Flavour,
-    /// What `uname -r` says, such as `7.3.4+deb13-amd64`.
-    pub(crate) release: String,
-    /// The bootable image.
-    pub(crate) image: PathBuf,
-    /// The tree to build modules against.
-    pub(crate) tree: PathBuf,
-}
-
-impl Kernel {
-    /// The kernel in use for `flavour`.
-    ///
-    /// # Errors
-    /// When `setup` has not prepared one; the text says what to run.
-    pub(crate) fn find(cache: &Cache, flavour: Flavour) -> anyhow::Result<Self> {
-        let name = cache.flavour(flavour.name());
-        let Ok(release) = fs::read_to_string(&name) else {
-            bail!("there is no {flavour} kernel; run: cargo xtask setup --kernel {flavour}");
-        };
-        let release = release.trim().to_owned();
-        let kernel = Self {
-            flavour,
-            image: cache
-                .kernel(&release)
-                .join("usr/lib/modules")
-                .join(&release)
-                .join("vmlinuz"),
-            tree: cache.kernel_tree(&release),
-            release,
-        };
-        if !kernel.image.is_file() {
-            bail!(
-                "{} is missing; run: cargo xtask setup --kernel {flavour}",
-                kernel.image.display()
-            );
-        }
-        Ok(kernel)
-    }
-}
-
-/// Makes a kernel of `flavour` ready for booting and for building modules.
-pub(super) fn prepare(setup: &Setup<'_>, flavour: Flavour, update: bool) -> anyhow::Result<()> {
+/// Makes a kernel of `flavour` ready for booting and for building modules; returns its release.
+pub(super) fn prepare(setup: &Setup<'_>, flavour: Flavour, update: bool) -> anyhow::Result<String> {
     let chroot = Chroot::of(setup.cache);
     let release = match fs::read_to_string(setup.cache.flavour(flavour.name())) {
         Ok(release) if !update => release.trim().to_owned(),
@@ -108,10 +65,7 @@ pub(super) fn prepare(setup: &Setup<'_>, flavour: Flavour, update: bool) -> anyh
         fs::remove_dir_all(&packages)
             .with_context(|| format!("removing {}", packages.display()))?;
     }
-    stamp::write(
-        &setup.cache.flavour(flavour.name()),
-        &format!("{release}\n"),
-    )
+    Ok(release)
 }
 
 /// Asks the package index for the newest release.
@@ -147,19 +101,6 @@ fn release_of<'a>(shown: &'a str, flavour: &str) -> Option<&'a str> {
         })
 }
 
-/// `7.3` of `7.3.4+deb13-amd64`: what the source package is named after.
-fn series_of(release: &str) -> anyhow::Result<&str> {
-    let second = release.match_indices('.').nth(1).map(|(at, _)| at);
-    let end = second
-        .or_else(|| release.find(['+', '-']))
-        .unwrap_or(release.len());
-    let series = &release[..end];
-    if series.split('.').count() == 2 && series.split('.').all(|n| n.parse::<u32>().is_ok()) {
-        return Ok(series);
-    }
-    bail!("{release} does not look like a kernel release")
-}
-
 /// Fetches image, modules, headers and source.
 fn download(
     setup: &Setup<'_>,
@@ -180,7 +121,7 @@ fn download(
              'linux-image-{release}' $parts 'linux-headers-{release}' 'linux-source-{series}'",
         release = release,
     );
-    let mut command = chroot.command(&[(packages, "/mnt/debs")], &script)?;
+    let mut command = chroot.command(&[Bind::write(packages, "/mnt/debs")], &script)?;
     run_logged(&mut command, &setup.cache.log("kernel"), DOWNLOAD)
         .with_context(|| format!("fetching the packages of kernel {release}"))
 }
@@ -208,17 +149,6 @@ fn unpack_kernel(setup: &Setup<'_>, release: &str, packages: &Path) -> anyhow::R
         index_modules(&base, release, &log)?;
     }
     Ok(())
-}
-
-fn index_modules(base: &Path, release: &str, log: &Path) -> anyhow::Result<()> {
-    run_logged(
-        Command::new(kmod("depmod")?)
-            .arg("-b")
-            .arg(base)
-            .arg(release),
-        log,
-        BUILD,
-    )
 }
 
 /// The early modules, with all they depend on, that are compressed.
@@ -249,10 +179,6 @@ fn insmod_paths(depends: &str) -> impl Iterator<Item = PathBuf> {
         .map(|path| PathBuf::from(path.trim_end()))
 }
 
-fn kmod(program: &str) -> anyhow::Result<PathBuf> {
-    find_program(program).with_context(|| format!("{program} is missing; run: cargo xtask setup"))
-}
-
 /// Unpacks the source next to the header package's configuration and prepares it.
 fn prepare_tree(setup: &Setup<'_>, chroot: &Chroot, release: &str) -> anyhow::Result<()> {
     let log = setup.cache.log("tree");
@@ -268,7 +194,13 @@ fn prepare_tree(setup: &Setup<'_>, chroot: &Chroot, release: &str) -> anyhow::Re
     fs::create_dir_all(&tree).with_context(|| format!("making {}", tree.display()))?;
     let packages = setup.cache.kernel(release);
     let script = tree_script(release, series_of(release)?);
-    let mut command = chroot.command(&[(&tree, "/k/tree"), (&packages, "/k/packages")], &script)?;
+    let mut command = chroot.command(
+        &[
+            Bind::write(&tree, "/k/tree"),
+            Bind::read(&packages, "/k/packages"),
+        ],
+        &script,
+    )?;
     run_logged(&mut command, &log, BUILD)
         .with_context(|| format!("preparing the source of kernel {release}"))
 }
@@ -279,6 +211,7 @@ fn prepare_tree(setup: &Setup<'_>, chroot: &Chroot, release: &str) -> anyhow::Re
 /// boots, but no Rust metadata; the source has all the rest. `kernelrelease` must match the kernel,
 /// or it would refuse the modules.
 fn tree_script(release: &str, series: &str) -> String {
+    let make = Flavour::Amd64.compilers();
     format!(
         "headers=/k/packages/usr/src/linux-headers-{release}
          tar -C /k/tree --strip-components=1 --exclude='*/Documentation/*.rst' \
@@ -289,11 +222,11 @@ fn tree_script(release: &str, series: &str) -> String {
          version=$(make -s kernelversion)
          release='{release}'
          scripts/config --set-str LOCALVERSION \"${{release#\"$version\"}}\"
-         make CC=gcc-14 HOSTCC=gcc-14 olddefconfig
-         make CC=gcc-14 HOSTCC=gcc-14 -j\"$(nproc)\" modules_prepare
+         make {make} olddefconfig
+         make {make} -j\"$(nproc)\" modules_prepare
          cp -L \"$headers/Module.symvers\" .
          cp -L \"$headers/vmlinux\" .
-         built=$(make -s CC=gcc-14 kernelrelease)
+         built=$(make -s {make} kernelrelease)
          if [ \"$built\" != \"$release\" ]; then
              echo \"the prepared source is $built, the kernel $release\" >&2
              exit 1
