@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A generic netlink socket: neli opens, binds and names it; datagrams go in and out through rustix.
 //!
-//! neli's own receive functions do not tell who sent a datagram, and that is what keeps messages forged by
-//! another process out.
+//! Two things keep messages forged by another process out. The socket is connected to the kernel, which refuses
+//! what anybody else sends to it, so that nobody fills its queue. And the source of each datagram is looked at,
+//! which neli's own receive functions do not tell.
 
 #![allow(unsafe_code)]
 
@@ -15,7 +16,7 @@ use neli::utils::Groups;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recvfrom, sendmsg};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, connect, recvfrom, sendmsg};
 
 /// A netlink option that is on or off.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,10 @@ enum Switch {
     KeepReceiving = libc::NETLINK_NO_ENOBUFS as isize,
 }
 
-/// A socket, bound to a port of its own.
+/// The kernel's own port, and no multicast group.
+const KERNEL: SocketAddrNetlink = SocketAddrNetlink::new(0, 0);
+
+/// A socket, bound to a port of its own and connected to the kernel.
 #[derive(Debug)]
 pub(crate) struct Socket {
     fd: OwnedFd,
@@ -52,6 +56,9 @@ impl Socket {
         // SAFETY: `into_raw_fd` hands over an open descriptor that nothing else owns.
         let fd = unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) };
         let socket = Self { fd, port };
+        // A process that has CAP_NET_ADMIN in this network namespace could send to any port; to this one it
+        // gets ECONNREFUSED from now on. What it sent before is told by its source.
+        connect(&socket.fd, &KERNEL)?;
         socket.switch_on(Switch::ShortErrors)?;
         Ok(socket)
     }

@@ -12,6 +12,7 @@ mod books;
 mod death;
 mod dumps;
 mod errors;
+mod forging;
 mod groups;
 mod kevents;
 mod messages;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("dumps", dumps::all()),
         ("books", books::all()),
         ("unprivileged", unprivileged::all()),
+        ("forging", forging::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
         ("programs", programs::all()),

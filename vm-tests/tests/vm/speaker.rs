@@ -8,6 +8,7 @@ use neli::consts::nl::{NlmF, NlmsgerrAttr};
 use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
+use rustix::io::Errno;
 use rustix::net::SendFlags;
 use rustix::net::netlink::SocketAddrNetlink;
 
@@ -129,8 +130,9 @@ impl Speaker {
         self.socket.send(&request, Msg::empty()).unwrap();
     }
 
-    /// Sends what looks like a message of the bus from `from` straight to the socket at `to`.
-    pub(crate) fn forge_message(&self, to: u32, from: u32, data: &[u8]) {
+    /// Sends what looks like a message of the bus from `from` straight to the socket at `to`. It is in that
+    /// socket's queue when this succeeds.
+    pub(crate) fn forge_message(&self, to: u32, from: u32, data: &[u8]) -> Result<(), Errno> {
         let mut message = Vec::new();
         let port = attribute(uapi::attr::message::PORT, &from.to_ne_bytes());
         let body = [port, attribute(uapi::attr::message::DATA, data)].concat();
@@ -146,8 +148,9 @@ impl Speaker {
         let address = SocketAddrNetlink::new(to, 0);
         // SAFETY: The descriptor belongs to the socket, which outlives the call.
         let socket = unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) };
-        let sent = rustix::net::sendto(socket, &message, SendFlags::empty(), &address);
-        assert_eq!(sent.unwrap(), message.len());
+        let sent = rustix::net::sendto(socket, &message, SendFlags::empty(), &address)?;
+        assert_eq!(sent, message.len());
+        Ok(())
     }
 
     /// The kernel answers inside the send call, so all answers are there.
