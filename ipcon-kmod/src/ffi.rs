@@ -27,6 +27,7 @@ extern "C" {
     pub(crate) fn ipcon_sock_queue(sk: *mut sock, skb: *mut sk_buff) -> c_int;
 
     pub(crate) fn ipcon_message_new(payload: usize) -> *mut sk_buff;
+    pub(crate) fn ipcon_message_stamp(skb: *mut sk_buff);
     pub(crate) fn ipcon_reply_new(
         info: *mut genl_info,
         payload: usize,

@@ -44,7 +44,7 @@ const FLAG_SIZE: usize = attribute_size(0);
 impl Packet {
     /// A message from one peer.
     pub(crate) fn unicast(from: u32, data: &[u8]) -> Result<Self, NoMemory> {
-        let draft = Draft::new(U32_SIZE + attribute_size(data.len()))?;
+        let draft = Draft::from_caller(U32_SIZE + attribute_size(data.len()))?;
         let mut attributes = draft.attributes();
         attributes.u32(message::PORT, from)?;
         attributes.bytes(message::DATA, data)?;
@@ -53,7 +53,7 @@ impl Packet {
 
     /// A message of a group.
     pub(crate) fn multicast(from: u32, group: &GroupName, data: &[u8]) -> Result<Self, NoMemory> {
-        let draft = Draft::new(U32_SIZE + NAME_SIZE + attribute_size(data.len()))?;
+        let draft = Draft::from_caller(U32_SIZE + NAME_SIZE + attribute_size(data.len()))?;
         let mut attributes = draft.attributes();
         attributes.u32(message::PORT, from)?;
         attributes.name(message::GROUP, group.as_bytes())?;
@@ -141,11 +141,20 @@ struct Draft {
 }
 
 impl Draft {
+    /// A draft with the kernel as its sender.
     fn new(payload: usize) -> Result<Self, NoMemory> {
         // SAFETY: No requirements.
         let skb = allocated(unsafe { ffi::ipcon_message_new(payload) })?;
         // INVARIANT: The buffer is new and has its headers.
         Ok(Self { skb })
+    }
+
+    /// A draft that is stamped with the calling process as its sender.
+    fn from_caller(payload: usize) -> Result<Self, NoMemory> {
+        let draft = Self::new(payload)?;
+        // SAFETY: The buffer is valid and belongs to the draft.
+        unsafe { ffi::ipcon_message_stamp(draft.skb.as_ptr()) };
+        Ok(draft)
     }
 
     fn attributes(&self) -> Attributes {

@@ -205,6 +205,7 @@ int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb)
 
 /* Messages */
 
+/* A message of the kernel, until ipcon_message_stamp() says otherwise. */
 struct sk_buff *ipcon_message_new(size_t payload)
 {
 	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
@@ -215,7 +216,27 @@ struct sk_buff *ipcon_message_new(size_t payload)
 		nlmsg_free(skb);
 		return NULL;
 	}
+	NETLINK_CB(skb).creds = (struct scm_creds) {
+		.pid = 0,
+		.uid = GLOBAL_ROOT_UID,
+		.gid = GLOBAL_ROOT_GID,
+	};
 	return skb;
+}
+
+/*
+ * Says that the calling process sends the message: what netlink hands out as SCM_CREDENTIALS to a receiver that
+ * set SO_PASSCRED. Not what the sender attached to its request, and the real ids, as unix(7) has them: so a
+ * set-user-ID program that writes to a socket which it inherited lends nobody its rights. Clones and copies of
+ * the message keep it.
+ */
+void ipcon_message_stamp(struct sk_buff *skb)
+{
+	NETLINK_CB(skb).creds = (struct scm_creds) {
+		.pid = task_tgid_nr(current),
+		.uid = current_uid(),
+		.gid = current_gid(),
+	};
 }
 
 /* Ends a message that has its buffer to itself, also after more attributes were put to it. */

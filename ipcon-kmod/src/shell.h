@@ -42,6 +42,7 @@ u32 ipcon_sock_queue_limit(const struct sock *sk);
 int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb);
 
 struct sk_buff *ipcon_message_new(size_t payload);
+void ipcon_message_stamp(struct sk_buff *skb);
 void *ipcon_reply_new(struct genl_info *info, size_t payload, u8 cmd, struct sk_buff **skb);
 int ipcon_reply_send(struct genl_info *info, struct sk_buff *skb, void *header);
 void *ipcon_dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);

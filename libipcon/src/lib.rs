@@ -75,6 +75,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod control;
+mod credentials;
 mod errno;
 mod error;
 mod info;
@@ -91,6 +92,7 @@ mod socket;
 mod wait;
 mod wire;
 
+pub use credentials::Credentials;
 pub use error::{Error, Result};
 pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
 pub use inspect::Inspector;

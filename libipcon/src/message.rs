@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Messages as a peer receives them.
 
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::kevent::Kevent;
 use crate::operation::Operation;
@@ -19,6 +20,9 @@ pub struct Message {
     /// Group messages that this peer lost since the message before this one, because its receive queue was
     /// full or the kernel had no memory. Unicast messages are never lost: their senders are told.
     pub lost: u32,
+    /// The process that sent it, if [`Peer::receive_credentials`](crate::Peer::receive_credentials) asked for
+    /// that.
+    pub credentials: Option<Credentials>,
 }
 
 /// A message received into a buffer of the caller.
@@ -32,6 +36,8 @@ pub struct Received {
     pub replay: bool,
     /// As in [`Message::lost`].
     pub lost: u32,
+    /// As in [`Message::credentials`].
+    pub credentials: Option<Credentials>,
 }
 
 impl Message {
@@ -60,25 +66,8 @@ impl Message {
         })
     }
 
-    /// The message as it came in.
-    pub(crate) fn as_incoming(&self) -> Incoming<'_> {
-        let Self {
-            origin,
-            ref data,
-            replay,
-            lost,
-        } = *self;
-        Incoming {
-            origin,
-            data,
-            replay,
-            lost,
-        }
-    }
-}
-
-impl From<Incoming<'_>> for Message {
-    fn from(incoming: Incoming<'_>) -> Self {
+    /// Keeps a message that came in.
+    pub(crate) fn keep(incoming: Incoming<'_>, credentials: Option<Credentials>) -> Self {
         let Incoming {
             origin,
             data,
@@ -90,6 +79,17 @@ impl From<Incoming<'_>> for Message {
             data: data.to_vec(),
             replay,
             lost,
+            credentials,
+        }
+    }
+
+    /// The message as it came in.
+    pub(crate) fn as_incoming(&self) -> Incoming<'_> {
+        Incoming {
+            origin: self.origin,
+            data: &self.data,
+            replay: self.replay,
+            lost: self.lost,
         }
     }
 }

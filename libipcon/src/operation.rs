@@ -13,6 +13,8 @@ pub enum Operation {
     Connect,
     /// Setting the size of the receive queue.
     SetQueueLimit,
+    /// Asking for the credentials of senders, or no longer.
+    ReceiveCredentials,
     /// Registering a service of this name.
     RegisterService(String),
     /// Taking back a service of this name.
@@ -95,6 +97,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect => f.write_str("connect to the bus"),
+            Self::ReceiveCredentials => f.write_str("switch the credentials of senders"),
             Self::SetQueueLimit => f.write_str("set the size of the receive queue"),
             Self::RegisterService(name) => write!(f, "register service {name:?}"),
             Self::UnregisterService(name) => write!(f, "unregister service {name:?}"),

@@ -120,6 +120,21 @@ impl Peer {
             .map_err(|failure| Error::new(Operation::SetQueueLimit, failure))
     }
 
+    /// Asks for the [`Credentials`](crate::Credentials) of whoever sends a message to this peer, or no longer.
+    ///
+    /// It holds for receive calls that begin after this one has returned, also for messages that are in the
+    /// queue already. A call that is under way meanwhile may give `None`, and so may a message that was put
+    /// back because it did not fit into a buffer.
+    ///
+    /// # Errors
+    ///
+    /// None is known.
+    pub fn receive_credentials(&self, on: bool) -> Result<()> {
+        self.receiver
+            .receive_credentials(on)
+            .map_err(|failure| Error::new(Operation::ReceiveCredentials, failure))
+    }
+
     /// Gives this peer a name under which others find it. A peer may have several.
     ///
     /// # Errors

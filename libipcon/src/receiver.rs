@@ -13,9 +13,10 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
+use crate::credentials::Credentials;
 use crate::error::Failure;
 use crate::message::{Message, Received};
-use crate::socket::Socket;
+use crate::socket::{Datagram, Socket};
 use crate::wire::{Incoming, LARGEST_MESSAGE, Malformed};
 
 thread_local! {
@@ -65,15 +66,20 @@ impl Receiver {
         )?)
     }
 
+    /// Asks for the credentials of senders, or no longer.
+    pub(crate) fn receive_credentials(&self, on: bool) -> Result<(), Failure> {
+        Ok(self.socket.receive_credentials(on)?)
+    }
+
     /// The next message; `None` when there is none in time.
     pub(crate) fn receive(&self, wait: Wait) -> Result<Option<Message>, Failure> {
         if let Some(message) = self.unpark() {
             return Ok(Some(message));
         }
         BUFFER.with_borrow_mut(|buffer| {
-            while self.fetch(buffer, wait)? {
+            while let Some(datagram) = self.fetch(buffer, wait)? {
                 if let Some(incoming) = Incoming::read(buffer, self.family)? {
-                    return Ok(Some(incoming.into()));
+                    return Ok(Some(Message::keep(incoming, datagram.credentials)));
                 }
             }
             Ok(None)
@@ -88,23 +94,29 @@ impl Receiver {
         wait: Wait,
     ) -> Result<Option<Received>, Failure> {
         if let Some(message) = self.unpark() {
-            return self.hand_out(message.as_incoming(), out).map(Some);
+            let incoming = message.as_incoming();
+            return self.hand_out(incoming, message.credentials, out).map(Some);
         }
         BUFFER.with_borrow_mut(|buffer| {
-            while self.fetch(buffer, wait)? {
+            while let Some(datagram) = self.fetch(buffer, wait)? {
                 if let Some(incoming) = Incoming::read(buffer, self.family)? {
-                    return self.hand_out(incoming, out).map(Some);
+                    return self.hand_out(incoming, datagram.credentials, out).map(Some);
                 }
             }
             Ok(None)
         })
     }
 
-    fn hand_out(&self, incoming: Incoming<'_>, out: &mut [u8]) -> Result<Received, Failure> {
+    fn hand_out(
+        &self,
+        incoming: Incoming<'_>,
+        credentials: Option<Credentials>,
+        out: &mut [u8],
+    ) -> Result<Received, Failure> {
         let len = incoming.data.len();
         let Some(room) = out.get_mut(..len) else {
             let mut parked = self.lock();
-            parked.push_front(incoming.into());
+            parked.push_front(Message::keep(incoming, credentials));
             self.parked_count.store(parked.len(), Ordering::Release);
             return Err(Failure::TooSmall { len });
         };
@@ -120,12 +132,13 @@ impl Receiver {
             len,
             replay,
             lost,
+            credentials,
         })
     }
 
-    /// Receives one datagram of the kernel; `false` when there is none in time. What processes send here is
+    /// Receives one datagram of the kernel; `None` when there is none in time. What processes send here is
     /// dropped, whoever they claim to be.
-    fn fetch(&self, buffer: &mut Vec<u8>, wait: Wait) -> Result<bool, Failure> {
+    fn fetch(&self, buffer: &mut Vec<u8>, wait: Wait) -> Result<Option<Datagram>, Failure> {
         let flags = match wait {
             Wait::Forever => RecvFlags::empty(),
             Wait::Never | Wait::Until(_) => RecvFlags::DONTWAIT,
@@ -136,9 +149,9 @@ impl Receiver {
                 Ok(datagram) if datagram.len > buffer.len() => {
                     return Err(Malformed::Header.into());
                 }
-                Ok(_) => return Ok(true),
+                Ok(datagram) => return Ok(Some(datagram)),
                 Err(Errno::AGAIN) if self.wait(wait)? => {}
-                Err(Errno::AGAIN) => return Ok(false),
+                Err(Errno::AGAIN) => return Ok(None),
                 Err(errno) => return Err(errno.into()),
             }
         }

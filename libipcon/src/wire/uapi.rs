@@ -216,7 +216,12 @@ pub(crate) mod attr {
         pub(crate) const PAD: u16 = 9;
     }
 
-    /// Attributes of the set `message`.
+    /// A receiver that sets SO_PASSCRED gets SCM_CREDENTIALS with each message, also with those
+    /// queued before. pid is the process that sent it, at the moment of sending and not when the
+    /// peer was made, as seen from the initial pid namespace; uid and gid are its real ids then, as
+    /// seen from the user namespace of the receiver. The kernel takes them from the sending
+    /// process, whatever that one attaches to its request. A replayed message keeps those of its
+    /// sender. Messages of the kevent group have pid 0 and the ids of root.
     pub(crate) mod message {
         /// In send-unicast the receiver; in message the sender, as stamped by the kernel. 0 on
         /// messages of the kevent group.

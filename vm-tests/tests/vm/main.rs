@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use ipcon_vm_tests::process;
 
 mod books;
+mod credentials;
 mod death;
 mod dumps;
 mod errors;
@@ -31,6 +32,7 @@ mod unprivileged;
 fn main() -> ExitCode {
     let roles = [
         books::ROLES.as_slice(),
+        &credentials::ROLES,
         &death::ROLES,
         &module::ROLES,
         &probes::ROLES,
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         ("books", books::all()),
         ("unprivileged", unprivileged::all()),
         ("forging", forging::all()),
+        ("credentials", credentials::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
         ("programs", programs::all()),

@@ -2,6 +2,8 @@
 
 //! A netlink socket without manners: it sends what the library never would.
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use neli::consts::nl::{NlmF, NlmsgerrAttr};
@@ -9,8 +11,8 @@ use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
 use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, UCred, sendmsg};
 
 use crate::uapi;
 
@@ -111,12 +113,42 @@ impl Speaker {
         self.answers()
     }
 
+    /// Sends a request like [`ask`](Self::ask), and claims to be somebody else.
+    pub(crate) fn ask_as(
+        &mut self,
+        claimed: UCred,
+        cmd: u8,
+        attributes: &[Attribute<'_>],
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        let request = self.request(NlmF::REQUEST | NlmF::ACK, cmd, &body);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmCredentials(claimed)));
+        let parts = [IoSlice::new(&request)];
+        sendmsg(self.descriptor(), &parts, &mut control, SendFlags::empty()).unwrap();
+        self.answers()
+    }
+
     /// Asks for a list, of which the first part is queued then, and does not read it.
     pub(crate) fn begin_dump(&mut self, cmd: u8) {
         self.send(NlmF::REQUEST | NlmF::DUMP, cmd, &[]);
     }
 
     fn send(&mut self, flags: NlmF, cmd: u8, body: &[u8]) {
+        let request = self.request(flags, cmd, body);
+        self.socket.send(&request, Msg::empty()).unwrap();
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // SAFETY: The descriptor belongs to the socket, which outlives what is returned.
+        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+    }
+
+    fn request(&mut self, flags: NlmF, cmd: u8, body: &[u8]) -> Vec<u8> {
         self.sequence += 1;
         let mut request = Vec::new();
         let len = HEADER + GENL_HEADER + body.len();
@@ -127,7 +159,7 @@ impl Speaker {
         request.extend(0_u32.to_ne_bytes());
         request.extend([cmd, uapi::FAMILY_VERSION, 0, 0]);
         request.extend(body);
-        self.socket.send(&request, Msg::empty()).unwrap();
+        request
     }
 
     /// Sends what looks like a message of the bus from `from` straight to the socket at `to`. It is in that
@@ -146,9 +178,7 @@ impl Speaker {
         message.extend([uapi::cmd::MESSAGE, uapi::FAMILY_VERSION, 0, 0]);
         message.extend(body);
         let address = SocketAddrNetlink::new(to, 0);
-        // SAFETY: The descriptor belongs to the socket, which outlives the call.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) };
-        let sent = rustix::net::sendto(socket, &message, SendFlags::empty(), &address)?;
+        let sent = rustix::net::sendto(self.descriptor(), &message, SendFlags::empty(), &address)?;
         assert_eq!(sent, message.len());
         Ok(())
     }
