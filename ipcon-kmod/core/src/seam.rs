@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Collections, locks and counters of the host, with the fallible interfaces of the kernel's.
+//!
+//! With `cfg(loom)` everything that threads share is loom's, which tries every order in which the
+//! threads may run and reports what is never freed.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-pub use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+#[cfg(loom)]
+use loom::sync as shared;
+#[cfg(not(loom))]
+use std::sync as shared;
+
+pub use shared::Arc;
+use shared::atomic::{AtomicBool, AtomicU64, Ordering};
+use shared::{Mutex, MutexGuard};
 
 /// An allocation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

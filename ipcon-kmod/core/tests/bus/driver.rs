@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipcon_core::bus::{self, Error, GroupName, Identity, Kevent, Peer, ServiceName};
+use ipcon_core::bus::{self, Error, GroupName, Kevent, Peer, ServiceName};
 
+use crate::fixture::identity;
 use crate::model::operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
 use crate::model::snapshot::{
     Counters, GroupCounts, GroupRow, MemberRow, PeerRow, ServiceRow, Snapshot, Traffic,
@@ -337,15 +338,6 @@ pub fn counters(of: &bus::Counters) -> Counters {
         refused_no_memory: of.refused_no_memory.get(),
         dropped_queue_full: of.dropped_queue_full.get(),
         dropped_no_memory: of.dropped_no_memory.get(),
-    }
-}
-
-/// The process that makes peers at `port`.
-pub fn identity(port: Port) -> Identity {
-    Identity {
-        pid: 1000 + port,
-        uid: 500,
-        comm: *b"bus-test\0\0\0\0\0\0\0\0",
     }
 }
 

@@ -4,8 +4,8 @@
 
 use ipcon_core::bus::Error;
 
-use crate::driver::{identity, walk};
-use crate::fixture::{Fixture, KEVENTS, group};
+use crate::driver::walk;
+use crate::fixture::{Fixture, KEVENTS, group, identity};
 use crate::world::Socket;
 
 #[test]

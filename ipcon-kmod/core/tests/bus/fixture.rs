@@ -5,9 +5,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ipcon_core::bus::{self, Error, Event, GroupName, Marks, ServiceName};
+use ipcon_core::bus::{self, Error, Event, GroupName, Identity, Marks, ServiceName};
+use ipcon_core::seam;
 
-use crate::driver::identity;
 use crate::world::{Body, Host, Packet, Socket, World};
 
 pub type Bus = bus::Bus<Host>;
@@ -16,6 +16,7 @@ pub type Bus = bus::Bus<Host>;
 const ROOMY: usize = 1 << 20;
 
 /// A bus in a world of its own.
+#[derive(Clone)]
 pub struct Fixture {
     pub world: Arc<World>,
     pub bus: Arc<Bus>,
@@ -24,7 +25,7 @@ pub struct Fixture {
 /// A peer, with the socket that it receives on.
 #[derive(Clone)]
 pub struct Client {
-    pub peer: Arc<bus::Peer<Host>>,
+    pub peer: seam::Arc<bus::Peer<Host>>,
     pub socket: Socket,
     bus: Arc<Bus>,
 }
@@ -69,6 +70,15 @@ impl Deref for Fixture {
 
     fn deref(&self) -> &Bus {
         &self.bus
+    }
+}
+
+/// The process that makes peers at `port`.
+pub fn identity(port: u32) -> Identity {
+    Identity {
+        pid: 1000 + port,
+        uid: 500,
+        comm: *b"bus-test\0\0\0\0\0\0\0\0",
     }
 }
 

@@ -6,8 +6,8 @@
 use ipcon_core::bus::Error;
 use ipcon_core::seam::ration;
 
-use crate::driver::{identity, walk};
-use crate::fixture::{Bus, Client, Fixture, KEVENTS};
+use crate::driver::walk;
+use crate::fixture::{Bus, Client, Fixture, KEVENTS, identity};
 use crate::world::{Host, Socket};
 
 type Step = fn(&Fixture, &Client, &Client) -> Result<(), Error>;

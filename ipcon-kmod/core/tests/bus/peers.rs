@@ -4,8 +4,7 @@
 
 use ipcon_core::bus::{Error, Event};
 
-use crate::driver::identity;
-use crate::fixture::{Client, Fixture, group, plain, service};
+use crate::fixture::{Client, Fixture, group, identity, plain, service};
 use crate::world::Socket;
 
 /// A peer that waits for its control socket.

@@ -3,8 +3,7 @@
 //! The bus under threads. No test waits for time: each ends when its work is done, and what is
 //! checked holds for every order in which the threads may run.
 //!
-//! These find what happens often. To try every order there is, the locks and counters of
-//! `ipcon_core::seam` and the queue of the test socket would have to be loom's.
+//! These find what happens often, with much at once. `tests/loom` tries every order of few steps.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +11,8 @@ use std::thread::{ScopedJoinHandle, scope};
 
 use ipcon_core::bus::{Error, Event};
 
-use crate::driver::{counters, identity};
-use crate::fixture::{Client, Fixture, group, service};
+use crate::driver::counters;
+use crate::fixture::{Client, Fixture, group, identity, service};
 use crate::model::snapshot::Counters;
 use crate::world::{Body, Packet, Socket};
 

@@ -4,7 +4,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use ipcon_core::bus::{DropReason, Kevent, Marks, QueueFill, SocketKey, Trace, Transport};
 use ipcon_core::seam::{NoMemory, allocate};
@@ -36,10 +41,9 @@ pub struct Packet {
 pub type Received = Packet;
 
 /// A socket that can be held after it was closed, as in the kernel.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Socket(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
     arrived: Condvar,
@@ -87,12 +91,10 @@ impl Socket {
 
     /// The next message; waits for one. None when the socket is closed.
     pub fn wait(&self) -> Option<Received> {
-        let state = self.state();
-        let mut state = self
-            .0
-            .arrived
-            .wait_while(state, |state| state.queue.is_empty() && !state.closed)
-            .unwrap();
+        let mut state = self.state();
+        while state.queue.is_empty() && !state.closed {
+            state = self.0.arrived.wait(state).unwrap();
+        }
         state.queue.pop_front()
     }
 
