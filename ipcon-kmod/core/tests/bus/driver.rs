@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipcon_core::bus::{self, Error, GroupName, Kevent, Peer, ServiceName};
-
-use crate::fixture::identity;
-use crate::model::operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
-use crate::model::snapshot::{
+use ipcon_model::compare::Subject;
+use ipcon_model::operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
+use ipcon_model::snapshot::{
     Counters, GroupCounts, GroupRow, MemberRow, PeerRow, ServiceRow, Snapshot, Traffic,
 };
+
+use crate::fixture::identity;
 use crate::world::{Body, Host, Packet, Received, Socket, World};
 
 type Bus = bus::Bus<Host>;
@@ -49,12 +50,36 @@ impl Driver {
             last_kevent: None,
         }
     }
+}
 
-    /// Does what the operation says.
-    pub fn apply(&mut self, operation: &Operation) -> Outcome {
+impl Subject for Driver {
+    fn apply(&mut self, operation: &Operation) -> Outcome {
         self.run(operation).map_err(refusal)
     }
 
+    fn snapshot(&mut self) -> Snapshot {
+        let snapshot = Snapshot {
+            peers: self.peer_rows(),
+            services: self.service_rows(),
+            groups: self.group_rows(),
+            members: self.member_rows(),
+            kevent_sequence: self.bus.census().kevent_sequence,
+            totals: counters(self.bus.totals()),
+        };
+        let census = self.bus.census();
+        assert_eq!(census.peers as usize, snapshot.peers.len());
+        assert_eq!(census.services as usize, snapshot.services.len());
+        assert_eq!(census.groups as usize, snapshot.groups.len() - 1);
+        assert_eq!(census.memberships as usize, snapshot.members.len());
+        snapshot
+    }
+
+    fn generation(&mut self) -> u64 {
+        self.bus.census().generation
+    }
+}
+
+impl Driver {
     fn run(&mut self, operation: &Operation) -> Result<Answer, Error> {
         let bus = &self.bus;
         match operation {
@@ -204,24 +229,6 @@ impl Driver {
             },
             bus::Event::PeerRemoved { port } => Event::PeerRemoved { port },
         }
-    }
-
-    /// Everything that an observer is told, by the dumps.
-    pub fn snapshot(&self) -> Snapshot {
-        let snapshot = Snapshot {
-            peers: self.peer_rows(),
-            services: self.service_rows(),
-            groups: self.group_rows(),
-            members: self.member_rows(),
-            kevent_sequence: self.bus.census().kevent_sequence,
-            totals: counters(self.bus.totals()),
-        };
-        let census = self.bus.census();
-        assert_eq!(census.peers as usize, snapshot.peers.len());
-        assert_eq!(census.services as usize, snapshot.services.len());
-        assert_eq!(census.groups as usize, snapshot.groups.len() - 1);
-        assert_eq!(census.memberships as usize, snapshot.members.len());
-        snapshot
     }
 
     fn peer_rows(&self) -> Vec<PeerRow> {

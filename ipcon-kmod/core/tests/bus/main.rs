@@ -14,7 +14,6 @@ mod groups;
 mod kevents;
 mod memory;
 mod messages;
-mod model;
 mod peers;
 mod property;
 mod services;

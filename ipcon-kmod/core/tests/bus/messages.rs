@@ -4,10 +4,10 @@
 
 use ipcon_core::bus::{DropReason, Error, Trace};
 use ipcon_core::seam::NoMemory;
+use ipcon_model::snapshot::{Counters, Traffic};
 
 use crate::driver::counters;
 use crate::fixture::{Fixture, KEVENTS, after_loss, group, plain};
-use crate::model::snapshot::{Counters, Traffic};
 
 fn traffic(messages: u64, bytes: u64) -> Traffic {
     Traffic { messages, bytes }

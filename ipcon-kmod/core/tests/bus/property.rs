@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipcon_core::bus::{DropReason, Trace};
+use ipcon_model::Model;
+use ipcon_model::operation::{Answer, Operation, Outcome, Refusal};
+use ipcon_model::snapshot::{Counters, GroupCounts};
+use ipcon_model::strategy::{Stage, runs};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use crate::driver::Driver;
-use crate::model::Model;
-use crate::model::operation::{Answer, Operation, Outcome, Refusal};
-use crate::model::snapshot::{Counters, GroupCounts, Snapshot};
-use crate::model::strategy::{PORTS, runs};
 
 /// Messages that a queue takes: so few that it fills often.
 const LIMITS: std::ops::Range<usize> = 1..8;
@@ -26,7 +26,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_core_does_what_the_model_does(limit in LIMITS, run in runs(160)) {
+    fn the_core_does_what_the_model_does(limit in LIMITS, run in runs(160, Stage::Directed)) {
         compare(limit, &run)?;
     }
 }
@@ -40,7 +40,10 @@ fn random_runs_meet_every_refusal_and_every_kind_of_message() {
     );
     let mut met = Met::default();
     for _ in 0..400 {
-        let (limit, run) = (LIMITS, runs(160)).new_tree(&mut runner).unwrap().current();
+        let (limit, run) = (LIMITS, runs(160, Stage::Directed))
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
         for outcome in compare(limit, &run).unwrap() {
             met.note(&outcome);
         }
@@ -104,55 +107,11 @@ impl Met {
 fn compare(limit: usize, run: &[Operation]) -> Result<Vec<Outcome>, TestCaseError> {
     let mut model = Model::new(limit);
     let mut core = Driver::new(limit);
+    let outcomes = ipcon_model::compare::compare(&mut model, &mut core, run, Model::is_possible)?;
     let mut traces = Ledger::default();
-    let mut outcomes = Vec::new();
-    let drain = PORTS.map(|port| Operation::Read {
-        port,
-        count: usize::MAX,
-    });
-    for (step, operation) in run.iter().chain(&drain).enumerate() {
-        if !model.is_possible(operation) {
-            continue;
-        }
-        let (before, generation) = (model.snapshot(), core.bus.census().generation);
-        let expected = model.apply(operation);
-        let found = core.apply(operation);
-        prop_assert_eq!(&found, &expected, "step {}: {:?}", step, operation);
-        let (listed, after) = (core.snapshot(), model.snapshot());
-        prop_assert_eq!(&listed, &after, "after step {}: {:?}", step, operation);
-        let changed = core.bus.census().generation != generation;
-        prop_assert_eq!(
-            changed,
-            objects(&before) != objects(&after),
-            "step {}: {:?}",
-            step,
-            operation
-        );
-        prop_assert_eq!(balance(&after.totals), 0);
-        traces.note(core.world.take_traces());
-        outcomes.push(expected);
-    }
+    traces.note(core.world.take_traces());
     traces.reconcile(&core, &model)?;
     Ok(outcomes)
-}
-
-/// What a dump lists, without what is counted.
-fn objects(of: &Snapshot) -> [Vec<(u64, u64)>; 4] {
-    [
-        of.peers.iter().map(|row| (row.peer, 0)).collect(),
-        of.services.iter().map(|row| (row.service, 0)).collect(),
-        of.groups.iter().map(|row| (row.group, 0)).collect(),
-        of.members.iter().map(|row| (row.group, row.peer)).collect(),
-    ]
-}
-
-/// Unicast messages sent of which nothing is known.
-fn balance(of: &Counters) -> i64 {
-    let known = of.delivered_unicast.messages
-        + of.refused_queue_full
-        + of.refused_no_peer
-        + of.refused_no_memory;
-    of.sent_unicast.messages as i64 - known as i64
 }
 
 /// Counts by the trace events alone, by id, as a probe makes them.

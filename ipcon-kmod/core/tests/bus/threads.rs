@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{ScopedJoinHandle, scope};
 
 use ipcon_core::bus::{Error, Event};
+use ipcon_model::snapshot::Counters;
 
 use crate::driver::counters;
 use crate::fixture::{Client, Fixture, group, identity, service};
-use crate::model::snapshot::Counters;
 use crate::world::{Body, Packet, Socket};
 
 /// Runs `background` again and again while `work` runs.

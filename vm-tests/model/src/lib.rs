@@ -1,10 +1,16 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! A small bus that is obviously right: plain lists, one thread, nothing shared.
 //!
 //! Operations go in, what the bus must answer, deliver and list comes out. Nothing here knows the
-//! core or the world that it is tested in, so that the same runs can be driven against the module.
+//! core, the kernel or the world that they are tested in: whoever does [operations](operation) to
+//! them implements [`Subject`](compare::Subject), and [`compare`](compare::compare) does the same
+//! run to both.
 
+// The fields of an operation, a row or a message are what its sentence names.
+#![allow(missing_docs)]
+
+pub mod compare;
 mod listing;
 pub mod operation;
 pub mod snapshot;
@@ -101,6 +107,14 @@ impl Model {
             Operation::Open { port } => !open(*port),
             _ => operation.actor().is_none_or(open),
         }
+    }
+
+    /// Whether the newest socket at this port is the receive socket of a peer, where messages come
+    /// between a request and its answer.
+    pub fn receives(&self, port: Port) -> bool {
+        let number = self.sockets.get(&port).map(|socket| socket.number);
+        let mut peers = self.peers.iter();
+        peers.any(|peer| peer.alive && Some(peer.socket) == number)
     }
 
     /// Does what the operation says.
