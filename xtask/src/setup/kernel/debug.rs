@@ -177,6 +177,7 @@ fn configure_script(release: &str) -> String {
     format!(
         "cd /k/tree
          make {make} KCONFIG_ALLCONFIG=/k/target/fragment allnoconfig
+         make {make} syncconfig
          built=$(make -s {make} kernelrelease)
          if [ \"$built\" != '{release}' ]; then
              echo \"the source is that of $built, the kernel shall be {release}\" >&2
