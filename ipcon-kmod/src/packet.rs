@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use kernel::bindings;
 
 use crate::attributes::Attributes;
-use crate::bus::{Event, GroupName, KEVENT_GROUP, Kevent, Marks};
+use crate::bus::{Event, GroupName, KEVENT_GROUP, KEVENT_LEN, Kevent, Marks};
 use crate::ffi;
 use crate::seam::{NoMemory, allocated};
 use crate::uapi::attr::message;
@@ -183,8 +183,8 @@ impl Drop for Draft {
 
 /// The bytes of `struct ipcon_kevent`: the type, then a union of which the longest member is a service name of
 /// 32 bytes and a port.
-fn kevent_bytes(event: &Event) -> [u8; 40] {
-    let mut bytes = [0; 40];
+fn kevent_bytes(event: &Event) -> [u8; KEVENT_LEN as usize] {
+    let mut bytes = [0; KEVENT_LEN as usize];
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     let kind = match event {
         Event::ServiceAdded { .. } => kevent_type::SRV_ADD,

@@ -123,17 +123,19 @@ pub(crate) fn group(out: &mut Attributes, view: &GroupView<Netlink>) -> Put {
     if let Some(len) = view.last_len {
         out.u32(a::LAST_LEN, len)?;
     }
-    let counts = &view.counts;
+    let (counts, copies) = (&view.counts, &view.counts.copies);
     for (attribute, value) in [
         (a::SENT_MESSAGES, counts.sent_messages),
         (a::SENT_BYTES, counts.sent_bytes),
-        (a::DELIVERED_MESSAGES, counts.delivered_messages),
-        (a::DELIVERED_BYTES, counts.delivered_bytes),
-        (a::REPLAYED_MESSAGES, counts.replayed_messages),
-        (a::REPLAYED_BYTES, counts.replayed_bytes),
-        (a::DROPPED_QUEUE_FULL, counts.dropped_queue_full),
-        (a::DROPPED_NO_MEMORY, counts.dropped_no_memory),
+        (a::DELIVERED_MESSAGES, copies.delivered_messages),
+        (a::DELIVERED_BYTES, copies.delivered_bytes),
+        (a::REPLAYED_MESSAGES, copies.replayed_messages),
+        (a::REPLAYED_BYTES, copies.replayed_bytes),
+        (a::DROPPED_QUEUE_FULL, copies.dropped_queue_full),
+        (a::DROPPED_NO_MEMORY, copies.dropped_no_memory),
         (a::UNHEARD_MESSAGES, counts.unheard_messages),
+        (a::DROPPED_QUEUE_FULL_BYTES, copies.dropped_queue_full_bytes),
+        (a::DROPPED_NO_MEMORY_BYTES, copies.dropped_no_memory_bytes),
     ] {
         out.u64(attribute, value, a::PAD)?;
     }
@@ -141,12 +143,26 @@ pub(crate) fn group(out: &mut Attributes, view: &GroupView<Netlink>) -> Put {
 }
 
 pub(crate) fn member(out: &mut Attributes, view: &MemberView<Netlink>) -> Put {
-    use uapi::attr::member::{GROUP_ID, GROUP_NAME, JOINED_AT, PAD, PEER_ID, PORT};
-    out.u64(GROUP_ID, view.group.id, PAD)?;
-    out.name(GROUP_NAME, view.group.name.as_bytes())?;
-    out.u64(PEER_ID, view.peer.id, PAD)?;
-    out.u32(PORT, view.peer.port)?;
-    out.u64(JOINED_AT, view.joined_at, PAD)
+    use uapi::attr::member as a;
+    out.u64(a::GROUP_ID, view.group.id, a::PAD)?;
+    out.name(a::GROUP_NAME, view.group.name.as_bytes())?;
+    out.u64(a::PEER_ID, view.peer.id, a::PAD)?;
+    out.u32(a::PORT, view.peer.port)?;
+    out.u64(a::JOINED_AT, view.joined_at, a::PAD)?;
+    let copies = &view.counts;
+    for (attribute, value) in [
+        (a::DELIVERED_MESSAGES, copies.delivered_messages),
+        (a::DELIVERED_BYTES, copies.delivered_bytes),
+        (a::REPLAYED_MESSAGES, copies.replayed_messages),
+        (a::REPLAYED_BYTES, copies.replayed_bytes),
+        (a::DROPPED_QUEUE_FULL, copies.dropped_queue_full),
+        (a::DROPPED_QUEUE_FULL_BYTES, copies.dropped_queue_full_bytes),
+        (a::DROPPED_NO_MEMORY, copies.dropped_no_memory),
+        (a::DROPPED_NO_MEMORY_BYTES, copies.dropped_no_memory_bytes),
+    ] {
+        out.u64(attribute, value, a::PAD)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn bus(out: &mut Attributes, bus: &Bus<Netlink>) -> Put {
@@ -165,37 +181,55 @@ pub(crate) fn bus(out: &mut Attributes, bus: &Bus<Netlink>) -> Put {
 
 fn counters(out: &mut Attributes, counters: &Counters, pad: u16) -> Put {
     use uapi::attr::counters as a;
-    for (attribute, counter) in [
-        (a::SENT_UNICAST_MESSAGES, &counters.sent_unicast.messages),
-        (a::SENT_UNICAST_BYTES, &counters.sent_unicast.bytes),
+    for (messages, bytes, traffic) in [
+        (
+            a::SENT_UNICAST_MESSAGES,
+            a::SENT_UNICAST_BYTES,
+            &counters.sent_unicast,
+        ),
         (
             a::SENT_MULTICAST_MESSAGES,
-            &counters.sent_multicast.messages,
+            a::SENT_MULTICAST_BYTES,
+            &counters.sent_multicast,
         ),
-        (a::SENT_MULTICAST_BYTES, &counters.sent_multicast.bytes),
         (
             a::DELIVERED_UNICAST_MESSAGES,
-            &counters.delivered_unicast.messages,
-        ),
-        (
             a::DELIVERED_UNICAST_BYTES,
-            &counters.delivered_unicast.bytes,
+            &counters.delivered_unicast,
         ),
         (
             a::DELIVERED_MULTICAST_MESSAGES,
-            &counters.delivered_multicast.messages,
+            a::DELIVERED_MULTICAST_BYTES,
+            &counters.delivered_multicast,
         ),
         (
-            a::DELIVERED_MULTICAST_BYTES,
-            &counters.delivered_multicast.bytes,
+            a::REFUSED_QUEUE_FULL,
+            a::REFUSED_QUEUE_FULL_BYTES,
+            &counters.refused_queue_full,
         ),
-        (a::REFUSED_QUEUE_FULL, &counters.refused_queue_full),
-        (a::REFUSED_NO_PEER, &counters.refused_no_peer),
-        (a::REFUSED_NO_MEMORY, &counters.refused_no_memory),
-        (a::DROPPED_QUEUE_FULL, &counters.dropped_queue_full),
-        (a::DROPPED_NO_MEMORY, &counters.dropped_no_memory),
+        (
+            a::REFUSED_NO_PEER,
+            a::REFUSED_NO_PEER_BYTES,
+            &counters.refused_no_peer,
+        ),
+        (
+            a::REFUSED_NO_MEMORY,
+            a::REFUSED_NO_MEMORY_BYTES,
+            &counters.refused_no_memory,
+        ),
+        (
+            a::DROPPED_QUEUE_FULL,
+            a::DROPPED_QUEUE_FULL_BYTES,
+            &counters.dropped_queue_full,
+        ),
+        (
+            a::DROPPED_NO_MEMORY,
+            a::DROPPED_NO_MEMORY_BYTES,
+            &counters.dropped_no_memory,
+        ),
     ] {
-        out.u64(attribute, counter.get(), pad)?;
+        out.u64(messages, traffic.messages.get(), pad)?;
+        out.u64(bytes, traffic.bytes.get(), pad)?;
     }
     Ok(())
 }

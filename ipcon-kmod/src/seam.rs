@@ -105,9 +105,9 @@ impl<K: Ord, V> Map<K, V> {
         self.tree.get(&found)
     }
 
-    /// All values in order of their keys.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.tree.values()
+    /// All values in order of their keys, to change.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.tree.values_mut()
     }
 
     /// Number of entries.

@@ -55,6 +55,8 @@ fn main() -> anyhow::Result<()> {
             "dropped_queue_full": group.dropped_queue_full,
             "dropped_no_memory": group.dropped_no_memory,
             "unheard_messages": group.unheard_messages,
+            "dropped_queue_full_bytes": group.dropped_queue_full_bytes,
+            "dropped_no_memory_bytes": group.dropped_no_memory_bytes,
         })
     });
     let members = members.items.iter().map(|member| {
@@ -62,6 +64,14 @@ fn main() -> anyhow::Result<()> {
             "group_id": member.group_id,
             "peer_id": member.peer_id,
             "port": member.port.get(),
+            "delivered_messages": member.delivered_messages,
+            "delivered_bytes": member.delivered_bytes,
+            "replayed_messages": member.replayed_messages,
+            "replayed_bytes": member.replayed_bytes,
+            "dropped_queue_full": member.dropped_queue_full,
+            "dropped_queue_full_bytes": member.dropped_queue_full_bytes,
+            "dropped_no_memory": member.dropped_no_memory,
+            "dropped_no_memory_bytes": member.dropped_no_memory_bytes,
         })
     });
     let document = json!({
@@ -113,6 +123,17 @@ fn with_counters(object: Value, counters: &Counters) -> Value {
         ("refused_no_memory", counters.refused_no_memory),
         ("dropped_queue_full", counters.dropped_queue_full),
         ("dropped_no_memory", counters.dropped_no_memory),
+        (
+            "refused_queue_full_bytes",
+            counters.refused_queue_full_bytes,
+        ),
+        ("refused_no_peer_bytes", counters.refused_no_peer_bytes),
+        ("refused_no_memory_bytes", counters.refused_no_memory_bytes),
+        (
+            "dropped_queue_full_bytes",
+            counters.dropped_queue_full_bytes,
+        ),
+        ("dropped_no_memory_bytes", counters.dropped_no_memory_bytes),
     ] {
         keys.insert(key.to_owned(), value.into());
     }

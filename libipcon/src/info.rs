@@ -112,6 +112,10 @@ pub struct GroupInfo {
     pub dropped_no_memory: u64,
     /// Messages sent while the group had no member.
     pub unheard_messages: u64,
+    /// Payload bytes of `dropped_queue_full`.
+    pub dropped_queue_full_bytes: u64,
+    /// Payload bytes of `dropped_no_memory`.
+    pub dropped_no_memory_bytes: u64,
 }
 
 /// A peer's membership in a group.
@@ -127,12 +131,29 @@ pub struct MemberInfo {
     pub port: Port,
     /// When it joined, on the monotonic clock.
     pub joined_at: Duration,
+    /// Copies put into the receive queue of this member since it joined, without the replay.
+    pub delivered_messages: u64,
+    /// Payload bytes of them.
+    pub delivered_bytes: u64,
+    /// 1 when the group's last message was put into its receive queue as it joined.
+    pub replayed_messages: u64,
+    /// Payload bytes of it.
+    pub replayed_bytes: u64,
+    /// Copies that this member lost because its receive queue was full.
+    pub dropped_queue_full: u64,
+    /// Payload bytes of them.
+    pub dropped_queue_full_bytes: u64,
+    /// Copies that this member lost because the kernel could not allocate them.
+    pub dropped_no_memory: u64,
+    /// Payload bytes of them.
+    pub dropped_no_memory_bytes: u64,
 }
 
 /// Messages and payload bytes. Each counter only grows.
 ///
 /// On a quiet bus, summed over it, `sent_unicast_messages` equals `delivered_unicast_messages` plus the three
-/// `refused` counters.
+/// `refused` counters, and the same holds for their bytes. A refused or lost message counts with the bytes that
+/// it has or would have had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Well-formed unicast requests, those refused included.
@@ -161,4 +182,14 @@ pub struct Counters {
     pub dropped_queue_full: u64,
     /// Copies of group messages this peer lost because the kernel could not allocate them.
     pub dropped_no_memory: u64,
+    /// Payload bytes of `refused_queue_full`.
+    pub refused_queue_full_bytes: u64,
+    /// Payload bytes of `refused_no_peer`.
+    pub refused_no_peer_bytes: u64,
+    /// Payload bytes of `refused_no_memory`.
+    pub refused_no_memory_bytes: u64,
+    /// Payload bytes of `dropped_queue_full`.
+    pub dropped_queue_full_bytes: u64,
+    /// Payload bytes of `dropped_no_memory`.
+    pub dropped_no_memory_bytes: u64,
 }

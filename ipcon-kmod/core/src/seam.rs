@@ -113,9 +113,9 @@ impl<K: Ord, V> Map<K, V> {
         self.0.range(key..).next().map(|(_, value)| value)
     }
 
-    /// All values in order of their keys.
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.0.values()
+    /// All values in order of their keys, to change.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.values_mut()
     }
 
     /// Number of entries.

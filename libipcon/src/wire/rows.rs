@@ -114,6 +114,10 @@ pub(crate) fn group(attributes: Attributes<'_>) -> Result<GroupInfo, Malformed> 
         dropped_queue_full: fields.u64(set::DROPPED_QUEUE_FULL, "dropped-queue-full")?,
         dropped_no_memory: fields.u64(set::DROPPED_NO_MEMORY, "dropped-no-memory")?,
         unheard_messages: fields.u64(set::UNHEARD_MESSAGES, "unheard-messages")?,
+        dropped_queue_full_bytes: fields
+            .u64(set::DROPPED_QUEUE_FULL_BYTES, "dropped-queue-full-bytes")?,
+        dropped_no_memory_bytes: fields
+            .u64(set::DROPPED_NO_MEMORY_BYTES, "dropped-no-memory-bytes")?,
     })
 }
 
@@ -126,6 +130,16 @@ pub(crate) fn member(attributes: Attributes<'_>) -> Result<MemberInfo, Malformed
         peer_id: fields.u64(set::PEER_ID, "peer-id")?,
         port: fields.port(set::PORT, "port")?,
         joined_at: fields.time(set::JOINED_AT, "joined-at")?,
+        delivered_messages: fields.u64(set::DELIVERED_MESSAGES, "delivered-messages")?,
+        delivered_bytes: fields.u64(set::DELIVERED_BYTES, "delivered-bytes")?,
+        replayed_messages: fields.u64(set::REPLAYED_MESSAGES, "replayed-messages")?,
+        replayed_bytes: fields.u64(set::REPLAYED_BYTES, "replayed-bytes")?,
+        dropped_queue_full: fields.u64(set::DROPPED_QUEUE_FULL, "dropped-queue-full")?,
+        dropped_queue_full_bytes: fields
+            .u64(set::DROPPED_QUEUE_FULL_BYTES, "dropped-queue-full-bytes")?,
+        dropped_no_memory: fields.u64(set::DROPPED_NO_MEMORY, "dropped-no-memory")?,
+        dropped_no_memory_bytes: fields
+            .u64(set::DROPPED_NO_MEMORY_BYTES, "dropped-no-memory-bytes")?,
     })
 }
 
@@ -170,5 +184,14 @@ fn counters(attributes: Attributes<'_>) -> Result<Counters, Malformed> {
         refused_no_memory: fields.u64(set::REFUSED_NO_MEMORY, "refused-no-memory")?,
         dropped_queue_full: fields.u64(set::DROPPED_QUEUE_FULL, "dropped-queue-full")?,
         dropped_no_memory: fields.u64(set::DROPPED_NO_MEMORY, "dropped-no-memory")?,
+        refused_queue_full_bytes: fields
+            .u64(set::REFUSED_QUEUE_FULL_BYTES, "refused-queue-full-bytes")?,
+        refused_no_peer_bytes: fields.u64(set::REFUSED_NO_PEER_BYTES, "refused-no-peer-bytes")?,
+        refused_no_memory_bytes: fields
+            .u64(set::REFUSED_NO_MEMORY_BYTES, "refused-no-memory-bytes")?,
+        dropped_queue_full_bytes: fields
+            .u64(set::DROPPED_QUEUE_FULL_BYTES, "dropped-queue-full-bytes")?,
+        dropped_no_memory_bytes: fields
+            .u64(set::DROPPED_NO_MEMORY_BYTES, "dropped-no-memory-bytes")?,
     })
 }

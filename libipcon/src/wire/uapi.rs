@@ -86,7 +86,9 @@ pub(crate) mod cmd {
 /// Attributes, by set.
 pub(crate) mod attr {
     /// Messages and payload bytes. Each counter only grows. On a quiet bus sent-unicast-messages
-    /// equals delivered-unicast-messages plus the three refused counters, summed over the bus.
+    /// equals delivered-unicast-messages plus the three refused counters, summed over the bus, and
+    /// the same holds for their bytes. A refused or lost message counts with the bytes that it has
+    /// or would have had.
     pub(crate) mod counters {
         /// Well-formed unicast requests, those refused included.
         pub(crate) const SENT_UNICAST_MESSAGES: u16 = 1;
@@ -111,6 +113,16 @@ pub(crate) mod attr {
         pub(crate) const DROPPED_QUEUE_FULL: u16 = 12;
         /// Copies of group messages this peer lost because the kernel could not allocate them.
         pub(crate) const DROPPED_NO_MEMORY: u16 = 13;
+        /// Payload bytes of refused-queue-full.
+        pub(crate) const REFUSED_QUEUE_FULL_BYTES: u16 = 14;
+        /// Payload bytes of refused-no-peer.
+        pub(crate) const REFUSED_NO_PEER_BYTES: u16 = 15;
+        /// Payload bytes of refused-no-memory.
+        pub(crate) const REFUSED_NO_MEMORY_BYTES: u16 = 16;
+        /// Payload bytes of dropped-queue-full.
+        pub(crate) const DROPPED_QUEUE_FULL_BYTES: u16 = 17;
+        /// Payload bytes of dropped-no-memory.
+        pub(crate) const DROPPED_NO_MEMORY_BYTES: u16 = 18;
     }
 
     /// Attributes of the set `peer`.
@@ -185,9 +197,15 @@ pub(crate) mod attr {
         /// In group-join, deliver the last message of the group first.
         pub(crate) const REPLAY: u16 = 17;
         pub(crate) const PAD: u16 = 18;
+        /// Payload bytes of dropped-queue-full.
+        pub(crate) const DROPPED_QUEUE_FULL_BYTES: u16 = 19;
+        /// Payload bytes of dropped-no-memory.
+        pub(crate) const DROPPED_NO_MEMORY_BYTES: u16 = 20;
     }
 
-    /// Attributes of the set `member`.
+    /// A membership, with what became of the copies of group messages for this member since it
+    /// joined. Each counter of copies of a group is the sum over those that are or were its
+    /// members.
     pub(crate) mod member {
         pub(crate) const GROUP_ID: u16 = 1;
         pub(crate) const GROUP_NAME: u16 = 2;
@@ -196,6 +214,20 @@ pub(crate) mod attr {
         /// CLOCK_MONOTONIC, nanoseconds.
         pub(crate) const JOINED_AT: u16 = 5;
         pub(crate) const PAD: u16 = 6;
+        /// Copies put into the receive queue of this member since it joined, without the replay.
+        pub(crate) const DELIVERED_MESSAGES: u16 = 7;
+        pub(crate) const DELIVERED_BYTES: u16 = 8;
+        /// 1 when the last message was put into its receive queue as it joined.
+        pub(crate) const REPLAYED_MESSAGES: u16 = 9;
+        pub(crate) const REPLAYED_BYTES: u16 = 10;
+        /// Copies that this member lost because its receive queue was full.
+        pub(crate) const DROPPED_QUEUE_FULL: u16 = 11;
+        /// Payload bytes of dropped-queue-full.
+        pub(crate) const DROPPED_QUEUE_FULL_BYTES: u16 = 12;
+        /// Copies that this member lost because the kernel could not allocate them.
+        pub(crate) const DROPPED_NO_MEMORY: u16 = 13;
+        /// Payload bytes of dropped-no-memory.
+        pub(crate) const DROPPED_NO_MEMORY_BYTES: u16 = 14;
     }
 
     /// Attributes of the set `bus`.

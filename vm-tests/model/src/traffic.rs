@@ -147,21 +147,17 @@ impl Model {
     /// Gives a change its number and tells the kevent group.
     pub(super) fn announce(&mut self, about: Port, event: Event) {
         self.kevent_sequence += 1;
+        let content = Content::Kevent {
+            sequence: self.kevent_sequence,
+            about,
+            event,
+        };
         if !self.kevents_fail {
-            let sequence = self.kevent_sequence;
-            self.publish(
-                0,
-                0,
-                Content::Kevent {
-                    sequence,
-                    about,
-                    event,
-                },
-            );
+            self.publish(0, 0, content);
             return;
         }
         let group = &mut self.groups[0];
-        group.counts.sent.count(0);
+        group.counts.sent.count(content.len());
         group.counts.unheard += u64::from(group.members.is_empty());
         for member in group.members.clone() {
             self.peers[member].lost += 1;

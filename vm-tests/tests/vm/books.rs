@@ -16,6 +16,7 @@ pub(crate) fn all() -> Vec<Case> {
         totals_are_sums_across_the_death_of_peers,
         many_threads_at_once_lose_no_count => within(120),
         everything_at_once_balances => within(120),
+        members_add_up_to_their_group,
         kevents_count_as_received_but_not_as_sent,
     ]
 }
@@ -54,6 +55,7 @@ fn a_known_exchange_counts_exactly() {
         delivered_multicast_messages: 3,
         delivered_multicast_bytes: 111,
         refused_no_peer: 1,
+        refused_no_peer_bytes: 1000,
         ..Counters::default()
     };
     assert_eq!(of(&sender), expected);
@@ -255,6 +257,51 @@ impl Chance {
         self.0 ^= self.0 << 17;
         (self.0 >> 33) % limit
     }
+}
+
+fn members_add_up_to_their_group() {
+    let owner = Peer::connect().unwrap();
+    owner.register_group("group").unwrap();
+    owner.multicast("group", &[0; 5]).unwrap();
+    let members = [(); 3].map(|()| Peer::connect().unwrap());
+    members[0].set_queue_limit(0).unwrap();
+    members[0].join_group("group", Replay::Last).unwrap();
+    members[1].join_group("group", Replay::Last).unwrap();
+    members[2].join_group("group", Replay::None).unwrap();
+    for _ in 0..50 {
+        owner.multicast("group", &[0; 1000]).unwrap();
+    }
+    let inspector = Inspector::open().unwrap();
+    counters::assert_books(&inspector, &Counters::default());
+    let group = inspector.group("group").unwrap();
+    let rows = inspector.members().unwrap().items;
+    assert_eq!(
+        counters::copies_of_group(&group),
+        counters::copies_of_members(&rows)
+    );
+    let of = |peer: &Peer| rows.iter().find(|row| row.peer_id == peer.id()).unwrap();
+    let slow = of(&members[0]);
+    assert!(slow.dropped_queue_full > 0);
+    assert_eq!(slow.delivered_messages + slow.dropped_queue_full, 50);
+    assert_eq!(
+        slow.dropped_queue_full_bytes,
+        1000 * slow.dropped_queue_full
+    );
+    assert_eq!((slow.replayed_messages, slow.replayed_bytes), (1, 5));
+    let late = of(&members[2]);
+    assert_eq!((late.replayed_messages, late.delivered_bytes), (0, 50_000));
+
+    // Who joins again begins anew, and the group forgets nothing.
+    members[1].leave_group("group").unwrap();
+    members[1].join_group("group", Replay::None).unwrap();
+    owner.multicast("group", &[0; 7]).unwrap();
+    let rows = inspector.members().unwrap().items;
+    let again = rows.iter().find(|row| row.peer_id == members[1].id());
+    let again = again.unwrap();
+    assert_eq!((again.delivered_messages, again.delivered_bytes), (1, 7));
+    let after = inspector.group("group").unwrap();
+    assert_eq!(after.delivered_messages, group.delivered_messages + 2);
+    counters::assert_books(&inspector, &Counters::default());
 }
 
 fn kevents_count_as_received_but_not_as_sent() {

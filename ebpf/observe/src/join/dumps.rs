@@ -216,6 +216,8 @@ mod tests {
             dropped_queue_full: 7,
             dropped_no_memory: 8,
             unheard_messages: 9,
+            dropped_queue_full_bytes: 10,
+            dropped_no_memory_bytes: 11,
         }
     }
 
@@ -226,6 +228,14 @@ mod tests {
             peer_id,
             port: port(100 + peer_id as u32),
             joined_at: Duration::ZERO,
+            delivered_messages: 0,
+            delivered_bytes: 0,
+            replayed_messages: 0,
+            replayed_bytes: 0,
+            dropped_queue_full: 0,
+            dropped_queue_full_bytes: 0,
+            dropped_no_memory: 0,
+            dropped_no_memory_bytes: 0,
         }
     }
 

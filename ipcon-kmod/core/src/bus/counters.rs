@@ -45,15 +45,15 @@ pub struct Counters {
     /// Put into this peer's queue from a group.
     pub delivered_multicast: Traffic,
     /// Unicast of this peer refused: the receiver's queue was full.
-    pub refused_queue_full: Counter,
+    pub refused_queue_full: Traffic,
     /// Unicast of this peer refused: there is no such peer.
-    pub refused_no_peer: Counter,
+    pub refused_no_peer: Traffic,
     /// Unicast of this peer refused: no memory.
-    pub refused_no_memory: Counter,
+    pub refused_no_memory: Traffic,
     /// Group messages this peer lost: its queue was full.
-    pub dropped_queue_full: Counter,
+    pub dropped_queue_full: Traffic,
     /// Group messages this peer lost: no memory.
-    pub dropped_no_memory: Counter,
+    pub dropped_no_memory: Traffic,
 }
 
 impl Counters {
@@ -71,19 +71,19 @@ impl Counters {
         }
     }
 
-    pub(super) fn refused(&self, reason: DropReason) {
+    pub(super) fn refused(&self, reason: DropReason, len: u32) {
         match reason {
-            DropReason::QueueFull => self.refused_queue_full.add(1),
-            DropReason::NoPeer => self.refused_no_peer.add(1),
-            DropReason::NoMemory => self.refused_no_memory.add(1),
+            DropReason::QueueFull => self.refused_queue_full.add(len),
+            DropReason::NoPeer => self.refused_no_peer.add(len),
+            DropReason::NoMemory => self.refused_no_memory.add(len),
         }
     }
 
     /// A member that is just closing loses nothing: it will never read again.
-    pub(super) fn dropped(&self, reason: DropReason) {
+    pub(super) fn dropped(&self, reason: DropReason, len: u32) {
         match reason {
-            DropReason::QueueFull => self.dropped_queue_full.add(1),
-            DropReason::NoMemory => self.dropped_no_memory.add(1),
+            DropReason::QueueFull => self.dropped_queue_full.add(len),
+            DropReason::NoMemory => self.dropped_no_memory.add(len),
             DropReason::NoPeer => {}
         }
     }

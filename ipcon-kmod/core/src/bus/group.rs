@@ -40,6 +40,7 @@ pub(super) struct State<T: Transport> {
 pub(super) struct Member<T: Transport> {
     pub(super) peer: Arc<Peer<T>>,
     pub(super) joined_at: u64,
+    pub(super) counts: CopyCounts,
 }
 
 /// What a group carried. The attribute set `group` of the wire says what each one means.
@@ -48,30 +49,44 @@ pub(super) struct Member<T: Transport> {
 pub struct GroupCounts {
     pub sent_messages: u64,
     pub sent_bytes: u64,
+    pub unheard_messages: u64,
+    /// Of all that are or were members.
+    pub copies: CopyCounts,
+}
+
+/// What became of the copies for one member, or for all of them. The attribute sets `group` and
+/// `member` of the wire say what each one means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CopyCounts {
     pub delivered_messages: u64,
     pub delivered_bytes: u64,
     pub replayed_messages: u64,
     pub replayed_bytes: u64,
     pub dropped_queue_full: u64,
+    pub dropped_queue_full_bytes: u64,
     pub dropped_no_memory: u64,
-    pub unheard_messages: u64,
+    pub dropped_no_memory_bytes: u64,
 }
 
-impl GroupCounts {
+impl CopyCounts {
     fn count(&mut self, outcome: Result<(), DropReason>, len: u32, replay: bool) {
-        match outcome {
-            Ok(()) if replay => {
-                self.replayed_messages += 1;
-                self.replayed_bytes += u64::from(len);
-            }
-            Ok(()) => {
-                self.delivered_messages += 1;
-                self.delivered_bytes += u64::from(len);
-            }
-            Err(DropReason::QueueFull) => self.dropped_queue_full += 1,
-            Err(DropReason::NoMemory) => self.dropped_no_memory += 1,
-            Err(DropReason::NoPeer) => {}
-        }
+        let (messages, bytes) = match outcome {
+            Ok(()) if replay => (&mut self.replayed_messages, &mut self.replayed_bytes),
+            Ok(()) => (&mut self.delivered_messages, &mut self.delivered_bytes),
+            Err(DropReason::QueueFull) => (
+                &mut self.dropped_queue_full,
+                &mut self.dropped_queue_full_bytes,
+            ),
+            Err(DropReason::NoMemory) => (
+                &mut self.dropped_no_memory,
+                &mut self.dropped_no_memory_bytes,
+            ),
+            // A member that is just closing loses nothing: it will never read again.
+            Err(DropReason::NoPeer) => return,
+        };
+        *messages += 1;
+        *bytes += u64::from(len);
     }
 }
 
@@ -121,28 +136,30 @@ impl<T: Transport> Group<T> {
         }
         let len = T::payload_len(&message);
         self.count_sent(counts, from, len, members.is_empty());
-        for member in members.values() {
+        for member in members.values_mut() {
             let outcome = member
                 .peer
                 .take_copy(from, self.id, &message, false, totals);
-            counts.count(outcome, len, false);
+            member.counts.count(outcome, len, false);
+            counts.copies.count(outcome, len, false);
         }
         *last = Some(message);
         Ok(())
     }
 
-    /// Counts a message that could not be allocated: every member lost it.
-    pub(super) fn lose(&self, from: u64, totals: &Counters) {
+    /// Counts a message that could not be allocated: every member lost it, with the `len` bytes that
+    /// it would have had.
+    pub(super) fn lose(&self, from: u64, len: u32, totals: &Counters) {
         let mut state = self.state.lock();
         let State {
             members, counts, ..
         } = &mut *state;
-        self.count_sent(counts, from, 0, members.is_empty());
-        for member in members.values() {
-            member
-                .peer
-                .lose(from, self.id, 0, DropReason::NoMemory, totals);
-            counts.count(Err(DropReason::NoMemory), 0, false);
+        self.count_sent(counts, from, len, members.is_empty());
+        let outcome = DropReason::NoMemory;
+        for member in members.values_mut() {
+            member.peer.lose(from, self.id, len, outcome, totals);
+            member.counts.count(Err(outcome), len, false);
+            counts.copies.count(Err(outcome), len, false);
         }
     }
 
@@ -181,9 +198,11 @@ impl<T: Transport> Group<T> {
         if members.get(&peer.id).is_some() {
             return Err(Error::AlreadyMember);
         }
+        let mut own = CopyCounts::default();
         if let (true, Some(message)) = (replay, last.as_ref()) {
             let outcome = peer.take_copy(self.owner, self.id, message, true, totals);
-            counts.count(outcome, T::payload_len(message), true);
+            own.count(outcome, T::payload_len(message), true);
+            counts.copies.count(outcome, T::payload_len(message), true);
         }
         members.put(
             slot,
@@ -191,6 +210,7 @@ impl<T: Transport> Group<T> {
             Member {
                 peer: peer.clone(),
                 joined_at: T::now(),
+                counts: own,
             },
         );
         T::trace(Trace::Member {

@@ -7,6 +7,9 @@ use super::name::{GroupName, ServiceName};
 /// Name of the group on which the kernel announces arrivals and departures.
 pub const KEVENT_GROUP: &[u8] = crate::uapi::KEVENT_GROUP.as_bytes();
 
+/// Payload bytes of each message of that group: one `struct ipcon_kevent`.
+pub const KEVENT_LEN: u32 = 40;
+
 /// An arrival or departure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The fields of a variant are what its sentence names.

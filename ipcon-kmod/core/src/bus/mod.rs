@@ -46,7 +46,7 @@ pub use counters::Counters;
 pub use delivery::{DropReason, Marks, QueueFill};
 pub use error::Error;
 pub use group::Group;
-pub use kevent::{Event, KEVENT_GROUP, Kevent};
+pub use kevent::{Event, KEVENT_GROUP, KEVENT_LEN, Kevent};
 pub use name::{GroupName, Name, ServiceName};
 pub use peer::{Identity, Peer};
 pub use service::Service;
@@ -108,7 +108,7 @@ impl<T: Transport> Bus<T> {
         match T::kevent(&kevent) {
             // The group of the kernel is open for as long as the bus exists.
             Ok(message) => drop(self.kevents.publish(0, message, &self.totals)),
-            Err(NoMemory) => self.kevents.lose(0, &self.totals),
+            Err(NoMemory) => self.kevents.lose(0, KEVENT_LEN, &self.totals),
         }
     }
 }

@@ -161,8 +161,8 @@ impl<T: Transport> Peer<T> {
             return;
         }
         self.lost.add(1);
-        self.counters.dropped(reason);
-        totals.dropped(reason);
+        self.counters.dropped(reason, len);
+        totals.dropped(reason, len);
         T::trace(Trace::Drop {
             from,
             to: self.id,

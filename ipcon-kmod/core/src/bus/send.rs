@@ -45,8 +45,8 @@ impl<T: Transport> Bus<T> {
             }
         };
         outcome.map_err(|reason| {
-            from.counters.refused(reason);
-            self.totals.refused(reason);
+            from.counters.refused(reason, len);
+            self.totals.refused(reason, len);
             T::trace(Trace::Drop {
                 from: from.id,
                 to,

@@ -9,7 +9,7 @@ use crate::seam::Arc;
 
 use super::Bus;
 use super::error::Error;
-use super::group::{Group, GroupCounts};
+use super::group::{CopyCounts, Group, GroupCounts};
 use super::name::GroupName;
 use super::peer::Peer;
 use super::routes::Endpoint;
@@ -53,6 +53,8 @@ pub struct MemberView<T: Transport> {
     pub peer: Arc<Peer<T>>,
     /// CLOCK_MONOTONIC in nanoseconds.
     pub joined_at: u64,
+    /// What became of its copies since then.
+    pub counts: CopyCounts,
 }
 
 impl<T: Transport> Bus<T> {
@@ -122,13 +124,14 @@ impl<T: Transport> Bus<T> {
             let found = {
                 let state = group.state.lock();
                 let member = state.members.at_or_after(&first_peer);
-                member.map(|member| (member.peer.clone(), member.joined_at))
+                member.map(|member| (member.peer.clone(), member.joined_at, member.counts))
             };
-            if let Some((peer, joined_at)) = found {
+            if let Some((peer, joined_at, counts)) = found {
                 return Some(MemberView {
                     group,
                     peer,
                     joined_at,
+                    counts,
                 });
             }
             id = group.id + 1;

@@ -15,6 +15,23 @@ use ipcon_model::snapshot::{
 use crate::fixture::identity;
 use crate::world::{Body, Host, Packet, Received, Socket, World};
 
+/// What became of copies, for a group or a member.
+macro_rules! copies {
+    ($of:expr) => {{
+        let of = $of;
+        [
+            of.delivered_messages,
+            of.delivered_bytes,
+            of.replayed_messages,
+            of.replayed_bytes,
+            of.dropped_queue_full,
+            of.dropped_queue_full_bytes,
+            of.dropped_no_memory,
+            of.dropped_no_memory_bytes,
+        ]
+    }};
+}
+
 type Bus = bus::Bus<Host>;
 
 /// A bus with its sockets.
@@ -71,6 +88,8 @@ impl Subject for Driver {
         assert_eq!(census.services as usize, snapshot.services.len());
         assert_eq!(census.groups as usize, snapshot.groups.len() - 1);
         assert_eq!(census.memberships as usize, snapshot.members.len());
+        self.check_bytes();
+        self.check_members();
         snapshot
     }
 
@@ -262,6 +281,37 @@ impl Driver {
         all.into_iter().map(row).collect()
     }
 
+    /// Every byte that was sent to a peer was delivered or refused.
+    fn check_bytes(&self) {
+        let of = self.bus.totals();
+        let refused = of.refused_queue_full.bytes.get()
+            + of.refused_no_peer.bytes.get()
+            + of.refused_no_memory.bytes.get();
+        let delivered = of.delivered_unicast.bytes.get();
+        assert_eq!(of.sent_unicast.bytes.get(), delivered + refused);
+    }
+
+    /// No group has less than its members together.
+    fn check_members(&self) {
+        let mut from = (0, 0);
+        let mut sums: Vec<(u64, [u64; 8])> = Vec::new();
+        while let Some(view) = self.bus.member_from(from.0, from.1) {
+            from = (view.group.id, view.peer.id + 1);
+            if sums.last().is_none_or(|(group, _)| *group != view.group.id) {
+                sums.push((view.group.id, [0; 8]));
+            }
+            let (_, sum) = sums.last_mut().unwrap();
+            for (sum, own) in sum.iter_mut().zip(copies!(view.counts)) {
+                *sum += own;
+            }
+        }
+        for (group, sum) in sums {
+            let all = copies!(self.bus.group_from(group).unwrap().counts.copies);
+            let within = all.iter().zip(&sum).all(|(all, sum)| sum <= all);
+            assert!(within, "members have {sum:?} of {all:?}");
+        }
+    }
+
     fn group_rows(&self) -> Vec<GroupRow> {
         let all = walk(|id| self.bus.group_from(id), |view| view.group.id + 1);
         let row = |view: bus::GroupView<Host>| GroupRow {
@@ -277,15 +327,15 @@ impl Driver {
                     bytes: view.counts.sent_bytes,
                 },
                 delivered: Traffic {
-                    messages: view.counts.delivered_messages,
-                    bytes: view.counts.delivered_bytes,
+                    messages: view.counts.copies.delivered_messages,
+                    bytes: view.counts.copies.delivered_bytes,
                 },
                 replayed: Traffic {
-                    messages: view.counts.replayed_messages,
-                    bytes: view.counts.replayed_bytes,
+                    messages: view.counts.copies.replayed_messages,
+                    bytes: view.counts.copies.replayed_bytes,
                 },
-                dropped_queue_full: view.counts.dropped_queue_full,
-                dropped_no_memory: view.counts.dropped_no_memory,
+                dropped_queue_full: view.counts.copies.dropped_queue_full,
+                dropped_no_memory: view.counts.copies.dropped_no_memory,
                 unheard: view.counts.unheard_messages,
             },
         };
@@ -340,11 +390,11 @@ pub fn counters(of: &bus::Counters) -> Counters {
         sent_multicast: pair!(sent_multicast),
         delivered_unicast: pair!(delivered_unicast),
         delivered_multicast: pair!(delivered_multicast),
-        refused_queue_full: of.refused_queue_full.get(),
-        refused_no_peer: of.refused_no_peer.get(),
-        refused_no_memory: of.refused_no_memory.get(),
-        dropped_queue_full: of.dropped_queue_full.get(),
-        dropped_no_memory: of.dropped_no_memory.get(),
+        refused_queue_full: of.refused_queue_full.messages.get(),
+        refused_no_peer: of.refused_no_peer.messages.get(),
+        refused_no_memory: of.refused_no_memory.messages.get(),
+        dropped_queue_full: of.dropped_queue_full.messages.get(),
+        dropped_no_memory: of.dropped_no_memory.messages.get(),
     }
 }
 

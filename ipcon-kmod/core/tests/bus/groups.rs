@@ -59,7 +59,7 @@ fn publishing_needs_no_members() {
         ),
         (1, 5, 1)
     );
-    assert_eq!(counts.delivered_messages, 0);
+    assert_eq!(counts.copies.delivered_messages, 0);
 }
 
 #[test]
@@ -114,11 +114,17 @@ fn a_join_replays_the_last_message_when_asked() {
     let view = bus.group_view(group("news")).unwrap();
     assert_eq!((view.members, view.last_len), (3, Some(5)));
     assert_eq!(
-        (view.counts.replayed_messages, view.counts.replayed_bytes),
+        (
+            view.counts.copies.replayed_messages,
+            view.counts.copies.replayed_bytes
+        ),
         (1, 6)
     );
     assert_eq!(
-        (view.counts.delivered_messages, view.counts.delivered_bytes),
+        (
+            view.counts.copies.delivered_messages,
+            view.counts.copies.delivered_bytes
+        ),
         (4, 5 + 6 + 5 + 5)
     );
 }
@@ -137,7 +143,10 @@ fn a_replay_that_finds_no_room_is_a_loss() {
     assert_eq!(slow.heard(), [after_loss(b"next", 1)]);
     let counts = bus.group_view(group("news")).unwrap().counts;
     assert_eq!(
-        (counts.replayed_messages, counts.dropped_queue_full),
+        (
+            counts.copies.replayed_messages,
+            counts.copies.dropped_queue_full
+        ),
         (0, 1)
     );
 }

@@ -150,7 +150,7 @@ fn a_dying_observer_hears_nothing_of_its_own_death() {
     bus.socket_closed(1);
     assert_eq!(other.events().len(), 2);
     assert!(dying.socket.drain().is_empty());
-    assert_eq!(dying.peer.counters.dropped_queue_full.get(), 0);
+    assert_eq!(dying.peer.counters.dropped_queue_full.messages.get(), 0);
 }
 
 #[test]
@@ -165,8 +165,17 @@ fn a_kevent_without_memory_leaves_a_gap_that_shows() {
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0].0.sequence, 2);
     assert_eq!(heard[0].1.marks.lost, 1);
-    assert_eq!(observer.peer.counters.dropped_no_memory.get(), 1);
+    assert_eq!(observer.peer.counters.dropped_no_memory.messages.get(), 1);
     let counts = bus.group_view(group(KEVENTS)).unwrap().counts;
-    assert_eq!((counts.sent_messages, counts.delivered_messages), (2, 1));
-    assert_eq!(counts.dropped_no_memory, 1);
+    assert_eq!(
+        (counts.sent_messages, counts.copies.delivered_messages),
+        (2, 1)
+    );
+    assert_eq!(counts.copies.dropped_no_memory, 1);
+    // It counts with the bytes that it would have had.
+    let lost = u64::from(ipcon_core::bus::KEVENT_LEN);
+    assert_eq!(counts.copies.dropped_no_memory_bytes, lost);
+    assert_eq!(observer.peer.counters.dropped_no_memory.bytes.get(), lost);
+    let member = bus.member_from(0, 0).unwrap();
+    assert_eq!(member.counts, counts.copies);
 }

@@ -159,6 +159,7 @@ fn an_event_without_memory_is_told_as_lost() {
         bus.group_view(crate::fixture::group(KEVENTS))
             .unwrap()
             .counts
+            .copies
             .dropped_no_memory,
         2
     );

@@ -74,7 +74,7 @@ fn a_full_queue_refuses_and_loses_nothing() {
         [plain(b"3")],
         "a refused unicast is no loss of the receiver"
     );
-    assert_eq!(a.peer.counters.refused_queue_full.get(), 1);
+    assert_eq!(a.peer.counters.refused_queue_full.messages.get(), 1);
     assert_eq!(counters(bus.totals()).sent_unicast, traffic(4, 4));
     assert_eq!(counters(bus.totals()).delivered_unicast, traffic(3, 3));
 }
@@ -140,7 +140,7 @@ fn a_slow_member_loses_alone_and_is_told_with_the_next_message() {
     let counts = bus.group_view(group("news")).unwrap().counts;
     assert_eq!(
         counts.sent_messages * 2,
-        counts.delivered_messages + counts.dropped_queue_full
+        counts.copies.delivered_messages + counts.copies.dropped_queue_full
     );
 }
 
@@ -179,12 +179,13 @@ fn copies_without_memory_are_lost_and_counted() {
     owner.publish("news", b"2").unwrap();
     for member in &members {
         assert_eq!(member.heard(), [after_loss(b"2", 1)]);
-        assert_eq!(member.peer.counters.dropped_no_memory.get(), 1);
+        assert_eq!(member.peer.counters.dropped_no_memory.messages.get(), 1);
     }
     assert_eq!(
         bus.group_view(group("news"))
             .unwrap()
             .counts
+            .copies
             .dropped_no_memory,
         2
     );
@@ -201,7 +202,10 @@ fn a_member_that_just_closed_loses_nothing() {
     owner.publish("news", b"1").unwrap();
     assert_eq!(counters(&gone.peer.counters), Counters::default());
     let counts = bus.group_view(group("news")).unwrap().counts;
-    assert_eq!((counts.sent_messages, counts.dropped_queue_full), (1, 0));
+    assert_eq!(
+        (counts.sent_messages, counts.copies.dropped_queue_full),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -274,4 +278,66 @@ fn a_probe_sees_what_became_of_each_message() {
             drop(0, 1, DropReason::NoPeer),
         ]
     );
+}
+
+#[test]
+fn bytes_are_counted_with_each_reason() {
+    let bus = Fixture::new();
+    let (a, b) = (bus.peer(1), bus.peer_with_room(2, 1));
+    a.send(2, b"12").unwrap();
+    a.send(2, b"123").unwrap_err();
+    a.send(9, b"1234").unwrap_err();
+    bus.send_unicast(&a.peer, 2, 7, || Err(NoMemory))
+        .unwrap_err();
+    b.socket.drain();
+    b.socket.starve(true);
+    a.send(2, b"12345").unwrap_err();
+    let of = &a.peer.counters;
+    assert_eq!(of.refused_queue_full.bytes.get(), 3 + 7);
+    assert_eq!(of.refused_no_peer.bytes.get(), 4);
+    assert_eq!(of.refused_no_memory.bytes.get(), 5);
+    assert_eq!(of.sent_unicast.bytes.get(), 2 + 3 + 4 + 7 + 5);
+    assert_eq!(b.peer.counters.delivered_unicast.bytes.get(), 2);
+}
+
+#[test]
+fn each_member_has_counts_of_its_own() {
+    let bus = Fixture::new();
+    let (owner, slow, quick) = (bus.peer(1), bus.peer_with_room(2, 1), bus.peer(3));
+    owner.open_group("news").unwrap();
+    owner.publish("news", b"12345").unwrap();
+    slow.join("news", true).unwrap();
+    quick.join("news", false).unwrap();
+    owner.publish("news", b"123").unwrap();
+    owner.publish("news", b"1").unwrap();
+    let counts_of = |peer| {
+        let view = bus.group_view(group("news")).unwrap();
+        let member = bus.member_from(view.group.id, peer).unwrap();
+        (member.counts, view.counts.copies)
+    };
+    let (of_slow, _) = counts_of(slow.peer.id);
+    assert_eq!((of_slow.replayed_messages, of_slow.replayed_bytes), (1, 5));
+    assert_eq!(
+        (of_slow.delivered_messages, of_slow.delivered_bytes),
+        (0, 0)
+    );
+    assert_eq!(
+        (of_slow.dropped_queue_full, of_slow.dropped_queue_full_bytes),
+        (2, 4)
+    );
+    let (of_quick, of_group) = counts_of(quick.peer.id);
+    assert_eq!(
+        (of_quick.delivered_messages, of_quick.delivered_bytes),
+        (2, 4)
+    );
+    assert_eq!(
+        (of_quick.replayed_messages, of_quick.dropped_queue_full),
+        (0, 0)
+    );
+    assert_eq!(of_group.delivered_bytes, 4);
+    assert_eq!(of_group.dropped_queue_full_bytes, 4);
+    // Who comes back begins anew.
+    quick.leave("news").unwrap();
+    quick.join("news", false).unwrap();
+    assert_eq!(counts_of(quick.peer.id), (Default::default(), of_group));
 }

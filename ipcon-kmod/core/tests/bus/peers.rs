@@ -323,7 +323,7 @@ fn nothing_is_queued_to_a_socket_that_just_closed() {
     let old = leave_behind(&bus);
     old.socket.drain();
     assert_eq!(sender.send(1, b"x"), Err(Error::NoSuchPeer));
-    assert_eq!(sender.peer.counters.refused_no_peer.get(), 1);
+    assert_eq!(sender.peer.counters.refused_no_peer.messages.get(), 1);
     assert!(old.socket.drain().is_empty());
 }
 

@@ -96,7 +96,7 @@ fn a_join_under_load_has_no_gap_and_no_duplicate() {
         together(&bus, vec![Box::new(|| joins(a)), Box::new(|| joins(b))]);
     });
     let counts = bus.group_view(group("news")).unwrap().counts;
-    assert_eq!(counts.replayed_messages, 1000);
+    assert_eq!(counts.copies.replayed_messages, 1000);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_loss_is_told_before_the_gap_shows() {
         .map(|packet| packet.marks.lost)
         .sum::<u64>();
     told += slow.peer.unreported_losses();
-    assert_eq!(told, slow.peer.counters.dropped_queue_full.get());
+    assert_eq!(told, slow.peer.counters.dropped_queue_full.messages.get());
 }
 
 #[test]

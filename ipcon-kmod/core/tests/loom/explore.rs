@@ -58,7 +58,7 @@ pub fn three(
 /// peers, which are all that ever were, are the totals.
 pub fn assert_books_balance(bus: &Fixture, peers: &[&Client]) {
     let totals = counted(bus.totals());
-    let mut sums = [0; 13];
+    let mut sums = [0; COUNTS];
     for client in peers {
         let counters = counted(&client.peer.counters);
         for (sum, count) in sums.iter_mut().zip(counters) {
@@ -67,29 +67,37 @@ pub fn assert_books_balance(bus: &Fixture, peers: &[&Client]) {
     }
     assert_eq!(sums, totals);
     let of = bus.totals();
-    assert_eq!(
-        of.sent_unicast.messages.get(),
-        of.delivered_unicast.messages.get()
-            + of.refused_queue_full.get()
-            + of.refused_no_peer.get()
-            + of.refused_no_memory.get()
-    );
+    let mut left = [of.sent_unicast.messages.get(), of.sent_unicast.bytes.get()];
+    for part in [
+        &of.delivered_unicast,
+        &of.refused_queue_full,
+        &of.refused_no_peer,
+        &of.refused_no_memory,
+    ] {
+        left[0] -= part.messages.get();
+        left[1] -= part.bytes.get();
+    }
+    assert_eq!(left, [0, 0], "sent = delivered + refused");
 }
 
-fn counted(of: &Counters) -> [u64; 13] {
-    [
-        of.sent_unicast.messages.get(),
-        of.sent_unicast.bytes.get(),
-        of.sent_multicast.messages.get(),
-        of.sent_multicast.bytes.get(),
-        of.delivered_unicast.messages.get(),
-        of.delivered_unicast.bytes.get(),
-        of.delivered_multicast.messages.get(),
-        of.delivered_multicast.bytes.get(),
-        of.refused_queue_full.get(),
-        of.refused_no_peer.get(),
-        of.refused_no_memory.get(),
-        of.dropped_queue_full.get(),
-        of.dropped_no_memory.get(),
-    ]
+/// Nine kinds, each in messages and bytes.
+const COUNTS: usize = 18;
+
+fn counted(of: &Counters) -> [u64; COUNTS] {
+    let kinds = [
+        &of.sent_unicast,
+        &of.sent_multicast,
+        &of.delivered_unicast,
+        &of.delivered_multicast,
+        &of.refused_queue_full,
+        &of.refused_no_peer,
+        &of.refused_no_memory,
+        &of.dropped_queue_full,
+        &of.dropped_no_memory,
+    ];
+    let mut counts = [0; COUNTS];
+    for (pair, kind) in counts.chunks_exact_mut(2).zip(kinds) {
+        pair.copy_from_slice(&[kind.messages.get(), kind.bytes.get()]);
+    }
+    counts
 }

@@ -62,7 +62,7 @@ fn a_loss_while_another_is_told_is_told_next() {
             || attempt(chatter.send(2, b"x")),
         );
         assert_eq!(told(&slow), [1]);
-        let dropped = slow.peer.counters.dropped_queue_full.get();
+        let dropped = slow.peer.counters.dropped_queue_full.messages.get();
         assert_eq!(slow.peer.unreported_losses(), dropped - 1);
         owner.publish("news", &[10]).unwrap();
         assert_eq!(told(&slow), [dropped - 1]);
@@ -86,7 +86,7 @@ fn a_refused_message_leaves_the_losses_to_the_next() {
             || attempt(chatter.send(2, b"x")),
         );
         assert_eq!(told(&slow), [0]);
-        let dropped = slow.peer.counters.dropped_queue_full.get();
+        let dropped = slow.peer.counters.dropped_queue_full.messages.get();
         assert_eq!(slow.peer.unreported_losses(), dropped);
         assert_books_balance(&bus, &[&owner, &slow, &chatter]);
     });
@@ -140,7 +140,7 @@ fn a_reader_among_two_senders_is_told_each_loss_once() {
         );
         told.extend(slow.socket.drain());
         let told: u64 = told.iter().map(|packet| packet.marks.lost).sum();
-        let dropped = slow.peer.counters.dropped_queue_full.get();
+        let dropped = slow.peer.counters.dropped_queue_full.messages.get();
         assert_eq!(told + slow.peer.unreported_losses(), dropped);
         assert!(told >= 1);
         assert_books_balance(&bus, &[&owner, &slow, &chatter]);

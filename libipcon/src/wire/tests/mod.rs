@@ -91,7 +91,7 @@ fn long(value: u64) -> Vec<u8> {
 
 /// Counters 1, 2, 3… in the order of the wire.
 fn counters_sample() -> (u16, Vec<u8>) {
-    let all: Vec<_> = (1..=13).map(|at| (at, long(u64::from(at)))).collect();
+    let all: Vec<_> = (1..=18).map(|at| (at, long(u64::from(at)))).collect();
     (attr::peer::COUNTERS, nested(&all))
 }
 

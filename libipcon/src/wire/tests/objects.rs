@@ -29,6 +29,8 @@ fn a_peer_is_read() {
     assert_eq!(counters.delivered_multicast_messages, 7);
     assert_eq!(counters.refused_no_peer, 10);
     assert_eq!(counters.dropped_no_memory, 13);
+    assert_eq!(counters.refused_no_peer_bytes, 15);
+    assert_eq!(counters.dropped_no_memory_bytes, 18);
 }
 
 #[test]
@@ -90,6 +92,10 @@ fn the_kevent_group_has_no_owner_and_may_have_no_last_message() {
         (set::MEMBERS, number(2)),
     ];
     attributes.extend((set::SENT_MESSAGES..=set::UNHEARD_MESSAGES).map(|at| (at, long(at.into()))));
+    attributes.extend([
+        (set::DROPPED_QUEUE_FULL_BYTES, long(30)),
+        (set::DROPPED_NO_MEMORY_BYTES, long(31)),
+    ]);
     let bytes = datagram(cmd::GROUP_GET, &attributes);
     let kevents = group(attributes_of(&bytes)).unwrap();
     assert_eq!(
@@ -97,6 +103,13 @@ fn the_kevent_group_has_no_owner_and_may_have_no_last_message() {
         (None, 0, None)
     );
     assert_eq!((kevents.sent_messages, kevents.unheard_messages), (8, 16));
+    assert_eq!(
+        (
+            kevents.dropped_queue_full_bytes,
+            kevents.dropped_no_memory_bytes
+        ),
+        (30, 31)
+    );
 
     attributes.extend([(set::LAST_LEN, number(3)), (set::OWNER_PORT, number(4))]);
     let bytes = datagram(cmd::GROUP_GET, &attributes);
@@ -120,22 +133,27 @@ fn services_members_and_the_bus_are_read() {
     assert_eq!((service.id, service.port, service.peer_id), (2, port(3), 4));
     assert_eq!(service.name, "clock");
 
-    let bytes = datagram(
-        cmd::MEMBER_GET,
-        &[
-            (attr::member::GROUP_ID, long(1)),
-            (attr::member::GROUP_NAME, b"news\0".to_vec()),
-            (attr::member::PEER_ID, long(2)),
-            (attr::member::PORT, number(3)),
-            (attr::member::JOINED_AT, long(4)),
-        ],
-    );
+    let mut attributes = vec![
+        (attr::member::GROUP_ID, long(1)),
+        (attr::member::GROUP_NAME, b"news\0".to_vec()),
+        (attr::member::PEER_ID, long(2)),
+        (attr::member::PORT, number(3)),
+        (attr::member::JOINED_AT, long(4)),
+    ];
+    let counts = attr::member::DELIVERED_MESSAGES..=attr::member::DROPPED_NO_MEMORY_BYTES;
+    attributes.extend(counts.map(|at| (at, long(at.into()))));
+    let bytes = datagram(cmd::MEMBER_GET, &attributes);
     let member = member(attributes_of(&bytes)).unwrap();
     assert_eq!(
         (member.group_id, member.peer_id, member.port),
         (1, 2, port(3))
     );
     assert_eq!(member.group_name, "news");
+    assert_eq!((member.delivered_messages, member.replayed_bytes), (7, 10));
+    assert_eq!(
+        (member.dropped_queue_full, member.dropped_no_memory_bytes),
+        (11, 14)
+    );
 
     let mut attributes = vec![
         (attr::bus::GENERATION, long(1)),
