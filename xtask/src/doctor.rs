@@ -10,8 +10,8 @@ use crate::process::{capture, find_program};
 use crate::setup::{self, BpfToolchain, Chroot, Flavour, Kernel, packages};
 use crate::vm::accel::Accel;
 
-/// Disk space that a complete set-up takes.
-const CACHE_SIZE: u64 = 9 << 30;
+/// Disk space that a complete set-up takes, the optional kernels aside.
+const CACHE_SIZE: u64 = 12 << 30;
 /// Memory that the VM and the programs around it take.
 const MEMORY: u64 = 4 << 30;
 /// The oldest compiler of the workspace.

@@ -18,7 +18,7 @@ use crate::process::run_logged;
 /// What its configuration shall have; everything else is off.
 const FRAGMENT: &str = include_str!("debug.config");
 
-/// Longest time for building it. Six minutes are usual with two processors that have nothing else to do.
+/// Longest time for building it, also on a machine with two processors that is busy otherwise.
 const BUILD_KERNEL: Duration = Duration::from_secs(90 * 60);
 
 /// What tells programs about the modules that are part of the image.
@@ -57,7 +57,7 @@ pub(super) fn prepare(setup: &Setup<'_>, base: &str) -> anyhow::Result<String> {
         base,
         || unpack_source(setup, base, &release),
     )?;
-    let what = format!("kernel {release}: building (some six minutes)");
+    let what = format!("kernel {release}: building (takes ten minutes or more)");
     let inputs = inputs(base, &release)?;
     let log = setup.cache.log("debug-kernel");
     stamp::once_following(setup, &step(&release), &what, &inputs, &log, || {
