@@ -50,7 +50,7 @@ pub(crate) struct Args {
 }
 
 /// The kernels that `cargo xtask test` boots, so that they must be there.
-pub(crate) const TESTED: [Flavour; 1] = [Flavour::Amd64];
+pub(crate) const TESTED: [Flavour; 2] = [Flavour::Amd64, Flavour::Debug];
 
 /// How much is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
