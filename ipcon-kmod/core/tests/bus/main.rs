@@ -17,5 +17,6 @@ mod messages;
 mod peers;
 mod property;
 mod services;
+mod storm;
 mod threads;
 mod world;

@@ -18,9 +18,17 @@ use crate::driver::Driver;
 /// Messages that a queue takes: so few that it fills often.
 const LIMITS: std::ops::Range<usize> = 1..8;
 
+/// Random runs of one test: `PROPTEST_CASES`, else as many as take a few seconds.
+pub fn cases() -> u32 {
+    match std::env::var("PROPTEST_CASES") {
+        Ok(cases) => cases.parse().expect("PROPTEST_CASES is a number"),
+        Err(_) => 1500,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1500,
+        cases: cases(),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
