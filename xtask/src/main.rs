@@ -13,6 +13,7 @@ mod build;
 mod cache;
 mod channel;
 mod codegen;
+mod coverage;
 mod demo;
 mod doctor;
 mod guest;
@@ -49,6 +50,8 @@ enum Command {
     Demo(demo::Args),
     /// Sets up what is missing and runs every check and every test.
     Test(test::Args),
+    /// Measures which lines of the core and of libipcon the tests on the host run.
+    Coverage(coverage::Args),
     /// What runs inside the VM.
     #[command(hide = true, subcommand)]
     Guest(guest::Command),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Vmtest(args) => vmtest::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Guest(command) => guest::run(&command),
         Command::Supervise(args) => vm::supervise::run(&args),
     };

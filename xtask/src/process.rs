@@ -68,6 +68,13 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The target that the compiler builds for unless told otherwise.
+pub(crate) fn host_target() -> anyhow::Result<String> {
+    let shown = capture(Command::new("rustc").arg("-vV"))?;
+    let host = shown.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+}
+
 /// The command line for an error message: long ones, and scripts, are cut. The log has all of it.
 fn brief(command: &Command) -> String {
     const LONGEST: usize = 120;

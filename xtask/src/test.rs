@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 
 use crate::build::Build;
 use crate::build::programs::TESTS;
@@ -13,8 +14,9 @@ use crate::cache::{Cache, Workspace};
 use crate::process::{describe, display, run_shown};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Flavour, Kernel, Scope};
-use crate::{codegen, vmtest};
+use crate::{codegen, coverage, vmtest};
 
+mod depth;
 mod readme;
 
 /// Longest time of one check.
@@ -23,62 +25,144 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// Options of `cargo xtask test`.
 ///
 /// Sets up what is missing, then runs every check, also after one has failed: formatting, lints,
-/// documentation, unit and doc tests on the host, generated files, licences, the lints of the
-/// module, the commands of the README, and the end-to-end tests in the VM. The exit status is 0 when all passed, else that of
-/// `vmtest`, else 1.
+/// documentation, unit and doc tests on the host, the same under loom and AddressSanitizer, their
+/// coverage, generated files, licences, the lints of the module, the commands of the README, and the
+/// end-to-end tests in the VM. The exit status is 0 when all passed, else that of `vmtest`, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Leaves the tests in the VM out.
     #[arg(long)]
     no_vm: bool,
+    /// Runs these checks alone, and sets up only what they need.
+    #[arg(long, value_enum, value_name = "CHECK", value_delimiter = ',')]
+    only: Vec<Name>,
     /// Debian mirror to set up from; the host's own apt configuration names the default.
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
 }
 
+/// A check, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Name {
+    /// Format of the workspace.
+    Format,
+    /// Format of the probes.
+    FormatProbes,
+    /// Format of the module.
+    FormatModule,
+    /// Clippy on the workspace.
+    Lints,
+    /// Links and examples of the documentation.
+    Documentation,
+    /// Unit and doc tests on the host.
+    UnitTests,
+    /// Unit tests of the VM tests.
+    VmUnitTests,
+    /// Licences and sources of dependencies.
+    Licences,
+    /// The core in every order of its threads.
+    Loom,
+    /// The core and libipcon under AddressSanitizer.
+    Asan,
+    /// The core under Miri, where the toolchain has it; only when asked for.
+    Miri,
+    /// The share of lines that the tests on the host run.
+    Coverage,
+    /// What is generated from the wire definition.
+    GeneratedFiles,
+    /// The kernel's lints on the module.
+    ModuleLints,
+    /// The command in the VM that the README shows.
+    VmCommand,
+    /// The demo that the README shows.
+    Demo,
+    /// The end-to-end tests.
+    VmTests,
+}
+
+impl Name {
+    /// Those to run, in order.
+    fn chosen(args: &Args) -> Vec<Self> {
+        let asked = |name: &Self| match args.only.is_empty() {
+            true => *name != Self::Miri,
+            false => args.only.contains(name),
+        };
+        let all = Self::value_variants().iter().copied();
+        all.filter(|name| asked(name) && !(args.no_vm && name.needs_vm()))
+            .collect()
+    }
+
+    fn needs_vm(self) -> bool {
+        matches!(self, Self::VmCommand | Self::Demo | Self::VmTests)
+    }
+
+    /// Whether cargo and the compiler are not enough.
+    fn needs_setup(self) -> bool {
+        !matches!(
+            self,
+            Self::Format
+                | Self::FormatProbes
+                | Self::FormatModule
+                | Self::Loom
+                | Self::Asan
+                | Self::Miri
+                | Self::GeneratedFiles
+        )
+    }
+
+    /// As it is given on the command line.
+    fn text(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 /// Runs the command; the result is the exit status.
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let chosen = Name::chosen(args);
+    if chosen.is_empty() {
+        bail!("no check is left: --no-vm leaves out what --only asks for");
+    }
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let progress = Progress::new(Verbosity::Steps);
-    setup::ensure(
-        &cache,
-        progress,
-        args.mirror.as_deref(),
-        &setup::TESTED,
-        Scope::Test,
-    )?;
-    let kernel = Kernel::find(&cache, Flavour::default())?;
     let build = Build {
         cache: &cache,
         workspace: &workspace,
         progress,
     };
-    // What embeds the probes must find them, or it would be checked without.
-    build.probes()?;
+    if chosen.iter().any(|name| name.needs_setup()) {
+        setup::ensure(
+            &cache,
+            progress,
+            args.mirror.as_deref(),
+            &setup::TESTED,
+            Scope::Test,
+        )?;
+        // What embeds the probes must find them, or it would be checked without.
+        build.probes()?;
+    }
 
     let mut checks = Checks {
         progress,
         done: Vec::new(),
     };
-    for (name, command) in host_checks(&workspace, &cache)? {
-        checks.run(name, || shown(command));
-    }
-    checks.run("generated files", || {
-        codegen::run(codegen::Args { check: true })
-    });
-    checks.run("module lints", || build.lint_module(&kernel));
     let mut vm_status = 0;
-    if !args.no_vm {
-        checks.run("command in the VM", || readme::vm(&kernel.release));
-        checks.run("demo", || readme::demo(&workspace));
-        checks.run("tests in the VM", || {
-            vm_status = vmtest::run(&vmtest::Args::all())?;
-            if vm_status == 0 {
-                Ok(())
-            } else {
-                bail!("vmtest ended with status {vm_status}")
+    for name in chosen {
+        checks.run(name.text(), || match name {
+            Name::Coverage => coverage::check(&cache, &workspace),
+            Name::GeneratedFiles => codegen::run(codegen::Args { check: true }),
+            Name::ModuleLints => build.lint_module(&Kernel::find(&cache, Flavour::default())?),
+            Name::VmCommand => readme::vm(&Kernel::find(&cache, Flavour::default())?.release),
+            Name::Demo => readme::demo(&workspace),
+            Name::VmTests => {
+                vm_status = vmtest::run(&vmtest::Args::all())?;
+                match vm_status {
+                    0 => Ok(()),
+                    status => bail!("vmtest ended with status {status}"),
+                }
             }
+            name => shown(host_command(name, &workspace, &cache)?),
         });
     }
     checks.report();
@@ -89,61 +173,51 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     })
 }
 
-/// The checks that are a command on the host.
-fn host_checks(
-    workspace: &Workspace,
-    cache: &Cache,
-) -> anyhow::Result<Vec<(&'static str, Command)>> {
+/// The command of a check that is one on the host.
+fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Result<Command> {
+    const PROBES: &str = "ebpf/programs/Cargo.toml";
     let (tests_package, _) = TESTS;
-    let cargo = |words: &[&str]| {
+    let cargo = |words: &str| {
         let mut command = Command::new("cargo");
-        command.current_dir(workspace.root()).args(words);
+        command
+            .current_dir(workspace.root())
+            .args(words.split_whitespace());
         command
     };
-    let mut rustfmt = Command::new("rustfmt");
-    rustfmt
-        .current_dir(workspace.root())
-        .args(["--check", "ipcon-kmod/src/ipcon_main.rs"]);
-    let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    let mut tests = cargo(&["test", "--quiet", "--workspace", "--exclude", tests_package]);
-    tests.env("PROMTOOL", setup::promtool_path(cache));
-    let mut deny = cargo(&[
-        "deny",
-        "--log-level=error",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
-    deny.env("PATH", with_tools(cache)?);
-    let programs = "ebpf/programs/Cargo.toml";
-    Ok(vec![
-        ("format", cargo(&["fmt", "--all", "--check"])),
-        (
-            "format of the probes",
-            cargo(&["fmt", "--manifest-path", programs, "--check"]),
-        ),
-        ("format of the module", rustfmt),
-        (
-            "lints",
-            cargo(&[
-                "clippy",
-                "--quiet",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "--deny=warnings",
-            ]),
-        ),
-        ("documentation", doc),
-        ("unit and doc tests", tests),
-        (
-            "unit tests of the VM tests",
-            cargo(&["test", "--quiet", "-p", tests_package, "--lib"]),
-        ),
-        ("licences and sources", deny),
-    ])
+    Ok(match name {
+        Name::Format => cargo("fmt --all --check"),
+        Name::FormatProbes => cargo(&format!("fmt --manifest-path {PROBES} --check")),
+        Name::FormatModule => {
+            let mut rustfmt = Command::new("rustfmt");
+            rustfmt
+                .current_dir(workspace.root())
+                .args(["--check", "ipcon-kmod/src/ipcon_main.rs"]);
+            rustfmt
+        }
+        Name::Lints => cargo("clippy --quiet --workspace --all-targets -- --deny=warnings"),
+        Name::Documentation => {
+            let mut doc = cargo("doc --quiet --workspace --no-deps");
+            doc.env("RUSTDOCFLAGS", "-D warnings");
+            doc
+        }
+        Name::UnitTests => {
+            let mut tests = cargo(&format!(
+                "test --quiet --workspace --exclude {tests_package}"
+            ));
+            tests.env("PROMTOOL", setup::promtool_path(cache));
+            tests
+        }
+        Name::VmUnitTests => cargo(&format!("test --quiet -p {tests_package} --lib")),
+        Name::Licences => {
+            let mut deny = cargo("deny --log-level=error check bans licenses sources");
+            deny.env("PATH", with_tools(cache)?);
+            deny
+        }
+        Name::Loom => depth::loom(workspace)?,
+        Name::Asan => depth::asan(workspace)?,
+        Name::Miri => depth::miri(workspace)?,
+        other => bail!("{} is no command on the host", other.text()),
+    })
 }
 
 fn with_tools(cache: &Cache) -> anyhow::Result<std::ffi::OsString> {
@@ -168,16 +242,17 @@ struct Checks {
 }
 
 struct Check {
-    name: &'static str,
+    name: String,
     took: Duration,
     error: Option<String>,
 }
 
 impl Checks {
-    fn run(&mut self, name: &'static str, check: impl FnOnce() -> anyhow::Result<()>) {
+    fn run(&mut self, name: impl Into<String>, check: impl FnOnce() -> anyhow::Result<()>) {
+        let name = name.into();
         let begin = Instant::now();
         let error = {
-            let _step = self.progress.step(name);
+            let _step = self.progress.step(&name);
             check().err().map(|error| format!("{error:#}"))
         };
         if let Some(error) = &error {
@@ -215,7 +290,7 @@ impl Checks {
                 } else {
                     "FAILED"
                 };
-                let (name, took) = (check.name, check.took.as_secs_f64());
+                let (name, took) = (&check.name, check.took.as_secs_f64());
                 format!("{name:width$}  {result}  {took:6.1} s")
             })
             .collect()
@@ -225,6 +300,28 @@ impl Checks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn chosen(words: &[&str]) -> Vec<Name> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let line = std::iter::once(&"test").chain(words);
+        Name::chosen(&<Line as clap::Parser>::parse_from(line).args)
+    }
+
+    #[test]
+    fn every_check_runs_but_miri_unless_some_are_named() {
+        let all = chosen(&[]);
+        assert_eq!(all.len(), Name::value_variants().len() - 1);
+        assert!(!all.contains(&Name::Miri));
+        assert!(!chosen(&["--no-vm"]).contains(&Name::Demo));
+        assert_eq!(
+            chosen(&["--only", "miri,asan", "--only", "format"]),
+            [Name::Format, Name::Asan, Name::Miri]
+        );
+    }
 
     #[test]
     fn a_failed_check_does_not_stop_the_next_and_is_not_forgotten() {
