@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::settings;
+
 /// A test with its name, its deadline and the namespace that it wants.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -11,7 +13,14 @@ pub struct Case {
     pub(crate) body: fn(),
     pub(crate) deadline: Duration,
     pub(crate) bus: Bus,
+    pub(crate) need: Option<Need>,
 }
+
+/// Says what the kernel lacks that a test cannot do without.
+pub type Need = fn() -> Result<(), String>;
+
+/// How many times longer everything takes on a kernel that was built to look for bugs.
+const SLOWNESS: u32 = 8;
 
 /// Which bus a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +39,26 @@ impl Case {
             body,
             deadline: Duration::from_secs(60),
             bus: Bus::Fresh,
+            need: None,
         }
     }
 
-    /// Gives the test this many seconds.
+    /// Skips the test where the kernel lacks something.
+    #[must_use]
+    pub const fn needs(self, need: Need) -> Self {
+        Self {
+            need: Some(need),
+            ..self
+        }
+    }
+
+    /// The deadline on the kernel that runs.
+    pub(crate) fn deadline(&self) -> Duration {
+        let slow = settings::kernel_is_slow();
+        self.deadline * if slow { SLOWNESS } else { 1 }
+    }
+
+    /// Gives the test this many seconds on a stock kernel; a slow one gives it more.
     #[must_use]
     pub const fn within(self, seconds: u64) -> Self {
         Self {

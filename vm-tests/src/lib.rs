@@ -11,8 +11,9 @@ mod kernel_log;
 pub mod module;
 pub mod place;
 pub mod process;
+pub mod settings;
 mod suite;
 pub mod tracing;
 
-pub use case::Case;
+pub use case::{Case, Need};
 pub use suite::run;

@@ -31,10 +31,20 @@ pub fn run(subjects: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
     for (subject, cases) in subjects {
         for case in cases {
             let name = format!("{subject}::{}", case.name);
-            trials.push(Trial::test(name.clone(), move || perform(&name, case)));
+            let lack = if arguments.list { None } else { lack(&case) };
+            if let Some(lack) = &lack {
+                println!("skipped: {name}: {lack}");
+            }
+            let trial = Trial::test(name.clone(), move || perform(&name, case));
+            trials.push(trial.with_ignored_flag(lack.is_some()));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What the kernel lacks that the test needs.
+fn lack(case: &Case) -> Option<String> {
+    case.need?().err()
 }
 
 /// Whether this is the VM that the harness started: the kernel that runs is the one that it built the module for.
@@ -53,7 +63,7 @@ fn perform(name: &str, case: Case) -> Result<(), Failed> {
         // Nobody listens any more when the deadline has passed.
         let _ = sender.send(outcome);
     })?;
-    let outcome = match ended.recv_timeout(case.deadline) {
+    let outcome = match ended.recv_timeout(case.deadline()) {
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => give_up(name, case),
         Err(RecvTimeoutError::Disconnected) => return Err("the test's thread vanished".into()),
@@ -87,7 +97,7 @@ fn expect_empty_bus() {
 
 /// A test that hangs may hang in the kernel, so the process cannot go on: it tells where its threads are and aborts.
 fn give_up(name: &str, case: Case) -> ! {
-    let text = format!("{name} did not end within {} s", case.deadline.as_secs());
+    let text = format!("{name} did not end within {} s", case.deadline().as_secs());
     kernel_log::note(&text);
     eprintln!("\n{text}; its threads:\n{}", threads());
     std::process::abort()
