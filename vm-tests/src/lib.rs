@@ -7,11 +7,15 @@
 
 mod case;
 pub mod counters;
+pub mod fuzz;
 mod kernel_log;
 pub mod module;
+pub mod netlink;
+pub mod pace;
 pub mod place;
 pub mod process;
 pub mod settings;
+pub mod step;
 mod suite;
 pub mod tracing;
 

@@ -3,8 +3,9 @@
 //!
 //! `ipcon-kmod/ipcon.yaml` is the only place where commands, attributes, policies and limits are
 //! written. From it come the C header for user space, the policies and the operation table of the
-//! module, and the constants of the module and of the library in Rust. The results are checked in,
-//! so that neither build needs this program; `--check` and a test tell when they lag behind.
+//! module, the constants of the module and of the library in Rust, and a table for the tests that
+//! make requests of every shape. The results are checked in, so that neither build needs this
+//! program; `--check` and a test tell when they lag behind.
 
 use std::fs;
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::cache::Workspace;
 mod c;
 mod rust;
 mod spec;
+mod table;
 mod text;
 mod validate;
 
@@ -81,6 +83,10 @@ fn outputs(spec: &Spec) -> Vec<Output> {
         Output {
             path: "libipcon/src/wire/uapi.rs",
             text: rust::constants(spec, "MIT OR Apache-2.0"),
+        },
+        Output {
+            path: "vm-tests/src/fuzz/table.rs",
+            text: table::table(spec),
         },
     ]
 }
