@@ -3,6 +3,10 @@
 //! Death at a chosen moment: a child that stops at each entry to and exit from the kernel, and is killed at one.
 
 use std::io;
+use std::ptr;
+
+/// What these requests take neither as an address nor as data.
+const NOTHING: *mut libc::c_void = ptr::null_mut();
 
 /// Starts `body` in a child and kills it at its `stop`th stop, of which each system call has two: before the kernel
 /// acts and before the program learns of it. Gives false when the child ended by itself before that.
@@ -22,7 +26,7 @@ pub unsafe fn kill_at(stop: usize, body: impl FnOnce()) -> bool {
         // SAFETY: These act on the calling process alone. It ends without running what the parent has to run at its
         // end.
         unsafe {
-            libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+            libc::ptrace(libc::PTRACE_TRACEME, 0, NOTHING, NOTHING);
             libc::raise(libc::SIGSTOP);
             body();
             libc::_exit(0);
@@ -31,7 +35,7 @@ pub unsafe fn kill_at(stop: usize, body: impl FnOnce()) -> bool {
     assert!(libc::WIFSTOPPED(wait(child)), "the child asks to be traced");
     for _ in 0..stop {
         // SAFETY: The child is stopped and traced by this thread; no memory is touched.
-        let outcome = unsafe { libc::ptrace(libc::PTRACE_SYSCALL, child, 0, 0) };
+        let outcome = unsafe { libc::ptrace(libc::PTRACE_SYSCALL, child, NOTHING, NOTHING) };
         checked(outcome as libc::c_int, "let the child go on");
         let status = wait(child);
         if libc::WIFEXITED(status) {

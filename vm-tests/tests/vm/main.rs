@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use ipcon_vm_tests::process;
 
+mod attack;
 mod books;
 mod credentials;
 mod death;
@@ -39,10 +40,10 @@ fn main() -> ExitCode {
         &services::ROLES,
         &unprivileged::ROLES,
     ];
-    if process::play(&roles.concat()) {
+    if process::play(&[roles.concat(), attack::roles()].concat()) {
         return ExitCode::SUCCESS;
     }
-    ipcon_vm_tests::run(vec![
+    let mut subjects = vec![
         ("services", services::all()),
         ("groups", groups::all()),
         ("replay", replay::all()),
@@ -59,5 +60,7 @@ fn main() -> ExitCode {
         ("probes", probes::all()),
         ("programs", programs::all()),
         ("module", module::all()),
-    ])
+    ];
+    subjects.extend(attack::all());
+    ipcon_vm_tests::run(subjects)
 }

@@ -56,9 +56,20 @@ impl Speaker {
         Self::bind(Some(port))
     }
 
+    /// A socket with this port, if it is free.
+    pub(crate) fn try_at(port: u32) -> Option<Self> {
+        let socket = NlSocket::new(NlFamily::Generic).unwrap();
+        socket.bind(Some(port), Groups::empty()).ok()?;
+        Some(Self::over(socket))
+    }
+
     fn bind(port: Option<u32>) -> Self {
         let socket = NlSocket::new(NlFamily::Generic).unwrap();
         socket.bind(port, Groups::empty()).unwrap();
+        Self::over(socket)
+    }
+
+    fn over(socket: NlSocket) -> Self {
         socket.enable_ext_ack(true).unwrap();
         let mut speaker = Self {
             socket,
@@ -84,9 +95,19 @@ impl Speaker {
 
     /// Makes this socket a peer, and gives the id of the peer.
     pub(crate) fn become_peer(&mut self) -> u64 {
-        let answer = self.ask(uapi::cmd::PEER_NEW, &[]).unwrap();
+        self.try_become_peer().unwrap()
+    }
+
+    /// Makes this socket a peer unless that is refused, and gives the id of the peer.
+    pub(crate) fn try_become_peer(&mut self) -> Result<u64, Refusal> {
+        let answer = self.ask(uapi::cmd::PEER_NEW, &[])?;
         let id = find(&answer[0], uapi::attr::peer::ID).unwrap();
-        u64::from_ne_bytes(id.try_into().unwrap())
+        Ok(u64::from_ne_bytes(id.try_into().unwrap()))
+    }
+
+    /// The number of the family.
+    pub(crate) fn family(&self) -> u16 {
+        self.family
     }
 
     /// The netlink port of the socket.
