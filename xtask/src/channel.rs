@@ -37,6 +37,8 @@ pub(crate) struct Start {
     pub(crate) user: String,
     /// A module to load first.
     pub(crate) module: Option<String>,
+    /// Look for leaked memory after it, on a kernel that can.
+    pub(crate) look_for_leaks: bool,
     /// Give it a terminal of this size instead of three pipes.
     pub(crate) terminal: Option<Size>,
 }
@@ -269,6 +271,7 @@ mod tests {
                 environment: vec![("A".into(), "b=c".into())],
                 user: "root".into(),
                 module: None,
+                look_for_leaks: true,
                 terminal: Some(size),
             }),
             ToGuest::Input(vec![0, 255, 10]),

@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             environment: environment(),
             user: "root".to_owned(),
             module: Some(workspace.module(&kernel.release).display().to_string()),
+            look_for_leaks: false,
             terminal: interactive.then(terminal::size),
         },
         timeout: args
@@ -115,12 +116,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     if let Some(raw) = raw.take() {
         raw.leave(ended);
     }
-    report.complain();
+    let splats = report.splats(&[])?;
+    report.complain(&splats);
     let status = match report.outcome.status() {
-        0 if !report.splats.is_empty() => STATUS_SPLAT,
+        0 if !splats.is_empty() => STATUS_SPLAT,
         status => status,
     };
-    if report.outcome == Outcome::Ended(End::Status(0)) && report.splats.is_empty() {
+    if report.outcome == Outcome::Ended(End::Status(0)) && splats.is_empty() {
         progress.say(format!(
             "done; the kernel log is clean ({})",
             report.logs.display()

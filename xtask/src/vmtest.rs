@@ -11,8 +11,9 @@ use crate::cache::{Cache, Workspace};
 use crate::channel::{End, Start};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Scope};
-use crate::vm::machine::{Job, Machine, Options, Report};
+use crate::vm::machine::{Job, Machine, Options};
 use crate::vm::outcome::{Outcome, STATUS_INFRASTRUCTURE, STATUS_SPLAT};
+use crate::vm::splat::Splat;
 use crate::vm::{current_directory, environment};
 
 /// Longest time for all tests, in seconds.
@@ -95,6 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             environment,
             user: "root".to_owned(),
             module: Some(module),
+            look_for_leaks: true,
             terminal: None,
         },
         timeout: Some(Duration::from_secs(args.timeout)),
@@ -105,10 +107,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         }),
         ..Job::default()
     })?;
-    report.complain();
+    let splats = report.splats(&[])?;
+    report.complain(&splats);
     let output = output.lock().unwrap_or_else(PoisonError::into_inner);
     let tally = Tally::read(&String::from_utf8_lossy(&output));
-    let status = verdict(&report, tally);
+    let status = verdict(&report.outcome, &splats, tally);
     progress.say(match (status, tally) {
         (0, Some(tally)) => format!("vmtest: {} passed, kernel log clean", tally.passed),
         (STATUS_SPLAT, _) => "vmtest: all passed, but the kernel log is not clean".to_owned(),
@@ -163,12 +166,12 @@ impl Tally {
 }
 
 /// The exit status. Nothing tested is not a pass, and neither is a clean exit without a count.
-fn verdict(report: &Report, tally: Option<Tally>) -> i32 {
-    match (&report.outcome, tally) {
+fn verdict(outcome: &Outcome, splats: &[Splat], tally: Option<Tally>) -> i32 {
+    match (outcome, tally) {
         (Outcome::Ended(End::Status(0)), None | Some(Tally { passed: 0, .. })) => {
             STATUS_INFRASTRUCTURE
         }
-        (Outcome::Ended(End::Status(0)), Some(_)) if report.splats.is_empty() => 0,
+        (Outcome::Ended(End::Status(0)), Some(_)) if splats.is_empty() => 0,
         (Outcome::Ended(End::Status(0)), Some(_)) => STATUS_SPLAT,
         (Outcome::Ended(_), _) => 1,
         (outcome, _) => outcome.status(),
@@ -177,17 +180,17 @@ fn verdict(report: &Report, tally: Option<Tally>) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
     use crate::vm::splat;
 
     const PASSED: &str = "running 2 tests\n..\n\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out\n";
 
-    fn report(status: i32, log: &str) -> Report {
-        Report {
-            outcome: Outcome::Ended(End::Status(status)),
-            splats: splat::scan(log),
-            logs: "/logs".into(),
-        }
+    fn verdict_of(status: i32, log: &str, tally: Option<Tally>) -> i32 {
+        let policy = splat::Policy::built_in().expect("lists that can be used");
+        let splats = splat::examine(&policy, log, "", splat::Expected::default());
+        verdict(&Outcome::Ended(End::Status(status)), &splats, tally)
     }
 
     #[test]
@@ -213,22 +216,22 @@ mod tests {
     #[test]
     fn verdicts() {
         let passed = Tally::read(PASSED);
-        assert_eq!(verdict(&report(0, ""), passed), 0);
-        assert_eq!(verdict(&report(101, ""), passed), 1);
+        assert_eq!(verdict_of(0, "", passed), 0);
+        assert_eq!(verdict_of(101, "", passed), 1);
         assert_eq!(
-            verdict(&report(0, "[ 1.0] WARNING: CPU: 0"), passed),
+            verdict_of(0, "[    1.000000] WARNING: CPU: 0", passed),
             STATUS_SPLAT
         );
-        assert_eq!(verdict(&report(101, "[ 1.0] WARNING: CPU: 0"), passed), 1);
+        assert_eq!(verdict_of(101, "[    1.000000] WARNING: CPU: 0", passed), 1);
     }
 
     #[test]
     fn an_exit_that_counts_nothing_is_no_pass() {
-        assert_eq!(verdict(&report(0, ""), None), STATUS_INFRASTRUCTURE);
+        assert_eq!(verdict_of(0, "", None), STATUS_INFRASTRUCTURE);
         let none = Some(Tally {
             passed: 0,
             failed: 0,
         });
-        assert_eq!(verdict(&report(0, ""), none), STATUS_INFRASTRUCTURE);
+        assert_eq!(verdict_of(0, "", none), STATUS_INFRASTRUCTURE);
     }
 }

@@ -54,6 +54,12 @@ impl Follower {
     }
 }
 
+/// Writes a line into the kernel's log.
+pub(super) fn note(text: &str) {
+    // The host misses the line when it is not there.
+    let _ = std::fs::write("/dev/kmsg", format!("{text}\n"));
+}
+
 fn follow(mut log: File, stopped: &OwnedFd, host: &Host) -> io::Result<()> {
     let mut record = vec![0; MAX_RECORD];
     loop {
@@ -107,15 +113,48 @@ fn line(record: &[u8]) -> Vec<u8> {
         .nth(2)
         .and_then(|t| t.parse().ok())
         .unwrap_or(0);
-    // The lines after the first are properties of a device, not text.
-    let text = rest.lines().next().unwrap_or_default();
     let (seconds, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
-    format!("[{seconds:5}.{fraction:06}] {text}\n").into_bytes()
+    // The lines after the first are properties of a device, not text. A message of several lines
+    // has its newlines escaped; the console shows it as that many lines.
+    let text = unescape(rest.lines().next().unwrap_or_default());
+    let mut lines = Vec::new();
+    for text in text.split(|byte| *byte == b'\n') {
+        lines.extend_from_slice(format!("[{seconds:5}.{fraction:06}] ").as_bytes());
+        lines.extend_from_slice(text);
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// The message itself: the kernel gives what is not printable ASCII, and the backslash, as `\xNN`.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split(r"\x");
+    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let byte = piece
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.extend_from_slice(br"\x");
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
+    use crate::vm::splat;
 
     #[test]
     fn records_become_lines_of_dmesg() {
@@ -125,8 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_several_lines_is_shown_as_such() {
+        let record =
+            br"0,1,5000000,-;rust_kernel: panicked at x.rs:1:2:\x0aoverflow of gr\xc3\xb6\xc3\x9fe";
+        let lines = String::from_utf8(line(record)).unwrap_or_default();
+        assert_eq!(
+            lines,
+            "[    5.000000] rust_kernel: panicked at x.rs:1:2:\n[    5.000000] overflow of größe\n"
+        );
+        assert_eq!(unescape(r"\x5cx41 \xzz"), br"\x41 \xzz");
+    }
+
+    #[test]
     fn a_gap_is_trouble() {
         let log = String::from_utf8(gap("lost lines here")).unwrap_or_default();
-        assert_eq!(crate::vm::splat::scan(&log).len(), 1);
+        let policy = splat::Policy::built_in().expect("lists that can be used");
+        let splats = splat::examine(&policy, &log, "", splat::Expected::default());
+        assert_eq!(splats.len(), 1);
     }
 }

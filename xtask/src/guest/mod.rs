@@ -14,11 +14,13 @@ use anyhow::Context;
 use rustix::system::RebootCommand;
 
 use crate::channel::{self, PORT_NAME, ToGuest, ToHost};
+use crate::vm::splat::RUN_END;
 
 mod child;
 pub(crate) mod demo;
 mod forward;
 mod kernel_log;
+pub(crate) mod leaks;
 mod module;
 
 /// Options of the hidden command `cargo xtask guest`.
@@ -69,20 +71,29 @@ fn serve() -> anyhow::Result<()> {
     host.send(&ToHost::Ready(release.trim().to_owned()))
         .context("greeting the host")?;
 
+    leaks::prepare();
     let mut requests = port;
-    let result = loop {
+    let (result, look_for_leaks) = loop {
         match channel::read(&mut requests).context("waiting for the host")? {
-            Some(ToGuest::Start(start)) => break child::run(&start, &host, requests),
+            Some(ToGuest::Start(start)) => {
+                break (child::run(&start, &host, requests), start.look_for_leaks);
+            }
             Some(_) => {}
             None => anyhow::bail!("the host hung up before it said what to run"),
         }
     };
-    log.finish();
     let last = match result {
         Ok(end) => ToHost::Ended(end),
         Err(error) => ToHost::Failed(format!("{error:#}")),
     };
-    host.send(&last).context("telling the host how it ended")
+    // First of all: whatever happens to the VM from here on, the command's end is known.
+    host.send(&last).context("telling the host how it ended")?;
+    if look_for_leaks {
+        leaks::look(&host);
+    }
+    kernel_log::note(RUN_END);
+    log.finish();
+    Ok(())
 }
 
 /// Finds the port by its name; it needs no udev.

@@ -19,12 +19,14 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// Generous ones: translated code on a loaded host is slow, and a deadline that is too short
     /// makes a healthy run fail. A kernel that hangs is silent, and silence has its own limit.
-    pub(crate) fn with_command(command: Option<Duration>) -> Self {
+    ///
+    /// The guest needs `checks` after the command for what it looks at then.
+    pub(crate) fn with_command(command: Option<Duration>, checks: Duration) -> Self {
         Self {
             boot: Duration::from_secs(600),
             silence: Duration::from_secs(120),
             command,
-            shutdown: Duration::from_secs(30),
+            shutdown: Duration::from_secs(30) + checks,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! A VM as the commands use it: which kernel, how large, and what came of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,9 +13,10 @@ use super::deadline::Deadlines;
 use super::outcome::Outcome;
 use super::run_dir::RunDir;
 use super::session::{self, OnStart, OnStdout, OnStream, Plan};
-use super::splat::{self, Splat};
+use super::splat::{self, Expected, Policy, Splat};
 use crate::cache::{Cache, Workspace};
 use crate::channel::Start;
+use crate::guest::leaks;
 use crate::process::{find_program, tail};
 use crate::progress::Progress;
 use crate::setup::{Flavour, Kernel};
@@ -93,7 +94,10 @@ impl Default for Job {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) outcome: Outcome,
-    pub(crate) splats: Vec<Splat>,
+    /// The guest's kernel log.
+    pub(crate) kernel_log: String,
+    /// What the serial console said.
+    pub(crate) console: String,
     /// The folder with the logs.
     pub(crate) logs: PathBuf,
 }
@@ -149,6 +153,11 @@ impl Machine<'_> {
         let step = self
             .progress
             .step(format!("booting {} in a VM", kernel.release));
+        let checks = if job.start.look_for_leaks {
+            leaks::LONGEST
+        } else {
+            Duration::ZERO
+        };
         let on_start = job.on_start;
         let outcome = session::run(
             &command_line,
@@ -156,7 +165,7 @@ impl Machine<'_> {
             &dir,
             Plan {
                 start: job.start,
-                deadlines: Deadlines::with_command(job.timeout),
+                deadlines: Deadlines::with_command(job.timeout, checks),
                 on_start: Box::new(move |guest| {
                     drop(step);
                     on_start(guest);
@@ -165,51 +174,59 @@ impl Machine<'_> {
                 on_stream: job.on_stream,
             },
         )?;
-        let splats = scan(&dir)?;
+        let kernel_log = read_log(&dir.kernel_log())?;
+        let console = read_log(&dir.console_log())?;
+        if kernel_log.trim().is_empty() && console.trim().is_empty() {
+            bail!("the VM left no log at all, so nothing can be said about its kernel");
+        }
         Ok(Report {
             outcome,
-            splats,
+            kernel_log,
+            console,
             logs: dir.kept().to_path_buf(),
         })
     }
 }
 
-/// Reports of trouble, from the guest's own log and from what only the console saw.
-fn scan(dir: &RunDir) -> anyhow::Result<Vec<Splat>> {
-    let read = |path: PathBuf| {
-        let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        anyhow::Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let kernel_log = read(dir.kernel_log())?;
-    let console = read(dir.console_log())?;
-    if kernel_log.trim().is_empty() && console.trim().is_empty() {
-        bail!("the VM left no log at all, so nothing can be said about its kernel");
-    }
-    let splats = splat::scan(&kernel_log);
-    // The console has the same and, when the kernel died, the end of the story.
-    Ok(if splats.is_empty() {
-        splat::scan(&console)
-    } else {
-        splats
-    })
+fn read_log(path: &Path) -> anyhow::Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl Report {
+    /// Reports of trouble in the kernel's log. `tests` are those that ran, and whether each came to
+    /// its end. All of them are also written to `splats.txt` beside the logs.
+    ///
+    /// # Errors
+    ///
+    /// The lists of what is trouble cannot be used, or the file cannot be written.
+    pub(crate) fn splats(&self, tests: &[(&str, bool)]) -> anyhow::Result<Vec<Splat>> {
+        let expected = Expected {
+            booted: self.outcome.is_after_boot(),
+            ended: matches!(self.outcome, Outcome::Ended(_)),
+            tests,
+        };
+        let policy = Policy::built_in()?;
+        let splats = splat::examine(&policy, &self.kernel_log, &self.console, expected);
+        let path = self.logs.join("splats.txt");
+        fs::write(&path, splat::render_all(&splats))
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(splats)
+    }
+
     /// Tells on stderr what went wrong around the command, if anything did.
-    pub(crate) fn complain(&self) {
+    pub(crate) fn complain(&self, splats: &[Splat]) {
         if let Some(complaint) = self.outcome.complaint() {
             eprintln!("xtask: {complaint}");
-            let console = fs::read(self.logs.join("console.log")).unwrap_or_default();
-            let console = String::from_utf8_lossy(&console);
             eprint!(
                 "the console's last lines:\n{}",
-                tail(&console, CONSOLE_LINES)
+                tail(&self.console, CONSOLE_LINES)
             );
         }
-        if !self.splats.is_empty() {
-            eprint!("xtask: {}", splat::summary(&self.splats));
+        if !splats.is_empty() {
+            eprint!("xtask: {}", splat::summary(splats));
         }
-        if self.outcome.complaint().is_some() || !self.splats.is_empty() {
+        if self.outcome.complaint().is_some() || !splats.is_empty() {
             eprintln!("all logs: {}", self.logs.display());
         }
     }

@@ -90,6 +90,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
             environment: environment(),
             user: args.user,
             module,
+            look_for_leaks: false,
             terminal: interactive.then(terminal::size),
         },
         timeout: args.timeout.map(Duration::from_secs),
@@ -106,7 +107,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
     if let Some(raw) = raw.take() {
         raw.leave(matches!(report.outcome, Outcome::Ended(_)));
     }
-    report.complain();
+    report.complain(&report.splats(&[])?);
     Ok(u8::try_from(report.outcome.status()).unwrap_or(255))
 }
 

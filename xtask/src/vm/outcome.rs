@@ -40,6 +40,14 @@ impl Outcome {
         }
     }
 
+    /// Whether the guest came up, so that it has a kernel log.
+    pub(crate) fn is_after_boot(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoBoot(_) | Self::Deadline(Missed::Boot(_) | Missed::Silence(_))
+        )
+    }
+
     /// What went wrong, for a person; none when the command ran to its end.
     pub(crate) fn complaint(&self) -> Option<String> {
         match self {
