@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod pace;
 pub mod place;
 pub mod process;
+mod results;
 pub mod settings;
 pub mod step;
 mod suite;

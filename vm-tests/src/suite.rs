@@ -14,7 +14,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::{Bus, Case};
 use crate::kernel_log::{self, Bracket};
-use crate::{counters, place};
+use crate::{counters, place, results};
 
 /// Runs the tests of each subject that the arguments of the process select.
 ///
@@ -25,6 +25,7 @@ pub fn run(subjects: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
         println!("skipped: runs inside the VM; use cargo xtask vmtest");
         return ExitCode::SUCCESS;
     }
+    results::keep_stdout(&mut arguments);
     // They share one kernel log, and some unload the module.
     arguments.test_threads = Some(1);
     let mut trials = Vec::new();
@@ -33,7 +34,7 @@ pub fn run(subjects: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
             let name = format!("{subject}::{}", case.name);
             let lack = if arguments.list { None } else { lack(&case) };
             if let Some(lack) = &lack {
-                println!("skipped: {name}: {lack}");
+                results::skipped(&name, lack);
             }
             let trial = Trial::test(name.clone(), move || perform(&name, case));
             trials.push(trial.with_ignored_flag(lack.is_some()));
@@ -99,6 +100,7 @@ fn expect_empty_bus() {
 fn give_up(name: &str, case: Case) -> ! {
     let text = format!("{name} did not end within {} s", case.deadline().as_secs());
     kernel_log::note(&text);
+    results::timeout(name);
     eprintln!("\n{text}; its threads:\n{}", threads());
     std::process::abort()
 }

@@ -14,10 +14,11 @@ use crate::cache::{Cache, Workspace};
 use crate::process::{describe, display, run_shown};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Flavour, Kernel, Scope};
-use crate::{codegen, coverage, vmtest};
+use crate::{codegen, coverage};
 
 mod depth;
 mod readme;
+mod vm;
 
 /// Longest time of one check.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
@@ -26,8 +27,10 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 ///
 /// Sets up what is missing, then runs every check, also after one has failed: formatting, lints,
 /// documentation, unit and doc tests on the host, the same under loom and AddressSanitizer, their
-/// coverage, generated files, licences, the lints of the module, the commands of the README, and the
-/// end-to-end tests in the VM. The exit status is 0 when all passed, else that of `vmtest`, else 1.
+/// coverage, generated files, licences, the lints of the module, the commands of the README, the
+/// end-to-end tests in the VM on the default and the debug kernel, and whether these find bugs that
+/// were put into the module. The exit status is 0 when all passed, else that of the last `vmtest`
+/// that failed, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Leaves the tests in the VM out.
@@ -78,6 +81,10 @@ enum Name {
     Demo,
     /// The end-to-end tests.
     VmTests,
+    /// The end-to-end tests on the debug kernel.
+    VmDebug,
+    /// Whether the end-to-end tests find bugs that were put into the module.
+    SeededBugs,
 }
 
 impl Name {
@@ -93,7 +100,10 @@ impl Name {
     }
 
     fn needs_vm(self) -> bool {
-        matches!(self, Self::VmCommand | Self::Demo | Self::VmTests)
+        matches!(
+            self,
+            Self::VmCommand | Self::Demo | Self::VmTests | Self::VmDebug | Self::SeededBugs
+        )
     }
 
     /// Whether cargo and the compiler are not enough.
@@ -155,13 +165,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Name::ModuleLints => build.lint_module(&Kernel::find(&cache, Flavour::default())?),
             Name::VmCommand => readme::vm(&Kernel::find(&cache, Flavour::default())?.release),
             Name::Demo => readme::demo(&workspace),
-            Name::VmTests => {
-                vm_status = vmtest::run(&vmtest::Args::all())?;
-                match vm_status {
-                    0 => Ok(()),
-                    status => bail!("vmtest ended with status {status}"),
-                }
-            }
+            Name::VmTests => vm::tests(Flavour::default(), &mut vm_status),
+            Name::VmDebug => vm::tests(Flavour::Debug, &mut vm_status),
+            Name::SeededBugs => vm::seeded_bugs(),
             name => shown(host_command(name, &workspace, &cache)?),
         });
     }

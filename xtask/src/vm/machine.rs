@@ -12,7 +12,7 @@ use super::config::VmConfig;
 use super::deadline::Deadlines;
 use super::outcome::Outcome;
 use super::run_dir::RunDir;
-use super::session::{self, OnStart, OnStdout, OnStream, Plan};
+use super::session::{self, OnOutput, OnStart, OnStream, Plan};
 use super::splat::{self, Expected, Policy, Splat};
 use crate::cache::{Cache, Workspace};
 use crate::channel::Start;
@@ -34,12 +34,19 @@ fn memory(flavour: Flavour) -> &'static str {
 
 const CPUS: u32 = 2;
 
-/// Options of every command that boots a VM.
-#[derive(Debug, Clone, clap::Args)]
+/// Options of the commands that boot one VM.
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Options {
     /// Kernel to boot.
     #[arg(long, value_name = "FLAVOUR", default_value_t)]
     pub(crate) kernel: Flavour,
+    #[command(flatten)]
+    pub(crate) size: Size,
+}
+
+/// How large a VM is.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Size {
     /// Memory of the VM, such as 2G or 512M; 2G without it, 3G for the debug kernel.
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
@@ -48,10 +55,9 @@ pub(crate) struct Options {
     pub(crate) cpus: u32,
 }
 
-impl Default for Options {
+impl Default for Size {
     fn default() -> Self {
         Self {
-            kernel: Flavour::default(),
             memory: None,
             cpus: CPUS,
         }
@@ -73,7 +79,10 @@ pub(crate) struct Job {
     /// The longest the command may take.
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_start: OnStart,
-    pub(crate) on_stdout: OnStdout,
+    /// Do not print what the command prints.
+    pub(crate) quiet: bool,
+    pub(crate) on_stdout: OnOutput,
+    pub(crate) on_stderr: OnOutput,
     pub(crate) on_stream: OnStream,
 }
 
@@ -84,7 +93,9 @@ impl Default for Job {
             start: Start::default(),
             timeout: None,
             on_start: Box::new(|_| {}),
+            quiet: false,
             on_stdout: Box::new(|_| {}),
+            on_stderr: Box::new(|_| {}),
             on_stream: Box::new(|_, _| {}),
         }
     }
@@ -135,10 +146,11 @@ impl Machine<'_> {
             accel: Accel::detect(),
             memory: self
                 .options
+                .size
                 .memory
                 .clone()
                 .unwrap_or_else(|| memory(kernel.flavour).to_owned()),
-            cpus: self.options.cpus,
+            cpus: self.options.size.cpus,
             agent,
             socket: dir.scratch().join("agent.sock"),
         };
@@ -170,7 +182,9 @@ impl Machine<'_> {
                     drop(step);
                     on_start(guest);
                 }),
+                quiet: job.quiet,
                 on_stdout: job.on_stdout,
+                on_stderr: job.on_stderr,
                 on_stream: job.on_stream,
             },
         )?;

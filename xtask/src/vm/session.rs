@@ -53,7 +53,7 @@ impl Guest {
 /// Called once, when the command has been started.
 pub(crate) type OnStart = Box<dyn FnOnce(&Guest)>;
 /// Called with what the command prints, after it was printed.
-pub(crate) type OnStdout = Box<dyn FnMut(&[u8])>;
+pub(crate) type OnOutput = Box<dyn FnMut(&[u8])>;
 /// Called with the bytes of a forwarded connection; none means its end.
 pub(crate) type OnStream = Box<dyn FnMut(u32, Vec<u8>)>;
 
@@ -62,7 +62,10 @@ pub(crate) struct Plan {
     pub(crate) start: Start,
     pub(crate) deadlines: Deadlines,
     pub(crate) on_start: OnStart,
-    pub(crate) on_stdout: OnStdout,
+    /// Do not print what the command prints.
+    pub(crate) quiet: bool,
+    pub(crate) on_stdout: OnOutput,
+    pub(crate) on_stderr: OnOutput,
     pub(crate) on_stream: OnStream,
 }
 
@@ -108,7 +111,9 @@ pub(crate) fn run(
         watch: Watch::boot(&plan.deadlines, Instant::now()),
         plan_start: Some((plan.start, plan.on_start)),
         deadlines: plan.deadlines,
+        quiet: plan.quiet,
         on_stdout: plan.on_stdout,
+        on_stderr: plan.on_stderr,
         on_stream: plan.on_stream,
         outcome: None,
     }
@@ -206,7 +211,9 @@ struct Loop {
     watch: Watch,
     plan_start: Option<(Start, OnStart)>,
     deadlines: Deadlines,
-    on_stdout: OnStdout,
+    quiet: bool,
+    on_stdout: OnOutput,
+    on_stderr: OnOutput,
     on_stream: OnStream,
     outcome: Option<Outcome>,
 }
@@ -258,10 +265,17 @@ impl Loop {
         match message {
             ToHost::Ready(_) => self.start()?,
             ToHost::Stdout(bytes) => {
-                relay(&mut io::stdout(), &bytes)?;
+                if !self.quiet {
+                    relay(&mut io::stdout(), &bytes)?;
+                }
                 (self.on_stdout)(&bytes);
             }
-            ToHost::Stderr(bytes) => relay(&mut io::stderr(), &bytes)?,
+            ToHost::Stderr(bytes) => {
+                if !self.quiet {
+                    relay(&mut io::stderr(), &bytes)?;
+                }
+                (self.on_stderr)(&bytes);
+            }
             ToHost::KernelLog(lines) => {
                 self.watch.alive(Instant::now());
                 self.kernel_log

@@ -25,6 +25,16 @@ pub(crate) enum Place {
     AfterTheLast,
 }
 
+impl Place {
+    /// The test that is charged, if there is one.
+    pub(crate) fn test(&self) -> Option<&str> {
+        match self {
+            Self::During(test) | Self::After(test) => Some(test),
+            Self::BeforeTheFirst | Self::AfterTheLast => None,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The end-to-end tests on the kernels of CI, and whether they would find a bug.
+
+use anyhow::{bail, ensure};
+
+use crate::build::SeededBug;
+use crate::setup::Flavour;
+use crate::vmtest::{self, Args};
+
+/// Each kind of bug with the detector that must find it.
+const SEEDED: [(SeededBug, &str); 3] = [
+    (SeededBug::UseAfterFree, "kasan"),
+    (SeededBug::LockInversion, "lockdep"),
+    (SeededBug::Leak, "leak"),
+];
+
+/// A few tests that take the path of each bug.
+const WITNESSES: &str = "services::a_name_is_free_again";
+
+/// All tests on one kernel. The exit status goes to `status` unless all is well.
+pub(super) fn tests(flavour: Flavour, status: &mut u8) -> anyhow::Result<()> {
+    match vmtest::run(&Args::on(flavour))? {
+        0 => Ok(()),
+        failed => {
+            *status = failed;
+            bail!("vmtest ended with status {failed}")
+        }
+    }
+}
+
+/// A harness that never saw a bug may be blind: each of three is put into the module, and must be
+/// found by its detector and charged to a test.
+pub(super) fn seeded_bugs() -> anyhow::Result<()> {
+    for (bug, detector) in SEEDED {
+        let splats = vmtest::splats(&Args::of_bug(bug, WITNESSES))?;
+        let titles: Vec<_> = splats.iter().map(|splat| splat.title()).collect();
+        ensure!(
+            splats
+                .iter()
+                .any(|splat| splat.detector == detector && splat.place.test().is_some()),
+            "the detector {detector} did not charge a test with the seeded bug {bug}; found: {titles:?}"
+        );
+        ensure!(
+            splats.iter().all(|splat| splat.detector == detector),
+            "the seeded bug {bug} had more than {detector} complain: {titles:?}"
+        );
+    }
+    Ok(())
+}
