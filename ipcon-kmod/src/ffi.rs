@@ -8,9 +8,16 @@ use kernel::ffi::{c_int, c_void};
 // The kernel structures hold zero-sized lock classes, which C never looks at.
 #[allow(improper_ctypes)]
 extern "C" {
-    pub(crate) fn ipcon_shell_register() -> c_int;
+    pub(crate) fn ipcon_shell_register(accounts: *const c_void) -> c_int;
     pub(crate) fn ipcon_shell_unregister();
+    pub(crate) fn ipcon_warn_if(accounts_left: bool);
     pub(crate) fn ipcon_max_msg_len() -> u32;
+    pub(crate) fn ipcon_queue_bytes_per_peer() -> u32;
+    pub(crate) fn ipcon_peers_per_user() -> u32;
+    pub(crate) fn ipcon_services_per_user() -> u32;
+    pub(crate) fn ipcon_groups_per_user() -> u32;
+    pub(crate) fn ipcon_memberships_per_user() -> u32;
+    pub(crate) fn ipcon_cached_bytes_per_user() -> u32;
     pub(crate) fn ipcon_module_get() -> bool;
     pub(crate) fn ipcon_module_put();
 
@@ -49,6 +56,7 @@ extern "C" {
     pub(crate) fn ipcon_message_cancel(skb: *mut sk_buff, header: *mut c_void);
     pub(crate) fn ipcon_message_clone(skb: *mut sk_buff) -> *mut sk_buff;
     pub(crate) fn ipcon_message_grow(skb: *const sk_buff, room: usize) -> *mut sk_buff;
+    pub(crate) fn ipcon_message_memory(skb: *const sk_buff) -> u32;
     pub(crate) fn ipcon_message_free(skb: *mut sk_buff);
 
     pub(crate) fn ipcon_nest_start(skb: *mut sk_buff, r#type: c_int) -> *mut nlattr;
@@ -57,6 +65,7 @@ extern "C" {
 
     pub(crate) fn ipcon_current_pid() -> u32;
     pub(crate) fn ipcon_current_uid() -> u32;
+    pub(crate) fn ipcon_current_sponsor() -> u32;
     pub(crate) fn ipcon_current_comm(comm: *mut u8, size: usize);
     pub(crate) fn ipcon_now() -> u64;
 

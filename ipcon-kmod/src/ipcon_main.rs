@@ -8,6 +8,9 @@
 
 use kernel::prelude::*;
 
+use crate::bus::Accounts;
+use crate::seam::Arc;
+
 // Public where the crate that the host compiles these files in wants it.
 #[allow(unreachable_pub)]
 #[path = "../core/src/bus/mod.rs"]
@@ -35,19 +38,28 @@ module! {
 }
 
 /// The loaded module.
-struct Ipcon;
+struct Ipcon {
+    /// Of the users of all network namespaces; the buses hold it as well.
+    accounts: Arc<Accounts>,
+}
 
 impl kernel::Module for Ipcon {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        // SAFETY: Called once, before anything else of the module can run.
-        kernel::error::to_result(unsafe { ffi::ipcon_shell_register() })?;
-        Ok(Self)
+        let accounts = seam::arc(Accounts::new()?)?;
+        let shared = Arc::as_ptr(&accounts).cast();
+        // SAFETY: Called once, before anything else of the module can run; the accounts are dropped only after
+        // `ipcon_shell_unregister`.
+        kernel::error::to_result(unsafe { ffi::ipcon_shell_register(shared) })?;
+        Ok(Self { accounts })
     }
 }
 
 impl Drop for Ipcon {
     fn drop(&mut self) {
         // SAFETY: The module goes once, after `init` succeeded; no socket is held, since each holds the module.
-        unsafe { ffi::ipcon_shell_unregister() }
+        unsafe { ffi::ipcon_shell_unregister() };
+        // Whoever had something is gone: an account that is still open would have refused somebody some day.
+        // SAFETY: No requirements.
+        unsafe { ffi::ipcon_warn_if(!self.accounts.is_empty()) };
     }
 }

@@ -7,8 +7,9 @@ use core::ptr::NonNull;
 use kernel::bindings;
 use kernel::ffi::c_void;
 use kernel::prelude::*;
+use kernel::sync::ArcBorrow;
 
-use crate::bus::Bus;
+use crate::bus::{Accounts, Bus};
 use crate::ffi;
 use crate::transport::Netlink;
 
@@ -34,9 +35,15 @@ pub(crate) unsafe fn bus_of_dump<'a>(skb: *const bindings::sk_buff) -> &'a Bus<N
 }
 
 /// A bus for a new network namespace, or null without memory.
+///
+/// # Safety
+///
+/// `accounts` must come from [`Arc::as_ptr`] of accounts that outlive the call.
 #[no_mangle]
-pub(crate) extern "C" fn ipcon_bus_new() -> *mut c_void {
-    let bus = match Bus::<Netlink>::new() {
+pub(crate) unsafe extern "C" fn ipcon_bus_new(accounts: *const c_void) -> *mut c_void {
+    // SAFETY: `accounts` is shared by the requirements of this function, and not mutably.
+    let accounts = unsafe { ArcBorrow::from_raw(accounts.cast::<Accounts>()) };
+    let bus = match Bus::<Netlink>::new(accounts.into()) {
         Ok(bus) => bus,
         Err(_) => return core::ptr::null_mut(),
     };

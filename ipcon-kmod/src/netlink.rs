@@ -154,16 +154,21 @@ fn peer_new(request: &Request<'_>) -> Answer {
     let added = request
         .bus
         .add_peer(port, socket, current_identity(), control_port)?;
-    replies::new_peer(&mut reply.attributes(), &added)?;
-    reply.send()
+    let told = match replies::new_peer(&mut reply.attributes(), &added) {
+        Ok(()) => reply.send(),
+        Err(no_memory) => Err(no_memory.into()),
+    };
+    // A process that does not know of its peer would never use it, nor end it while the socket is open.
+    told.inspect_err(|_| request.bus.withdraw_peer(&added))
 }
 
 fn peer_attach(request: &Request<'_>) -> Answer {
     let peer_port = request.port(peer::PORT)?;
     let socket = request.hold_sender()?;
-    let attached = request
-        .bus
-        .attach_control(request.sender_port(), socket, peer_port);
+    let attached =
+        request
+            .bus
+            .attach_control(request.sender_port(), socket, current_identity(), peer_port);
     match attached {
         Ok(_) => Ok(()),
         Err(error) => Err(Refusal::from(error).about(peer::PORT)),
@@ -271,6 +276,7 @@ fn current_identity() -> Identity {
         Identity {
             pid: ffi::ipcon_current_pid(),
             uid: ffi::ipcon_current_uid(),
+            sponsor: ffi::ipcon_current_sponsor(),
             comm,
         }
     }

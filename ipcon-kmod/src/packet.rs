@@ -81,6 +81,12 @@ impl Packet {
         self.payload_len
     }
 
+    /// Bytes of memory that the message takes.
+    pub(crate) fn memory(&self) -> u64 {
+        // SAFETY: The buffer is valid by the type invariants.
+        u64::from(unsafe { ffi::ipcon_message_memory(self.skb.as_ptr()) })
+    }
+
     /// Another message of the same content, with marks. A plain one shares the bytes of this one.
     pub(crate) fn copy(&self, marks: Marks) -> Result<Self, NoMemory> {
         if marks.is_plain() {

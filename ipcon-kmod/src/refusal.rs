@@ -6,7 +6,7 @@ use kernel::bindings;
 use kernel::error::code;
 use kernel::prelude::*;
 
-use crate::bus::Error as BusError;
+use crate::bus::{Error as BusError, Resource};
 use crate::seam::NoMemory;
 
 /// Why a request is refused.
@@ -91,10 +91,28 @@ impl From<BusError> for Refusal {
             BusError::AlreadyPeer => (code::EISCONN, c"socket is a peer or control socket already"),
             BusError::NotInvited => (
                 code::EPERM,
-                c"peer did not name this socket as its ctl-port in peer-new",
+                c"peer did not name this socket as its ctl-port in peer-new, or another process did",
             ),
             BusError::NoSuchPeer => (code::ECONNREFUSED, c"no peer has this port"),
             BusError::QueueFull => (code::EAGAIN, c"receive queue of the peer is full"),
+            BusError::QuotaExceeded(resource) => (
+                code::EDQUOT,
+                match resource {
+                    Resource::Peers => c"user has as many peers as parameter peers_per_user allows",
+                    Resource::Services => {
+                        c"user has as many services as parameter services_per_user allows"
+                    }
+                    Resource::Groups => {
+                        c"user has as many groups as parameter groups_per_user allows"
+                    }
+                    Resource::Memberships => {
+                        c"user has as many memberships as parameter memberships_per_user allows"
+                    }
+                    Resource::CachedBytes => {
+                        c"groups of the user keep as much as parameter cached_bytes_per_user allows"
+                    }
+                },
+            ),
             BusError::NoMemory => (code::ENOMEM, c"out of memory"),
         };
         Self::new(error, text)

@@ -7,6 +7,7 @@
 use core::ptr::NonNull;
 
 use kernel::alloc::AllocError;
+use kernel::error::code;
 use kernel::prelude::*;
 use kernel::rbtree::{RBTree, RBTreeNodeReservation};
 use kernel::sync::Mutex;
@@ -22,6 +23,12 @@ pub(crate) struct NoMemory;
 impl From<AllocError> for NoMemory {
     fn from(_: AllocError) -> Self {
         NoMemory
+    }
+}
+
+impl From<NoMemory> for Error {
+    fn from(_: NoMemory) -> Self {
+        code::ENOMEM
     }
 }
 
@@ -181,6 +188,36 @@ impl Counter {
 impl Default for Counter {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// An amount that is taken from a limited supply and given back.
+pub(crate) struct Gauge(Atomic<u64>);
+
+impl Gauge {
+    /// Nothing taken.
+    pub(crate) const fn new() -> Self {
+        Self(Atomic::new(0))
+    }
+
+    /// Takes `n` more, unless the sum would be above `limit`.
+    pub(crate) fn add_within(&self, n: u64, limit: u64) -> bool {
+        let mut used = self.0.load(Relaxed);
+        loop {
+            let sum = match used.checked_add(n) {
+                Some(sum) if sum <= limit => sum,
+                _ => return false,
+            };
+            match self.0.cmpxchg(used, sum, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    /// Gives back `n` of what was taken.
+    pub(crate) fn subtract(&self, n: u64) {
+        self.0.fetch_sub(n, Relaxed);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <linux/notifier.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -24,6 +25,34 @@ static unsigned int max_msg_len = IPCON_MAX_MSG_LEN_LIMIT;
 module_param(max_msg_len, uint, 0444);
 MODULE_PARM_DESC(max_msg_len, "Largest payload of a message in bytes, 1 to 65000 (default 65000)");
 
+/* What one user may have on all buses together; uid 0 of the initial user namespace is not limited. */
+
+static unsigned int queue_bytes_per_peer = 512 << 10;
+module_param(queue_bytes_per_peer, uint, 0644);
+MODULE_PARM_DESC(queue_bytes_per_peer,
+		 "Memory of the receive queue of one peer in bytes, if its SO_RCVBUF is not less (default 512 KiB)");
+
+static unsigned int peers_per_user = 512;
+module_param(peers_per_user, uint, 0644);
+MODULE_PARM_DESC(peers_per_user, "Peers that one user may have (default 512)");
+
+static unsigned int services_per_user = 1024;
+module_param(services_per_user, uint, 0644);
+MODULE_PARM_DESC(services_per_user, "Services that one user may have (default 1024)");
+
+static unsigned int groups_per_user = 1024;
+module_param(groups_per_user, uint, 0644);
+MODULE_PARM_DESC(groups_per_user, "Groups that one user may have (default 1024)");
+
+static unsigned int memberships_per_user = 8192;
+module_param(memberships_per_user, uint, 0644);
+MODULE_PARM_DESC(memberships_per_user, "Memberships that one user may have (default 8192)");
+
+static unsigned int cached_bytes_per_user = 16 << 20;
+module_param(cached_bytes_per_user, uint, 0644);
+MODULE_PARM_DESC(cached_bytes_per_user,
+		 "Memory of the last messages that groups of one user keep for replay, in bytes (default 16 MiB)");
+
 static struct genl_family ipcon_family __ro_after_init = {
 	.name = IPCON_FAMILY_NAME,
 	.version = IPCON_FAMILY_VERSION,
@@ -37,12 +66,13 @@ static struct genl_family ipcon_family __ro_after_init = {
 /* One bus per network namespace */
 
 static unsigned int ipcon_net_id;
+static const void *ipcon_accounts;
 
 static int __net_init ipcon_net_init(struct net *net)
 {
 	void **bus = net_generic(net, ipcon_net_id);
 
-	*bus = ipcon_bus_new();
+	*bus = ipcon_bus_new(ipcon_accounts);
 	return *bus ? 0 : -ENOMEM;
 }
 
@@ -95,7 +125,8 @@ static struct notifier_block ipcon_netlink_notifier = {
 
 /* Coming and going of the module */
 
-int ipcon_shell_register(void)
+/* @accounts must stay until ipcon_shell_unregister() has returned. */
+int ipcon_shell_register(const void *accounts)
 {
 	int err;
 
@@ -106,6 +137,7 @@ int ipcon_shell_register(void)
 	}
 
 	ipcon_seeded_bug_announce();
+	ipcon_accounts = accounts;
 	err = register_pernet_subsys(&ipcon_net_ops);
 	if (err)
 		return err;
@@ -132,9 +164,48 @@ void ipcon_shell_unregister(void)
 	unregister_pernet_subsys(&ipcon_net_ops);
 }
 
+/*
+ * In C, since the kernel's Rust macro for it wants a file of the kernel's source made anew for each module that uses
+ * it.
+ */
+void ipcon_warn_if(bool accounts_left)
+{
+	WARN(accounts_left, "ipcon: somebody still pays for what is gone\n");
+}
+
 u32 ipcon_max_msg_len(void)
 {
 	return max_msg_len;
+}
+
+u32 ipcon_queue_bytes_per_peer(void)
+{
+	return READ_ONCE(queue_bytes_per_peer);
+}
+
+u32 ipcon_peers_per_user(void)
+{
+	return READ_ONCE(peers_per_user);
+}
+
+u32 ipcon_services_per_user(void)
+{
+	return READ_ONCE(services_per_user);
+}
+
+u32 ipcon_groups_per_user(void)
+{
+	return READ_ONCE(groups_per_user);
+}
+
+u32 ipcon_memberships_per_user(void)
+{
+	return READ_ONCE(memberships_per_user);
+}
+
+u32 ipcon_cached_bytes_per_user(void)
+{
+	return READ_ONCE(cached_bytes_per_user);
 }
 
 bool ipcon_module_get(void)
@@ -295,6 +366,11 @@ struct sk_buff *ipcon_message_grow(const struct sk_buff *skb, size_t room)
 	return skb_copy_expand(skb, 0, room, GFP_KERNEL);
 }
 
+u32 ipcon_message_memory(const struct sk_buff *skb)
+{
+	return skb->truesize;
+}
+
 void ipcon_message_free(struct sk_buff *skb)
 {
 	kfree_skb(skb);
@@ -325,6 +401,21 @@ u32 ipcon_current_pid(void)
 u32 ipcon_current_uid(void)
 {
 	return from_kuid(&init_user_ns, current_euid());
+}
+
+/*
+ * Who answers for the current process: the user who made the outermost user namespace that it is in, since who
+ * owns a user namespace may have thousands of user ids in it. Without one it is the user itself.
+ */
+u32 ipcon_current_sponsor(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+
+	if (ns == &init_user_ns)
+		return ipcon_current_uid();
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	return from_kuid(&init_user_ns, ns->owner);
 }
 
 void ipcon_current_comm(u8 *comm, size_t size)

@@ -14,8 +14,8 @@ struct sock;
 
 /* Rust, called by C */
 
-/* A bus for a new network namespace, or NULL without memory. */
-void *ipcon_bus_new(void);
+/* A bus for a new network namespace, whose users pay from @accounts, or NULL without memory. */
+void *ipcon_bus_new(const void *accounts);
 /* Ends the bus of a network namespace that no socket is left in. */
 void ipcon_bus_free(void *bus);
 /* A socket of generic netlink that was bound to @portid has been closed. */
@@ -23,9 +23,16 @@ void ipcon_bus_socket_closed(void *bus, u32 portid);
 
 /* C, called by Rust */
 
-int ipcon_shell_register(void);
+int ipcon_shell_register(const void *accounts);
 void ipcon_shell_unregister(void);
+void ipcon_warn_if(bool accounts_left);
 u32 ipcon_max_msg_len(void);
+u32 ipcon_queue_bytes_per_peer(void);
+u32 ipcon_peers_per_user(void);
+u32 ipcon_services_per_user(void);
+u32 ipcon_groups_per_user(void);
+u32 ipcon_memberships_per_user(void);
+u32 ipcon_cached_bytes_per_user(void);
 bool ipcon_module_get(void);
 void ipcon_module_put(void);
 
@@ -51,6 +58,7 @@ void ipcon_message_close(struct sk_buff *skb);
 void ipcon_message_cancel(struct sk_buff *skb, void *header);
 struct sk_buff *ipcon_message_clone(struct sk_buff *skb);
 struct sk_buff *ipcon_message_grow(const struct sk_buff *skb, size_t room);
+u32 ipcon_message_memory(const struct sk_buff *skb);
 void ipcon_message_free(struct sk_buff *skb);
 
 struct nlattr *ipcon_nest_start(struct sk_buff *skb, int type);
@@ -59,6 +67,7 @@ int ipcon_put_u64(struct sk_buff *skb, int type, u64 value, int pad);
 
 u32 ipcon_current_pid(void);
 u32 ipcon_current_uid(void);
+u32 ipcon_current_sponsor(void);
 void ipcon_current_comm(u8 *comm, size_t size);
 u64 ipcon_now(void);
 

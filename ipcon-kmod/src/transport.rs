@@ -2,7 +2,7 @@
 
 //! The world around the bus, as the kernel has it.
 
-use crate::bus::{DropReason, Kevent, Marks, QueueFill, SocketKey, Trace, Transport};
+use crate::bus::{DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport};
 use crate::ffi;
 use crate::packet::Packet;
 use crate::seam::{Counter, NoMemory};
@@ -61,6 +61,29 @@ impl Transport for Netlink {
 
     fn payload_len(message: &Packet) -> u32 {
         message.payload_len()
+    }
+
+    fn memory(message: &Packet) -> u64 {
+        message.memory()
+    }
+
+    fn queue_bytes_per_peer() -> u32 {
+        // SAFETY: No requirements.
+        unsafe { ffi::ipcon_queue_bytes_per_peer() }
+    }
+
+    fn quota(resource: Resource) -> u64 {
+        // SAFETY: No requirements.
+        let limit = unsafe {
+            match resource {
+                Resource::Peers => ffi::ipcon_peers_per_user(),
+                Resource::Services => ffi::ipcon_services_per_user(),
+                Resource::Groups => ffi::ipcon_groups_per_user(),
+                Resource::Memberships => ffi::ipcon_memberships_per_user(),
+                Resource::CachedBytes => ffi::ipcon_cached_bytes_per_user(),
+            }
+        };
+        u64::from(limit)
     }
 
     fn kevent(kevent: &Kevent) -> Result<Packet, NoMemory> {

@@ -109,7 +109,8 @@ impl Peer {
     /// [`PeerInfo::queue_limit`](crate::PeerInfo::queue_limit) shows it.
     ///
     /// The kernel counts the whole memory of a message, about 0.8 KiB for a small one. It silently raises
-    /// what is too small and, for anybody, lowers what is above twice `/proc/sys/net/core/rmem_max`.
+    /// what is too small and lowers what is above twice `/proc/sys/net/core/rmem_max` or, unless the superuser
+    /// made the peer, above the module parameter `queue_bytes_per_peer` (512 KiB by default).
     ///
     /// # Errors
     ///

@@ -50,6 +50,33 @@ pub fn parameter(name: &str) -> String {
         .to_owned()
 }
 
+/// Parameters of the loaded module with other values, until this is dropped.
+#[derive(Debug, Default)]
+pub struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    /// Gives a parameter another value.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: u64) -> Self {
+        self.0.push((name, parameter(name)));
+        set_parameter(name, &value.to_string());
+        self
+    }
+}
+
+impl Drop for Parameters {
+    fn drop(&mut self) {
+        for (name, value) in self.0.iter().rev() {
+            set_parameter(name, value);
+        }
+    }
+}
+
+fn set_parameter(name: &str, value: &str) {
+    let path = format!("/sys/module/ipcon/parameters/{name}");
+    fs::write(&path, value).unwrap_or_else(|error| panic!("write {value} to {path}: {error}"));
+}
+
 /// How many hold the module: one for each socket that a peer has.
 pub fn references() -> u32 {
     let text = fs::read_to_string("/sys/module/ipcon/refcnt").expect("read the reference count");

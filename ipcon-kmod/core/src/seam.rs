@@ -186,6 +186,35 @@ impl Counter {
     }
 }
 
+/// An amount that is taken from a limited supply and given back.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Nothing taken.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes `n` more, unless the sum would be above `limit`.
+    pub fn add_within(&self, n: u64, limit: u64) -> bool {
+        let within = |used: u64| used.checked_add(n).filter(|sum| *sum <= limit);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, within)
+            .is_ok()
+    }
+
+    /// Gives back `n` of what was taken.
+    pub fn subtract(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    /// What is taken now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A truth that is set once and orders what was written before it.
 #[derive(Debug, Default)]
 pub struct Flag(AtomicBool);

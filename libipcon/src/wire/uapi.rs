@@ -143,8 +143,9 @@ pub(crate) mod attr {
         pub(crate) const CREATED_AT: u16 = 7;
         /// Memory charged to the receive queue now.
         pub(crate) const QUEUE_BYTES: u16 = 8;
-        /// SO_RCVBUF of the receive socket. A message is taken while queue-bytes is below it, so
-        /// that the last one may exceed it.
+        /// SO_RCVBUF of the receive socket, or the module parameter queue_bytes_per_peer when that
+        /// is less. A message is taken while queue-bytes is below it, so that the last one may
+        /// exceed it.
         pub(crate) const QUEUE_LIMIT: u16 = 9;
         /// Copies of group messages lost and not yet reported to the peer.
         pub(crate) const LOST: u16 = 10;

@@ -21,6 +21,7 @@ mod messages;
 mod module;
 mod probes;
 mod programs;
+mod quotas;
 mod replay;
 mod services;
 mod speaker;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         &death::ROLES,
         &module::ROLES,
         &probes::ROLES,
+        &quotas::ROLES,
         &services::ROLES,
         &unprivileged::ROLES,
     ];
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ("unprivileged", unprivileged::all()),
         ("forging", forging::all()),
         ("credentials", credentials::all()),
+        ("quotas", quotas::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
         ("programs", programs::all()),

@@ -110,6 +110,13 @@ impl Speaker {
         self.family
     }
 
+    /// Sets SO_RCVBUF; the kernel doubles it, and lowers what is above rmem_max.
+    pub(crate) fn set_queue_limit(&self, bytes: usize) {
+        // SAFETY: The descriptor belongs to the socket, which outlives the call.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) };
+        rustix::net::sockopt::set_socket_recv_buffer_size(socket, bytes).unwrap();
+    }
+
     /// The netlink port of the socket.
     pub(crate) fn port(&self) -> u32 {
         self.socket.pid().unwrap()

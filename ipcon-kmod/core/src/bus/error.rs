@@ -5,6 +5,7 @@
 use crate::seam::NoMemory;
 
 use super::delivery::DropReason;
+use super::quota::Resource;
 
 /// Why a request was refused. The shell turns it into an errno and an extended-ack text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +26,14 @@ pub enum Error {
     NotPeer,
     /// The sending socket is a peer or a control socket already.
     AlreadyPeer,
-    /// The peer did not name the sending socket as its control socket.
+    /// The peer did not name the sending socket as its control socket, or another process did.
     NotInvited,
     /// No peer has that port.
     NoSuchPeer,
     /// The receive queue of the peer is full.
     QueueFull,
+    /// The user, or who answers for the user, has as many of these as is allowed.
+    QuotaExceeded(Resource),
     /// An allocation failed.
     NoMemory,
 }

@@ -3,13 +3,14 @@
 //! One group: its members, its last message, and the handing out of a message to all of them.
 
 use crate::locked;
-use crate::seam::{Arc, Locked, Map, NoMemory};
+use crate::seam::{Arc, Locked, Map};
 
 use super::counters::Counters;
 use super::delivery::DropReason;
 use super::error::Error;
 use super::name::GroupName;
 use super::peer::Peer;
+use super::quota::{Charge, Resource};
 use super::transport::{Trace, Transport};
 
 /// A named multicast channel.
@@ -33,7 +34,10 @@ pub(super) struct State<T: Transport> {
     open: bool,
     pub(super) members: Map<u64, Member<T>>,
     pub(super) last: Option<T::Message>,
+    /// What is paid for keeping the last message; the kernel's own group keeps it for free.
+    cached: Option<Charge>,
     pub(super) counts: GroupCounts,
+    _charge: Option<Charge>,
 }
 
 /// A membership.
@@ -41,6 +45,7 @@ pub(super) struct Member<T: Transport> {
     pub(super) peer: Arc<Peer<T>>,
     pub(super) joined_at: u64,
     pub(super) counts: CopyCounts,
+    _charge: Charge,
 }
 
 /// What a group carried. The attribute set `group` of the wire says what each one means.
@@ -91,23 +96,27 @@ impl CopyCounts {
 }
 
 impl<T: Transport> Group<T> {
+    /// A group of `owner`, or of the kernel.
     pub(super) fn new(
         id: u64,
         name: GroupName,
-        owner: u64,
-        owner_port: u32,
-    ) -> Result<Self, NoMemory> {
+        owner: Option<&Arc<Peer<T>>>,
+    ) -> Result<Self, Error> {
+        let charge = |owner: &Arc<Peer<T>>| Charge::one::<T>(&owner.payers, Resource::Groups);
+        let nothing = |owner: &Arc<Peer<T>>| Charge::nothing(&owner.payers, Resource::CachedBytes);
         let state = State {
             open: true,
             members: Map::new(),
             last: None,
+            cached: owner.map(nothing),
             counts: GroupCounts::default(),
+            _charge: owner.map(charge).transpose()?,
         };
         Ok(Self {
             id,
             name,
-            owner,
-            owner_port,
+            owner: owner.map_or(0, |peer| peer.id),
+            owner_port: owner.map_or(0, |peer| peer.port),
             created_at: T::now(),
             state: locked!(state, "ipcon group")?,
         })
@@ -117,7 +126,8 @@ impl<T: Transport> Group<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] when the group was unregistered meanwhile.
+    /// [`Error::Unknown`] when the group was unregistered meanwhile, [`Error::QuotaExceeded`] when the
+    /// owner may not keep so much.
     pub(super) fn publish(
         &self,
         from: u64,
@@ -129,10 +139,15 @@ impl<T: Transport> Group<T> {
             open,
             members,
             last,
+            cached,
             counts,
+            ..
         } = &mut *state;
         if !*open {
             return Err(Error::Unknown);
+        }
+        if let Some(charge) = cached {
+            charge.resize::<T>(T::memory(&message))?;
         }
         let len = T::payload_len(&message);
         self.count_sent(counts, from, len, members.is_empty());
@@ -180,7 +195,7 @@ impl<T: Transport> Group<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyMember`], [`Error::NoMemory`].
+    /// [`Error::AlreadyMember`], [`Error::QuotaExceeded`], [`Error::NoMemory`].
     pub(super) fn add_member(
         &self,
         peer: &Arc<Peer<T>>,
@@ -199,6 +214,7 @@ impl<T: Transport> Group<T> {
             return Err(Error::AlreadyMember);
         }
         let mut own = CopyCounts::default();
+        let charge = Charge::one::<T>(&peer.payers, Resource::Memberships)?;
         if let (true, Some(message)) = (replay, last.as_ref()) {
             let outcome = peer.take_copy(self.owner, self.id, message, true, totals);
             own.count(outcome, T::payload_len(message), true);
@@ -211,6 +227,7 @@ impl<T: Transport> Group<T> {
                 peer: peer.clone(),
                 joined_at: T::now(),
                 counts: own,
+                _charge: charge,
             },
         );
         T::trace(Trace::Member {
@@ -239,6 +256,7 @@ impl<T: Transport> Group<T> {
         let mut state = self.state.lock();
         state.open = false;
         state.last = None;
+        state.cached = None;
         core::mem::take(&mut state.members)
     }
 }

@@ -19,7 +19,7 @@ impl<T: Transport> Bus<T> {
     /// # Errors
     ///
     /// [`Error::ReservedName`] for the kevent group, [`Error::NameTaken`], [`Error::NotPeer`],
-    /// [`Error::NoMemory`].
+    /// [`Error::QuotaExceeded`], [`Error::NoMemory`].
     pub fn register_group(&self, peer: &Arc<Peer<T>>, name: GroupName) -> Result<(), Error> {
         if name.as_bytes() == KEVENT_GROUP {
             return Err(Error::ReservedName);
@@ -31,7 +31,7 @@ impl<T: Transport> Bus<T> {
         let held = Map::slot()?;
         let slot = Map::slot()?;
         let route = Map::slot()?;
-        let group = arc(Group::new(T::new_id(), name, peer.id, peer.port)?)?;
+        let group = arc(Group::new(T::new_id(), name, Some(peer))?)?;
         control
             .holding(peer.id)?
             .groups
@@ -71,7 +71,8 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::AlreadyMember`], [`Error::NotPeer`], [`Error::NoMemory`].
+    /// [`Error::Unknown`], [`Error::AlreadyMember`], [`Error::NotPeer`], [`Error::QuotaExceeded`],
+    /// [`Error::NoMemory`].
     pub fn join_group(
         &self,
         peer: &Arc<Peer<T>>,

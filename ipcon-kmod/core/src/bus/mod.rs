@@ -19,6 +19,7 @@
 //!    and only for a peer that has lost some.
 //! 4. `Bus::routes` – the look-up tables of the sending paths. Held for one look-up, never while a
 //!    message is queued.
+//! 5. `Accounts::open` – who pays for what, for all namespaces. A leaf, like the routes.
 //!
 //! Sending takes 4 to find the receiver, lets it go, and takes 2 for a group. So senders of different
 //! groups never wait for each other, and none waits for the handing out of kevents. A change that
@@ -35,6 +36,7 @@ mod kevent;
 mod name;
 mod peer;
 mod peers;
+mod quota;
 mod routes;
 mod send;
 mod service;
@@ -49,6 +51,7 @@ pub use group::Group;
 pub use kevent::{Event, KEVENT_GROUP, KEVENT_LEN, Kevent};
 pub use name::{GroupName, Name, ServiceName};
 pub use peer::{Identity, Peer};
+pub use quota::{Accounts, Resource};
 pub use service::Service;
 pub use transport::{SocketKey, Trace, Transport};
 pub use views::{GroupView, MemberView};
@@ -65,17 +68,18 @@ pub struct Bus<T: Transport> {
     routes: Locked<Routes<T>>,
     kevents: Arc<Group<T>>,
     totals: Counters,
+    accounts: Arc<Accounts>,
 }
 
 impl<T: Transport> Bus<T> {
-    /// A bus with nobody on it but the kevent group.
+    /// A bus with nobody on it but the kevent group, whose users pay from `accounts`.
     ///
     /// # Errors
     ///
-    /// [`NoMemory`].
-    pub fn new() -> Result<Self, NoMemory> {
-        let name = GroupName::new(KEVENT_GROUP).map_err(|_| NoMemory)?;
-        let kevents = arc(Group::new(T::new_id(), name, 0, 0)?)?;
+    /// [`Error::NoMemory`].
+    pub fn new(accounts: Arc<Accounts>) -> Result<Self, Error> {
+        let name = GroupName::new(KEVENT_GROUP)?;
+        let kevents = arc(Group::new(T::new_id(), name, None)?)?;
         let mut control = Control::new();
         control
             .groups
@@ -87,6 +91,7 @@ impl<T: Transport> Bus<T> {
             routes: locked!(routes, "ipcon routes")?,
             kevents,
             totals: Counters::default(),
+            accounts,
         })
     }
 

@@ -2,10 +2,11 @@
 
 //! One peer: its receive socket, who made it and what it sent and got.
 
-use crate::seam::{Counter, Flag, Locked};
+use crate::seam::{Arc, Counter, Flag, Locked};
 
 use super::counters::{Counters, Kind};
 use super::delivery::{DropReason, Marks, QueueFill};
+use super::quota::{Charge, Payers, SUPERUSER};
 use super::transport::{Trace, Transport};
 
 /// The process that made a peer.
@@ -15,6 +16,9 @@ pub struct Identity {
     pub pid: u32,
     /// Effective user id in the initial user namespace.
     pub uid: u32,
+    /// Who answers for the user: the owner of the outermost user namespace that the process is in
+    /// below the initial one, or the user itself.
+    pub sponsor: u32,
     /// Command name, padded with zeros.
     pub comm: [u8; 16],
 }
@@ -38,12 +42,20 @@ pub struct Peer<T: Transport> {
     /// Whether it may be sent to: at once, or when its control socket has attached.
     pub(super) ready: Flag,
     pub(super) socket: T::Socket,
+    /// Who pays for what the peer holds.
+    pub(super) payers: Arc<Payers>,
+    pub(super) _charge: Charge,
 }
 
 impl<T: Transport> Peer<T> {
-    /// How full the receive queue is.
+    /// How full the receive queue is. A user may raise the bound of a socket to megabytes, which is
+    /// too much for each of hundreds of peers, so that the bus has a bound of its own.
     pub fn queue_fill(&self) -> QueueFill {
-        T::queue_fill(&self.socket)
+        let mut fill = T::queue_fill(&self.socket);
+        if self.identity.uid != SUPERUSER {
+            fill.limit = fill.limit.min(T::queue_bytes_per_peer());
+        }
+        fill
     }
 
     /// Copies of group messages lost and not yet reported to the peer.

@@ -11,6 +11,7 @@ use super::counters::Counters;
 use super::error::Error;
 use super::kevent::Event;
 use super::peer::{Identity, Peer};
+use super::quota::{Charge, Payers, Resource};
 use super::routes::Endpoint;
 use super::transport::{SocketKey, Trace, Transport};
 
@@ -20,7 +21,7 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyPeer`], [`Error::NoMemory`].
+    /// [`Error::AlreadyPeer`], [`Error::QuotaExceeded`], [`Error::NoMemory`].
     pub fn add_peer(
         &self,
         port: u32,
@@ -30,6 +31,8 @@ impl<T: Transport> Bus<T> {
     ) -> Result<Arc<Peer<T>>, Error> {
         let mut control = self.control.lock();
         self.clear_port(&mut control, port, T::key(&socket))?;
+        let payers = Payers::new(&self.accounts, identity.uid, identity.sponsor)?;
+        let charge = Charge::one::<T>(&payers, Resource::Peers)?;
         let slot = Map::slot()?;
         let route = Map::slot()?;
         let peer = arc(Peer {
@@ -42,6 +45,8 @@ impl<T: Transport> Bus<T> {
             telling: locked!((), "ipcon telling")?,
             ready: Flag::new(control_port.is_none()),
             socket,
+            payers,
+            _charge: charge,
         })?;
         let holding = Holding {
             peer: peer.clone(),
@@ -60,16 +65,33 @@ impl<T: Transport> Bus<T> {
         Ok(peer)
     }
 
-    /// Lets the socket at `port` act for the peer at `peer_port`.
+    /// Takes a peer back that [`add_peer`](Self::add_peer) has just made and whose process was not
+    /// told of it: nobody knows it, so nothing is announced unless it holds something already.
+    pub fn withdraw_peer(&self, peer: &Arc<Peer<T>>) {
+        let mut control = self.control.lock();
+        if self
+            .peer_at(peer.port)
+            .is_ok_and(|known| known.id == peer.id)
+        {
+            let endpoint = self.routes.lock().ports.remove(&peer.port);
+            drop(endpoint);
+            self.remove_peer(&mut control, peer);
+        }
+    }
+
+    /// Lets the socket at `port` act for the peer at `peer_port`. The process must be the one that
+    /// made the peer: the socket that it named may have been closed, and its port be another's now.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchPeer`], [`Error::NotInvited`] when the peer did not name `port`,
-    /// [`Error::AlreadyPeer`] when the socket acts for a peer already, [`Error::NoMemory`].
+    /// [`Error::NoSuchPeer`], [`Error::NotInvited`] when the peer did not name `port` or `caller` is
+    /// another process, [`Error::AlreadyPeer`] when the socket acts for a peer already,
+    /// [`Error::NoMemory`].
     pub fn attach_control(
         &self,
         port: u32,
         socket: T::Socket,
+        caller: Identity,
         peer_port: u32,
     ) -> Result<Arc<Peer<T>>, Error> {
         let mut control = self.control.lock();
@@ -80,7 +102,9 @@ impl<T: Transport> Bus<T> {
         };
         let route = Map::slot()?;
         let holding = control.holding(peer.id)?;
-        if holding.control != ControlSocket::Expected(port) {
+        let maker = &peer.identity;
+        let stranger = (maker.pid, maker.uid) != (caller.pid, caller.uid);
+        if stranger || holding.control != ControlSocket::Expected(port) {
             return Err(Error::NotInvited);
         }
         holding.control = ControlSocket::Attached(port);
@@ -161,8 +185,16 @@ impl<T: Transport> Bus<T> {
     /// Ends a peer whose own port is no longer routed. Nothing here can fail: it runs while a
     /// process dies.
     fn end_peer(&self, control: &mut Control<T>, peer: &Arc<Peer<T>>) {
+        if self.remove_peer(control, peer) {
+            let event = Event::PeerRemoved { port: peer.port };
+            self.announce(control, event, peer.identity.pid);
+        }
+    }
+
+    /// Ends all that a peer holds, and then the peer; false when that was done before.
+    fn remove_peer(&self, control: &mut Control<T>, peer: &Arc<Peer<T>>) -> bool {
         let Some(mut holding) = control.peers.remove(&peer.id) else {
-            return;
+            return false;
         };
         if let ControlSocket::Attached(port) = holding.control {
             let control_socket = self.routes.lock().ports.remove(&port);
@@ -181,11 +213,7 @@ impl<T: Transport> Bus<T> {
         }
         control.generation += 1;
         trace_peer(peer, false);
-        self.announce(
-            control,
-            Event::PeerRemoved { port: peer.port },
-            peer.identity.pid,
-        );
+        true
     }
 }
 

@@ -62,8 +62,8 @@ impl<T: Transport> Bus<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::NotOwner`], [`Error::NoMemory`]. Success says nothing about
-    /// members.
+    /// [`Error::Unknown`], [`Error::NotOwner`], [`Error::QuotaExceeded`] when the message is too much
+    /// to keep for replay, [`Error::NoMemory`]. Success says nothing about members.
     pub fn send_multicast(
         &self,
         from: &Peer<T>,

@@ -6,6 +6,7 @@ use crate::seam::Arc;
 
 use super::name::ServiceName;
 use super::peer::Peer;
+use super::quota::Charge;
 use super::transport::Transport;
 
 /// A registered name.
@@ -18,4 +19,5 @@ pub struct Service<T: Transport> {
     pub peer: Arc<Peer<T>>,
     /// CLOCK_MONOTONIC in nanoseconds.
     pub created_at: u64,
+    pub(super) _charge: Charge,
 }

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::kevent::Event;
 use super::name::ServiceName;
 use super::peer::Peer;
+use super::quota::{Charge, Resource};
 use super::service::Service;
 use super::transport::{Trace, Transport};
 
@@ -19,12 +20,13 @@ impl<T: Transport> Bus<T> {
     /// # Errors
     ///
     /// [`Error::NameTaken`], also when the peer itself has the name; [`Error::NotPeer`],
-    /// [`Error::NoMemory`].
+    /// [`Error::QuotaExceeded`], [`Error::NoMemory`].
     pub fn register_service(&self, peer: &Arc<Peer<T>>, name: ServiceName) -> Result<(), Error> {
         let mut control = self.control.lock();
         if self.routes.lock().services.get(&name).is_some() {
             return Err(Error::NameTaken);
         }
+        let charge = Charge::one::<T>(&peer.payers, Resource::Services)?;
         let held = Map::slot()?;
         let slot = Map::slot()?;
         let route = Map::slot()?;
@@ -34,6 +36,7 @@ impl<T: Transport> Bus<T> {
             name,
             peer: peer.clone(),
             created_at: T::now(),
+            _charge: charge,
         })?;
         control.holding(peer.id)?.services.put(held, id, name);
         control.services.put(slot, id, service.clone());

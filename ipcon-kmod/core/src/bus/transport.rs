@@ -6,6 +6,7 @@ use crate::seam::NoMemory;
 
 use super::delivery::{DropReason, Marks, QueueFill};
 use super::kevent::Kevent;
+use super::quota::Resource;
 
 /// Tells one open socket from another for as long as either is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,15 @@ pub trait Transport: Sized + 'static {
 
     /// Payload bytes of a message.
     fn payload_len(message: &Self::Message) -> u32;
+
+    /// Bytes of memory that a message takes, with all that is around its payload.
+    fn memory(message: &Self::Message) -> u64;
+
+    /// Bytes that the receive queue of a peer may hold, whatever its socket allows.
+    fn queue_bytes_per_peer() -> u32;
+
+    /// How much of something one user may have.
+    fn quota(resource: Resource) -> u64;
 
     /// The message of the kevent group that announces `kevent`.
     ///

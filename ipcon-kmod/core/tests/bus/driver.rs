@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipcon_core::bus::{self, Error, GroupName, Kevent, Peer, ServiceName};
+use ipcon_core::bus::{self, Accounts, Error, GroupName, Kevent, Peer, ServiceName};
 use ipcon_model::compare::Subject;
 use ipcon_model::operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
 use ipcon_model::snapshot::{
@@ -53,7 +53,7 @@ impl Driver {
     pub fn new(queue_limit: usize) -> Self {
         let world = World::new();
         world.record();
-        let bus = Bus::new().unwrap();
+        let bus = Bus::new(Arc::new(Accounts::new().unwrap())).unwrap();
         let kevents = bus.group_from(0).unwrap().group.id;
         Self {
             world,
@@ -119,7 +119,8 @@ impl Driver {
                 self.peers.push((peer.id, socket.clone()));
             }
             Operation::Attach { port, peer } => {
-                let attached = bus.attach_control(*port, self.sockets[port].clone(), *peer)?;
+                let socket = self.sockets[port].clone();
+                let attached = bus.attach_control(*port, socket, identity(*peer), *peer)?;
                 assert_eq!(attached.port, *peer);
             }
             Operation::RegisterService { port, name } => {
@@ -425,6 +426,7 @@ fn refusal(error: Error) -> Refusal {
         Error::NotInvited => Refusal::NotInvited,
         Error::NoSuchPeer => Refusal::NoSuchPeer,
         Error::QueueFull => Refusal::QueueFull,
+        Error::QuotaExceeded(_) => panic!("there is no limit in these runs"),
         Error::NoMemory => Refusal::NoMemory,
     }
 }

@@ -5,7 +5,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ipcon_core::bus::{self, Error, Event, GroupName, Identity, Marks, ServiceName};
+use ipcon_core::bus::{self, Accounts, Error, Event, GroupName, Identity, Marks, ServiceName};
 use ipcon_core::seam;
 
 use crate::world::{Body, Host, Packet, Socket, World};
@@ -19,6 +19,7 @@ const ROOMY: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Fixture {
     pub world: Arc<World>,
+    pub accounts: seam::Arc<Accounts>,
     pub bus: Arc<Bus>,
 }
 
@@ -33,9 +34,12 @@ pub struct Client {
 impl Fixture {
     pub fn new() -> Self {
         let world = World::new();
+        let accounts = seam::Arc::new(Accounts::new().unwrap());
+        let bus = Arc::new(Bus::new(accounts.clone()).unwrap());
         Self {
             world,
-            bus: Arc::new(Bus::new().unwrap()),
+            accounts,
+            bus,
         }
     }
 
@@ -45,16 +49,18 @@ impl Fixture {
     }
 
     pub fn peer_with_room(&self, port: u32, messages: usize) -> Client {
+        self.peer_of(identity(port), port, messages).unwrap()
+    }
+
+    /// A peer that this process makes.
+    pub fn peer_of(&self, maker: Identity, port: u32, messages: usize) -> Result<Client, Error> {
         let socket = Socket::new(messages);
-        let peer = self
-            .bus
-            .add_peer(port, socket.clone(), identity(port), None)
-            .unwrap();
-        Client {
+        let peer = self.bus.add_peer(port, socket.clone(), maker, None)?;
+        Ok(Client {
             peer,
             socket,
             bus: Arc::clone(&self.bus),
-        }
+        })
     }
 
     /// A peer that is a member of the kevent group.
@@ -78,6 +84,7 @@ pub fn identity(port: u32) -> Identity {
     Identity {
         pid: 1000 + port,
         uid: 500,
+        sponsor: 500,
         comm: *b"bus-test\0\0\0\0\0\0\0\0",
     }
 }

@@ -16,6 +16,7 @@ mod memory;
 mod messages;
 mod peers;
 mod property;
+mod quota;
 mod services;
 mod storm;
 mod threads;

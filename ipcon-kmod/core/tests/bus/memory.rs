@@ -3,7 +3,7 @@
 //! Each allocation of each operation fails in turn: the operation is refused and nothing changed,
 //! or it is done.
 
-use ipcon_core::bus::Error;
+use ipcon_core::bus::{Error, Identity};
 use ipcon_core::seam::ration;
 
 use crate::driver::walk;
@@ -58,7 +58,13 @@ fn with_allocations(count: Option<u32>, step: Step) -> (Result<(), Error>, Strin
     }
     owner.die();
     member.die();
-    (outcome, format!("{:?}", bus.census()))
+    let end = format!("{:?}", bus.census());
+    drop((owner, member));
+    while let Some(peer) = bus.peer_from(0) {
+        bus.withdraw_peer(&peer);
+    }
+    assert!(bus.accounts.is_empty(), "somebody still pays");
+    (outcome, end)
 }
 
 /// With how few allocations a step is refused. A refused one leaves nothing behind that shows later.
@@ -81,10 +87,16 @@ fn refusals(step: Step) -> u32 {
 fn coming_fails_as_a_whole() {
     let steps: [(&str, Step); 5] = [
         ("peer", |bus, _, _| {
-            bus.add_peer(9, Socket::new(1), identity(9), None).map(drop)
+            let other_user = Identity {
+                uid: 9,
+                sponsor: 10,
+                ..identity(9)
+            };
+            bus.add_peer(9, Socket::new(1), other_user, None).map(drop)
         }),
         ("control socket", |bus, _, _| {
-            bus.attach_control(4, Socket::new(1), 3).map(drop)
+            bus.attach_control(4, Socket::new(1), identity(3), 3)
+                .map(drop)
         }),
         ("service", |_, owner, _| owner.register("disk")),
         ("group", |_, owner, _| owner.open_group("olds")),
@@ -135,10 +147,10 @@ fn a_join_without_memory_for_the_replay_is_a_join_with_a_loss() {
 
 #[test]
 fn a_bus_without_memory_is_none() {
-    Fixture::new();
+    let accounts = Fixture::new().accounts;
     let refused = (0..).take_while(|count| {
         ration(Some(*count));
-        let refused = ipcon_core::bus::Bus::<Host>::new().is_err();
+        let refused = ipcon_core::bus::Bus::<Host>::new(accounts.clone()).is_err();
         ration(None);
         refused
     });

@@ -2,7 +2,7 @@
 
 //! Peers: coming, the control socket, going, and ports that are used again.
 
-use ipcon_core::bus::{Error, Event};
+use ipcon_core::bus::{Error, Event, Identity};
 
 use crate::fixture::{Client, Fixture, group, identity, plain, service};
 use crate::world::Socket;
@@ -22,7 +22,8 @@ fn a_socket_is_one_peer_only_once() {
     let again = bus.add_peer(1, a.socket.clone(), identity(1), None);
     assert_eq!(again.err(), Some(Error::AlreadyPeer));
     assert_eq!(
-        bus.attach_control(1, a.socket.clone(), 1).err(),
+        bus.attach_control(1, a.socket.clone(), identity(1), 1)
+            .err(),
         Some(Error::AlreadyPeer)
     );
     assert_eq!(bus.census().peers, 1);
@@ -48,7 +49,9 @@ fn a_peer_hears_nothing_before_its_control_socket_attaches() {
     let socket = half_open(&bus, 1, 2);
     assert_eq!(sender.send(1, b"early"), Err(Error::NoSuchPeer));
     let control = Socket::new(16);
-    let peer = bus.attach_control(2, control.clone(), 1).unwrap();
+    let peer = bus
+        .attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     assert_eq!(peer.port, 1);
     sender.send(1, b"now").unwrap();
     assert_eq!(socket.drain()[0].data(), b"now");
@@ -68,7 +71,8 @@ fn requests_of_either_socket_act_for_the_peer() {
         Some(Error::NotPeer),
         "not attached yet"
     );
-    bus.attach_control(2, control.clone(), 1).unwrap();
+    bus.attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     let by_control = bus.caller(2, control.key()).unwrap();
     bus.register_service(&by_control, service("clock")).unwrap();
     assert_eq!(bus.service_named(service("clock")).unwrap().peer.port, 1);
@@ -84,21 +88,22 @@ fn only_the_socket_that_a_peer_named_may_attach() {
     bus.peer(5);
     let other = Socket::new(16);
     assert_eq!(
-        bus.attach_control(3, other.clone(), 1).err(),
+        bus.attach_control(3, other.clone(), identity(1), 1).err(),
         Some(Error::NotInvited)
     );
     assert_eq!(
-        bus.attach_control(3, other.clone(), 5).err(),
+        bus.attach_control(3, other.clone(), identity(5), 5).err(),
         Some(Error::NotInvited)
     );
     assert_eq!(
-        bus.attach_control(3, other, 7).err(),
+        bus.attach_control(3, other, identity(7), 7).err(),
         Some(Error::NoSuchPeer)
     );
     let named = Socket::new(16);
-    bus.attach_control(2, named.clone(), 1).unwrap();
+    bus.attach_control(2, named.clone(), identity(1), 1)
+        .unwrap();
     assert_eq!(
-        bus.attach_control(2, named.clone(), 1).err(),
+        bus.attach_control(2, named.clone(), identity(1), 1).err(),
         Some(Error::AlreadyPeer)
     );
     assert_eq!(
@@ -112,12 +117,13 @@ fn an_invitation_is_for_one_socket() {
     let bus = Fixture::new();
     half_open(&bus, 1, 2);
     let control = Socket::new(16);
-    bus.attach_control(2, control.clone(), 1).unwrap();
+    bus.attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     control.close();
     bus.socket_closed(2);
     let next = Socket::new(16);
     assert_eq!(
-        bus.attach_control(2, next, 1).err(),
+        bus.attach_control(2, next, identity(1), 1).err(),
         Some(Error::NotInvited)
     );
     assert!(
@@ -131,7 +137,8 @@ fn the_control_socket_of_a_dead_peer_has_no_say() {
     let bus = Fixture::new();
     let socket = half_open(&bus, 1, 2);
     let control = Socket::new(16);
-    bus.attach_control(2, control.clone(), 1).unwrap();
+    bus.attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     socket.close();
     bus.socket_closed(1);
     assert_eq!(bus.caller(2, control.key()).err(), Some(Error::NotPeer));
@@ -238,7 +245,8 @@ fn a_control_socket_closes_in_silence() {
     let observer = bus.observer(9);
     half_open(&bus, 1, 2);
     let control = Socket::new(1);
-    bus.attach_control(2, control.clone(), 1).unwrap();
+    bus.attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     control.close();
     bus.socket_closed(2);
     assert_eq!(observer.events(), []);
@@ -293,7 +301,8 @@ fn a_control_socket_at_the_port_of_a_dead_peer_ends_that_peer() {
     half_open(&bus, 5, 1);
     observer.socket.drain();
     let control = Socket::new(1);
-    bus.attach_control(1, control.clone(), 5).unwrap();
+    bus.attach_control(1, control.clone(), identity(5), 5)
+        .unwrap();
     assert_eq!(observer.events().len(), 3);
     assert_eq!(bus.caller(1, control.key()).unwrap().port, 5);
     bus.socket_closed(1);
@@ -305,7 +314,8 @@ fn a_peer_at_the_port_of_a_closed_control_socket_acts_for_itself() {
     let bus = Fixture::new();
     half_open(&bus, 1, 2);
     let control = Socket::new(1);
-    bus.attach_control(2, control.clone(), 1).unwrap();
+    bus.attach_control(2, control.clone(), identity(1), 1)
+        .unwrap();
     control.close();
     let new = bus.peer(2);
     assert_eq!(bus.caller(2, new.socket.key()).unwrap().port, 2);
@@ -337,4 +347,46 @@ fn two_buses_do_not_see_each_other() {
     b.register("clock").unwrap();
     b.die();
     assert!(one.service_named(service("clock")).is_ok());
+}
+
+#[test]
+fn only_the_process_that_made_a_peer_attaches_its_control_socket() {
+    let bus = Fixture::new();
+    half_open(&bus, 1, 2);
+    // The socket that was named has been closed, and others have its port now.
+    for stranger in [
+        identity(2),
+        Identity {
+            uid: 66,
+            ..identity(1)
+        },
+    ] {
+        assert_eq!(
+            bus.attach_control(2, Socket::new(1), stranger, 1).err(),
+            Some(Error::NotInvited)
+        );
+    }
+    bus.attach_control(2, Socket::new(1), identity(1), 1)
+        .unwrap();
+}
+
+#[test]
+fn a_withdrawn_peer_never_was() {
+    let bus = Fixture::new();
+    let observer = bus.observer(9);
+    let socket = Socket::new(1);
+    let peer = bus
+        .add_peer(1, socket.clone(), identity(1), Some(2))
+        .unwrap();
+    bus.withdraw_peer(&peer);
+    assert_eq!(bus.peer_at(1).err(), Some(Error::NoSuchPeer));
+    assert_eq!(bus.census().peers, 1);
+    assert!(observer.events().is_empty());
+    // The socket may try again, and only its next peer goes with it.
+    let again = bus.add_peer(1, socket.clone(), identity(1), None).unwrap();
+    bus.withdraw_peer(&peer);
+    assert_eq!(bus.peer_at(1).unwrap().id, again.id);
+    socket.close();
+    bus.socket_closed(1);
+    assert_eq!(observer.events(), [Event::PeerRemoved { port: 1 }]);
 }

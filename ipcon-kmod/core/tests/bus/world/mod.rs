@@ -9,10 +9,11 @@
 mod wire;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ipcon_core::bus::Trace;
+use ipcon_core::bus::{Resource, Trace};
 
 pub use wire::{Body, Host, Packet, Received, Socket};
 
@@ -24,6 +25,8 @@ pub struct World {
     traces: Mutex<Option<Vec<Trace>>>,
     kevents_fail: AtomicBool,
     copies_fail: AtomicBool,
+    quotas: Mutex<BTreeMap<Resource, u64>>,
+    queue_bytes_per_peer: Mutex<Option<u32>>,
 }
 
 thread_local! {
@@ -63,6 +66,28 @@ impl World {
     /// Whether copies of messages cannot be allocated.
     pub fn fail_copies(&self, fail: bool) {
         self.copies_fail.store(fail, Ordering::Relaxed);
+    }
+
+    /// Lets each user have so much of a resource; without a call there is no limit.
+    pub fn limit(&self, resource: Resource, amount: u64) {
+        self.quotas.lock().unwrap().insert(resource, amount);
+    }
+
+    /// Lets the queues of peers hold only so much.
+    pub fn limit_queues(&self, bytes: u32) {
+        *self.queue_bytes_per_peer.lock().unwrap() = Some(bytes);
+    }
+
+    fn queue_bytes_per_peer(&self) -> u32 {
+        let bytes = self.queue_bytes_per_peer.lock();
+        bytes
+            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or(u32::MAX)
+    }
+
+    fn quota(&self, resource: Resource) -> u64 {
+        let quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.get(&resource).copied().unwrap_or(u64::MAX)
     }
 
     fn current<R>(f: impl FnOnce(&Self) -> R) -> R {

@@ -11,7 +11,9 @@ use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use ipcon_core::bus::{DropReason, Kevent, Marks, QueueFill, SocketKey, Trace, Transport};
+use ipcon_core::bus::{
+    DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport,
+};
 use ipcon_core::seam::{NoMemory, allocate};
 
 use super::World;
@@ -196,6 +198,18 @@ impl Transport for Host {
             Body::Data(data) => u32::try_from(data.len()).unwrap(),
             Body::Kevent(_) => 40,
         }
+    }
+
+    fn memory(message: &Packet) -> u64 {
+        u64::from(Self::payload_len(message))
+    }
+
+    fn queue_bytes_per_peer() -> u32 {
+        World::current(World::queue_bytes_per_peer)
+    }
+
+    fn quota(resource: Resource) -> u64 {
+        World::current(|world| world.quota(resource))
     }
 
     fn kevent(kevent: &Kevent) -> Result<Packet, NoMemory> {
