@@ -22,3 +22,4 @@ mod groups;
 mod losses;
 mod names;
 mod ports;
+mod quota;

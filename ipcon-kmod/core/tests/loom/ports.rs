@@ -68,7 +68,7 @@ fn a_control_socket_acts_for_no_peer_that_is_gone() {
                 receive.close();
                 notice.socket_closed(5);
             },
-            || match bus.attach_control(6, control.clone(), 5) {
+            || match bus.attach_control(6, control.clone(), identity(5), 5) {
                 Ok(peer) => assert_eq!(peer.port, 5),
                 Err(error) => assert_eq!(error, Error::NoSuchPeer),
             },
