@@ -5,6 +5,7 @@ use anyhow::{bail, ensure};
 
 use crate::build::SeededBug;
 use crate::setup::Flavour;
+use crate::vm::splat;
 use crate::vmtest::{self, Args};
 
 /// Each kind of bug with the detector that must find it.
@@ -33,7 +34,7 @@ pub(super) fn tests(flavour: Flavour, status: &mut u8) -> anyhow::Result<()> {
 pub(super) fn seeded_bugs() -> anyhow::Result<()> {
     for (bug, detector) in SEEDED {
         let splats = vmtest::splats(&Args::of_bug(bug, WITNESSES))?;
-        let titles: Vec<_> = splats.iter().map(|splat| splat.title()).collect();
+        let titles = splat::titles(&splats);
         ensure!(
             splats
                 .iter()

@@ -104,8 +104,8 @@ pub(super) fn summary(run: &Run) -> String {
     {
         text += &format!("  failed: {}\n", test.name);
     }
-    for splat in &run.splats {
-        text += &format!("  {}\n", splat.title());
+    for title in splat::titles(&run.splats) {
+        text += &format!("  {title}\n");
     }
     text += &format!(
         "  again: {}\n  files: {}\n",

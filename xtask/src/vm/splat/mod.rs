@@ -218,6 +218,22 @@ pub(crate) fn render_all(splats: &[Splat]) -> String {
     reports.join("\n")
 }
 
+/// A line for each fault: one that strikes often is told once, with how often it struck.
+pub(crate) fn titles(splats: &[Splat]) -> Vec<String> {
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for title in splats.iter().map(Splat::title) {
+        match counted.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((title, 1)),
+        }
+    }
+    let line = |(title, count): (String, usize)| match count {
+        1 => title,
+        _ => format!("{title} ({count} times)"),
+    };
+    counted.into_iter().map(line).collect()
+}
+
 /// A short account of the reports, for a person.
 pub(crate) fn summary(splats: &[Splat]) -> String {
     let mut text = format!(
@@ -227,8 +243,8 @@ pub(crate) fn summary(splats: &[Splat]) -> String {
     for splat in splats.iter().take(SHOWN) {
         text += &splat.render(SHOWN_LINES);
     }
-    for splat in splats.iter().skip(SHOWN) {
-        text += &format!("{}\n", splat.title());
+    for title in titles(splats.get(SHOWN..).unwrap_or_default()) {
+        text += &format!("{title}\n");
     }
     text
 }
