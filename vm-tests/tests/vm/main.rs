@@ -18,6 +18,7 @@ mod forging;
 mod groups;
 mod kevents;
 mod messages;
+mod model;
 mod module;
 mod probes;
 mod programs;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ("forging", forging::all()),
         ("credentials", credentials::all()),
         ("quotas", quotas::all()),
+        ("model", model::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
         ("programs", programs::all()),

@@ -42,6 +42,17 @@ pub(crate) enum Blamed {
     Missing(u16),
 }
 
+/// What comes out of the queue of a socket; the bytes are the attributes.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A message of the bus.
+    Message(Vec<u8>),
+    /// The answer to a request.
+    Reply(Vec<u8>),
+    /// How the request ended.
+    Verdict(Result<(), Refusal>),
+}
+
 /// An attribute as it goes into a request: its number and its payload.
 pub(crate) type Attribute<'a> = (u16, &'a [u8]);
 
@@ -209,6 +220,52 @@ impl Speaker {
         let sent = rustix::net::sendto(self.descriptor(), &message, SendFlags::empty(), &address)?;
         assert_eq!(sent, message.len());
         Ok(())
+    }
+
+    /// Sends a request like [`ask`](Self::ask), and leaves what comes of it to [`receive`](Self::receive): on
+    /// the receive socket of a peer, messages stand between.
+    pub(crate) fn tell(&mut self, cmd: u8, attributes: &[Attribute<'_>]) {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        self.send(NlmF::REQUEST | NlmF::ACK, cmd, &body);
+    }
+
+    /// What comes next out of the queue, if there is anything. Not for dumps.
+    pub(crate) fn receive(&mut self) -> Option<Received> {
+        let mut buffer = [0; 4096];
+        let (len, _) = match rustix::net::recv(
+            self.descriptor(),
+            &mut buffer[..],
+            rustix::net::RecvFlags::DONTWAIT,
+        ) {
+            Ok(received) => received,
+            Err(Errno::AGAIN) => return None,
+            Err(error) => panic!("receive at port {}: {error}", self.port()),
+        };
+        let message = &buffer[..len];
+        assert_eq!(u32_at(message, 0) as usize, len, "one whole message");
+        if u16_at(message, 4) != NLMSG_ERROR {
+            let attributes = message[HEADER + GENL_HEADER..].to_vec();
+            return Some(if message[HEADER] == uapi::cmd::MESSAGE {
+                Received::Message(attributes)
+            } else {
+                Received::Reply(attributes)
+            });
+        }
+        let errno = -(u32_at(message, HEADER) as i32);
+        Some(Received::Verdict(if errno == 0 {
+            Ok(())
+        } else {
+            Err(refusal(errno, message))
+        }))
+    }
+
+    /// Sets the limit of the receive queue, in bytes as the kernel counts them, beyond what processes may.
+    pub(crate) fn force_queue_limit(&self, bytes: u32) {
+        let half = bytes as usize / 2;
+        rustix::net::sockopt::set_socket_recv_buffer_size_force(self.descriptor(), half).unwrap();
     }
 
     /// The kernel answers inside the send call, so all answers are there.
