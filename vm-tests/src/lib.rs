@@ -7,6 +7,7 @@
 
 mod case;
 pub mod counters;
+pub mod faults;
 pub mod fuzz;
 mod kernel_log;
 pub mod module;

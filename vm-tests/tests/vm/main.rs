@@ -14,6 +14,7 @@ mod credentials;
 mod death;
 mod dumps;
 mod errors;
+mod faults;
 mod forging;
 mod groups;
 mod kevents;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         ("credentials", credentials::all()),
         ("quotas", quotas::all()),
         ("model", model::all()),
+        ("faults", faults::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
         ("programs", programs::all()),

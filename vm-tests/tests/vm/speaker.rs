@@ -232,6 +232,43 @@ impl Speaker {
         self.send(NlmF::REQUEST | NlmF::ACK, cmd, &body);
     }
 
+    /// Sends a request, or asks for a list, and gives the attributes of each answer. The kernel may lack memory
+    /// anywhere on the way: for the request, for what it asks for, and for the answer.
+    pub(crate) fn try_ask(
+        &mut self,
+        list: bool,
+        cmd: u8,
+        attributes: &[Attribute<'_>],
+    ) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        let flags = if list { NlmF::DUMP } else { NlmF::ACK };
+        let request = self.request(NlmF::REQUEST | flags, cmd, &body);
+        rustix::net::send(self.descriptor(), &request, SendFlags::empty())?;
+        let mut answers = Vec::new();
+        let mut buffer = vec![0; 1 << 15];
+        loop {
+            let flags = rustix::net::RecvFlags::DONTWAIT;
+            let (len, _) = rustix::net::recv(self.descriptor(), &mut buffer[..], flags)?;
+            let mut rest = &buffer[..len];
+            while rest.len() >= HEADER {
+                let (message, after) = rest.split_at(u32_at(rest, 0) as usize);
+                rest = after;
+                match i32::from(u16_at(message, 4)) {
+                    libc::NLMSG_DONE => return Ok(answers),
+                    libc::NLMSG_ERROR => {
+                        let errno = -(u32_at(message, HEADER) as i32);
+                        let refused = (errno != 0).then(|| Errno::from_raw_os_error(errno));
+                        return refused.map_or(Ok(answers), Err);
+                    }
+                    _ => answers.push(message[HEADER + GENL_HEADER..].to_vec()),
+                }
+            }
+        }
+    }
+
     /// What comes next out of the queue, if there is anything. Not for dumps.
     pub(crate) fn receive(&mut self) -> Option<Received> {
         let mut buffer = [0; 4096];
