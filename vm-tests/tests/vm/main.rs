@@ -32,6 +32,7 @@ mod tracepoints;
 #[path = "../../../libipcon/src/wire/uapi.rs"]
 mod uapi;
 mod unprivileged;
+mod ynl;
 
 fn main() -> ExitCode {
     let roles = [
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         ("faults", faults::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
+        ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("module", module::all()),
     ];

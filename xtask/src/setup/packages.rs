@@ -42,6 +42,10 @@ pub(crate) const NEEDED: &[Package] = &[
         "checks the signatures of Debian's archive",
     ),
     package("python3-venv", "holds virtme-ng"),
+    package(
+        "python3-yaml",
+        "reads ipcon.yaml for the kernel's own netlink client",
+    ),
     package("build-essential", "links Rust programs"),
     package("pkg-config", "finds libraries of C"),
     package("libcap-ng-dev", "builds virtiofsd"),
