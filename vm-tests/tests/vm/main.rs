@@ -26,6 +26,7 @@ mod programs;
 mod quotas;
 mod replay;
 mod services;
+mod soak;
 mod speaker;
 mod support;
 mod tracepoints;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         &probes::ROLES,
         &quotas::ROLES,
         &services::ROLES,
+        &soak::ROLES,
         &unprivileged::ROLES,
     ];
     if process::play(&[roles.concat(), attack::roles()].concat()) {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("module", module::all()),
+        ("soak", soak::all()),
     ];
     subjects.extend(attack::all());
     ipcon_vm_tests::run(subjects)
