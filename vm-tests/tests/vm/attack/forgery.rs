@@ -23,10 +23,15 @@ pub(crate) fn all() -> Vec<Case> {
         a_socket_that_listens_to_another_accepts_no_forgery,
         a_raw_subscription_hears_nothing_of_a_group,
         a_port_that_is_taken_cannot_be_taken_again,
+        nobody_takes_the_place_of_a_control_socket,
     ]
 }
 
-pub(super) const ROLES: [Role; 2] = [("forger", forge_as_nobody), ("eavesdropper", eavesdrop)];
+pub(super) const ROLES: [Role; 3] = [
+    ("forger", forge_as_nobody),
+    ("eavesdropper", eavesdrop),
+    ("hijacker", hijack),
+];
 
 /// A message with these headers and attributes.
 fn message(kind: u16, sequence: u32, command: u8, body: &[u8]) -> Vec<u8> {
@@ -197,4 +202,44 @@ fn a_port_that_is_taken_cannot_be_taken_again() {
     let port = peer.port().get().to_ne_bytes();
     let attached = stranger.ask(cmd::PEER_ATTACH, &[(attr::peer::PORT, &port)]);
     assert_eq!(attached.unwrap_err().errno, libc::EPERM);
+}
+
+/// A control socket that was named and is closed before it attached leaves its port to whoever comes first. Whoever
+/// that is must not speak for the peer.
+fn nobody_takes_the_place_of_a_control_socket() {
+    let mut receiving = Speaker::open();
+    let control = Speaker::open();
+    let named = control.port();
+    receiving
+        .ask(
+            cmd::PEER_NEW,
+            &[(attr::peer::CTL_PORT, &named.to_ne_bytes())],
+        )
+        .unwrap();
+    drop(control);
+    let order = format!("{named} {}", receiving.port());
+    // Not even root, and not even the same user.
+    for mut hijacker in [
+        Process::start_as(ATTACKER, "hijacker"),
+        Process::start("hijacker"),
+    ] {
+        hijacker.tell(&order);
+        hijacker.expect(&libc::EPERM.to_string());
+        hijacker.end();
+    }
+    let port = receiving.port().to_ne_bytes();
+    let mut control = Speaker::at(named);
+    control
+        .ask(cmd::PEER_ATTACH, &[(attr::peer::PORT, &port)])
+        .unwrap();
+}
+
+fn hijack() {
+    let order = hear().expect("two ports");
+    let (own, peer) = order.split_once(' ').unwrap();
+    let mut socket = Speaker::at(own.parse().unwrap());
+    let port = peer.parse::<u32>().unwrap().to_ne_bytes();
+    let refused = socket.ask(cmd::PEER_ATTACH, &[(attr::peer::PORT, &port)]);
+    say(&refused.map_or_else(|refusal| refusal.errno, |_| 0).to_string());
+    hear();
 }
