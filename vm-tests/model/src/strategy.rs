@@ -161,8 +161,10 @@ fn traffic(stage: Stage) -> impl Strategy<Value = Operation> {
         0..2
     };
     let port = move || prop_oneof![port(), select(&PORTS[often.clone()])];
+    // Receive sockets are the first ports on a busy bus of either kind.
+    let receiver = prop_oneof![self::port(), select(&PORTS[..2])];
     prop_oneof![
-        3 => (port(), port(), 8..64u32, memory())
+        3 => (port(), receiver, 8..64u32, memory())
             .prop_map(|(port, to, len, memory)| Unicast { port, to, len, memory }),
         6 => (port(), group(), 8..64u32, memory())
             .prop_map(|(port, name, len, memory)| Multicast { port, name, len, memory }),

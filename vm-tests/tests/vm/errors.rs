@@ -158,7 +158,8 @@ fn becoming_a_peer_twice_or_for_another() {
     let mut intruder = Speaker::open();
     let port = peer.port().to_ne_bytes();
     let to_peer = [(attr::peer::PORT, port.as_slice())];
-    let uninvited = "peer did not name this socket as its ctl-port in peer-new";
+    let uninvited =
+        "peer did not name this socket as its ctl-port in peer-new, or another process did";
     let refusal = expect(
         intruder.ask(cmd::PEER_ATTACH, &to_peer),
         libc::EPERM,

@@ -93,7 +93,7 @@ fn check(
 ) -> Met {
     let seed = settings::seed();
     let config = Config {
-        cases: if settings::kernel_is_slow() { 15 } else { 60 },
+        cases: if settings::kernel_is_slow() { 40 } else { 200 },
         max_shrink_iters: 400,
         failure_persistence: None,
         ..Config::default()

@@ -19,7 +19,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases![nothing_is_left_after_a_long_time_of_everything_at_once => within(900)]
 }
 
-pub(crate) const ROLES: [Role; 1] = [("crowd", crowd)];
+pub(crate) const ROLES: [Role; 1] = [("soak crowd", crowd)];
 
 /// Users, each with a process.
 const USERS: [u32; 4] = [0, 1000, 1001, 65_534];
@@ -84,7 +84,7 @@ fn churn(time: Duration) -> u64 {
 }
 
 fn start(user: u32) -> Process {
-    let mut process = Process::start_as(user, "crowd");
+    let mut process = Process::start_as(user, "soak crowd");
     process.tell(&settings::seed().wrapping_add(user.into()).to_string());
     process
 }

@@ -204,6 +204,7 @@ import sys
 sys.path.append(sys.argv[1])
 from lib import YnlFamily
 peer, control = (YnlFamily(sys.argv[2], schema='') for _ in range(2))
+control.do('bus-get', {})  # Its socket has no port before the first request.
 made = peer.do('peer-new', {'ctl-port': control.sock.getsockname()[0]})
 control.do('peer-attach', {'port': made['port']})
 control.do('service-register', {'name': 'clock'})

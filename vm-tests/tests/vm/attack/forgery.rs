@@ -240,6 +240,8 @@ fn hijack() {
     let mut socket = Speaker::at(own.parse().unwrap());
     let port = peer.parse::<u32>().unwrap().to_ne_bytes();
     let refused = socket.ask(cmd::PEER_ATTACH, &[(attr::peer::PORT, &port)]);
-    say(&refused.map_or_else(|refusal| refusal.errno, |_| 0).to_string());
+    say(&refused
+        .map_or_else(|refusal| refusal.errno, |_| 0)
+        .to_string());
     hear();
 }
