@@ -22,6 +22,11 @@ pub fn events() -> PathBuf {
     Path::new(TRACEFS).join("events/ipcon")
 }
 
+/// Whether the kernel can count the hits of an event by their values.
+pub fn has_histograms() -> bool {
+    events().join("ipcon_send/hist").exists()
+}
+
 /// A histogram that the kernel keeps over the values of one field of a tracepoint, until it is dropped.
 #[derive(Debug)]
 pub struct Histogram {

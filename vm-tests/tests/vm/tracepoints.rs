@@ -15,8 +15,17 @@ use crate::uapi::drop_reason;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         every_event_has_its_scalar_fields,
-        every_event_fires_exactly_once
+        every_event_fires_exactly_once => needs(histograms),
     ]
+}
+
+/// Not each kernel keeps histograms of events.
+fn histograms() -> Result<(), String> {
+    if tracing::has_histograms() {
+        Ok(())
+    } else {
+        Err("the kernel has no histograms (CONFIG_HIST_TRIGGERS)".to_owned())
+    }
 }
 
 fn every_event_has_its_scalar_fields() {

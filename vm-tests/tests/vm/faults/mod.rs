@@ -191,15 +191,18 @@ fn each_allocation_of_a_new_bus_fails_once() {
         let make = rustix::thread::UnshareFlags::NEWNET;
         // SAFETY: Only the network namespace of this thread changes.
         let (made, failed) = faults.at(n, || unsafe { rustix::thread::unshare_unsafe(make) });
-        if failed {
-            assert_eq!(made, Err(Errno::NOMEM), "with allocation {n} failing");
+        if failed && made == Err(Errno::NOMEM) {
             continue;
         }
-        assert_eq!(made, Ok(()));
-        println!("a new bus: {} allocations, each failed once", n - 1);
-        assert!(n > 1, "no allocation failed, so nothing was tested");
+        // A checker of the debug kernel that gets no memory for its own notes goes on with what it has.
+        assert_eq!(made, Ok(()), "with allocation {n} failing: {failed}");
         let (bus, _) = counters::assert_books(&Inspector::open().unwrap(), &Counters::default());
         assert_eq!(bus.peers, 0);
+        if failed {
+            continue;
+        }
+        println!("a new bus: {} allocations, each failed once", n - 1);
+        assert!(n > 1, "no allocation failed, so nothing was tested");
         return;
     }
     panic!("a new bus has more than {MANY} allocations");
