@@ -15,8 +15,9 @@ const SEEDED: [(SeededBug, &str); 3] = [
     (SeededBug::Leak, "leak"),
 ];
 
-/// A few tests that take the path of each bug.
-const WITNESSES: &str = "services::a_name_is_free_again";
+/// Tests that take the path of each bug. Several, since kmemleak does not see the last few objects that were forgotten:
+/// something in a stack or a register still looks like a pointer to them.
+const WITNESSES: &str = "services::";
 
 /// All tests on one kernel. The exit status goes to `status` unless all is well.
 pub(super) fn tests(flavour: Flavour, status: &mut u8) -> anyhow::Result<()> {
