@@ -31,7 +31,7 @@ extern "C" {
     pub(crate) fn ipcon_sock_closed(sk: *const sock) -> bool;
     pub(crate) fn ipcon_sock_queue_bytes(sk: *const sock) -> u32;
     pub(crate) fn ipcon_sock_queue_limit(sk: *const sock) -> u32;
-    pub(crate) fn ipcon_sock_queue(sk: *mut sock, skb: *mut sk_buff) -> c_int;
+    pub(crate) fn ipcon_sock_queue(sk: *mut sock, skb: *mut sk_buff, limit: u32) -> c_int;
 
     pub(crate) fn ipcon_message_new(payload: usize) -> *mut sk_buff;
     pub(crate) fn ipcon_message_stamp(skb: *mut sk_buff);

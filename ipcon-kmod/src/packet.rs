@@ -26,7 +26,8 @@ pub(crate) struct Packet {
 
 // SAFETY: A `struct sk_buff` may be used from any thread by its one owner.
 unsafe impl Send for Packet {}
-// SAFETY: All that is done through a shared `Packet` is to read and to clone it.
+// SAFETY: All that is done through a shared `Packet` is to read it, and to clone it. Cloning notes in the buffer that it
+// has a clone; the bus clones a shared message only under the lock of the group that keeps it.
 unsafe impl Sync for Packet {}
 
 /// Bytes that an attribute of `len` payload bytes takes.
@@ -90,7 +91,8 @@ impl Packet {
     /// Another message of the same content, with marks. A plain one shares the bytes of this one.
     pub(crate) fn copy(&self, marks: Marks) -> Result<Self, NoMemory> {
         if marks.is_plain() {
-            // SAFETY: The buffer is valid by the type invariants; cloning does not change it.
+            // SAFETY: The buffer is valid by the type invariants. Nobody else clones it meanwhile: a message is its
+            // maker's alone, or lies in a group whose lock is held.
             let skb = allocated(unsafe { ffi::ipcon_message_clone(self.skb.as_ptr()) })?;
             // INVARIANT: A clone is a complete message as well.
             return Ok(Self {

@@ -260,10 +260,13 @@ u32 ipcon_sock_queue_limit(const struct sock *sk)
  * looked up. Neither does a full queue mark the receiver as congested, which would make netlink refuse all that
  * follows until it has read everything. Consumes @skb when it returns 0.
  */
-int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb)
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
 {
 	if (sock_flag(sk, SOCK_DEAD))
 		return -ECONNREFUSED;
+	/* Asked here and not before: whoever made @skb may have slept over it while others filled the queue. */
+	if (ipcon_sock_queue_bytes(sk) >= limit)
+		return -EAGAIN;
 	switch (sock_queue_rcv_skb_reason(sk, skb)) {
 	case SKB_NOT_DROPPED_YET:
 		return 0;

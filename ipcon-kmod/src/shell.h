@@ -46,7 +46,7 @@ void ipcon_sock_put(struct sock *sk);
 bool ipcon_sock_closed(const struct sock *sk);
 u32 ipcon_sock_queue_bytes(const struct sock *sk);
 u32 ipcon_sock_queue_limit(const struct sock *sk);
-int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb);
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit);
 
 struct sk_buff *ipcon_message_new(size_t payload);
 void ipcon_message_stamp(struct sk_buff *skb);

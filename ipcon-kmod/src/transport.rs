@@ -39,10 +39,10 @@ impl Transport for Netlink {
         }
     }
 
-    fn queue(socket: &Socket, message: Packet) -> Result<(), DropReason> {
+    fn queue(socket: &Socket, message: Packet, limit: u32) -> Result<(), DropReason> {
         let skb = message.into_raw();
         // SAFETY: The socket is held, and the buffer is ours to give.
-        let error = unsafe { ffi::ipcon_sock_queue(socket.as_ptr(), skb) };
+        let error = unsafe { ffi::ipcon_sock_queue(socket.as_ptr(), skb, limit) };
         if error == 0 {
             return Ok(());
         }

@@ -51,7 +51,8 @@ pub(crate) mod cmd {
     /// Make the sending socket a peer. With ctl-port the peer receives messages only after that
     /// socket has sent peer-attach, so the answer is the first thing that arrives.
     pub(crate) const PEER_NEW: u8 = 1;
-    /// Make the sending socket the control socket of a peer that named it in peer-new.
+    /// Make the sending socket the control socket of a peer that named it in peer-new. Only the
+    /// process that made the peer may.
     pub(crate) const PEER_ATTACH: u8 = 2;
     /// One peer by port, or all of them in order of id.
     pub(crate) const PEER_GET: u8 = 3;
@@ -144,8 +145,8 @@ pub(crate) mod attr {
         /// Memory charged to the receive queue now.
         pub(crate) const QUEUE_BYTES: u16 = 8;
         /// SO_RCVBUF of the receive socket, or the module parameter queue_bytes_per_peer when that
-        /// is less. A message is taken while queue-bytes is below it, so that the last one may
-        /// exceed it.
+        /// is less and the peer is not the superuser's. A message is taken while queue-bytes is
+        /// below it, so that the last one may exceed it.
         pub(crate) const QUEUE_LIMIT: u16 = 9;
         /// Copies of group messages lost and not yet reported to the peer.
         pub(crate) const LOST: u16 = 10;

@@ -32,7 +32,7 @@ pub(crate) use options::Args;
 use results::Results;
 use run::Run;
 
-/// How many messages the fuzzer sends at most.
+/// How many messages the fuzzer sends at most, unless it was told how long to go on.
 const FUZZ_MESSAGES: u64 = 1_000_000;
 
 /// Runs the command; the result is the exit status.
@@ -193,7 +193,12 @@ fn variables(
         ("IPCON_FLAVOUR", kernel.flavour.to_string()),
         ("IPCON_SEED", seed.to_string()),
         ("IPCON_FUZZ_SECONDS", args.fuzz(kernel.flavour).to_string()),
-        ("IPCON_FUZZ_MESSAGES", FUZZ_MESSAGES.to_string()),
+        (
+            "IPCON_FUZZ_MESSAGES",
+            args.fuzz_seconds
+                .map_or(FUZZ_MESSAGES, |_| u64::MAX)
+                .to_string(),
+        ),
         ("IPCON_SOAK_SECONDS", args.soak_seconds.to_string()),
         (
             "IPCON_SPEC",

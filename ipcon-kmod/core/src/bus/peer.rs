@@ -77,10 +77,10 @@ impl<T: Transport> Peer<T> {
                 lost,
             };
             if marks.is_plain() {
-                return T::queue(&self.socket, message);
+                return self.queue(message);
             }
             let marked = T::copy(&message, marks).map_err(|_| DropReason::NoMemory)?;
-            T::queue(&self.socket, marked)
+            self.queue(marked)
         });
         if queued.is_ok() {
             self.count_delivery(Kind::Unicast, len, totals);
@@ -108,7 +108,7 @@ impl<T: Transport> Peer<T> {
         let queued = self.room().and_then(|()| {
             self.telling_losses(|lost| {
                 let copy = T::copy(message, Marks { replay, lost });
-                T::queue(&self.socket, copy.map_err(|_| DropReason::NoMemory)?)
+                self.queue(copy.map_err(|_| DropReason::NoMemory)?)
             })
         });
         match queued {
@@ -125,6 +125,10 @@ impl<T: Transport> Peer<T> {
             Err(reason) => self.lose(from, group, len, reason, totals),
         }
         queued
+    }
+
+    fn queue(&self, message: T::Message) -> Result<(), DropReason> {
+        T::queue(&self.socket, message, self.queue_fill().limit)
     }
 
     /// Whether there is any use in making a message for the queue. Members that do not read are

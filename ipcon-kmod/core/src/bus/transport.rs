@@ -71,12 +71,12 @@ pub trait Transport: Sized + 'static {
     /// How full the receive queue is.
     fn queue_fill(socket: &Self::Socket) -> QueueFill;
 
-    /// Puts a message into a receive queue, at once or not at all.
+    /// Puts a message into a receive queue that holds less than `limit` bytes, at once or not at all.
     ///
     /// # Errors
     ///
     /// Why it was not put there; the message is gone then.
-    fn queue(socket: &Self::Socket, message: Self::Message) -> Result<(), DropReason>;
+    fn queue(socket: &Self::Socket, message: Self::Message, limit: u32) -> Result<(), DropReason>;
 
     /// Another message of the same content, with marks.
     ///

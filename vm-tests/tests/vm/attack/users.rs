@@ -2,8 +2,6 @@
 
 //! One user takes all that there is to take, and another one works undisturbed.
 
-use std::fs;
-
 use ipcon_vm_tests::process::{Process, Role, hear, say};
 use ipcon_vm_tests::{Case, cases};
 use libipcon::{Error, Inspector, Peer, Port, Replay};
@@ -13,17 +11,11 @@ use super::{ACCOMPLICE, ATTACKER};
 use crate::speaker::Speaker;
 
 pub(crate) fn all() -> Vec<Case> {
-    let mut all = cases![
+    cases![
         names_are_squatted_and_nobody_elses_is_touched => within(60),
         a_flooded_queue_costs_its_owner_only => within(60),
-    ];
-    // Without quotas there is no end of everything.
-    if fs::exists("/sys/module/ipcon/parameters/peers_per_user").unwrap_or_default() {
-        all.extend(cases![
-            a_user_who_takes_everything_leaves_the_others_alone => within(120),
-        ]);
-    }
-    all
+        a_user_who_takes_everything_leaves_the_others_alone => within(120),
+    ]
 }
 
 pub(super) const ROLES: [Role; 4] = [

@@ -164,12 +164,12 @@ impl Transport for Host {
         }
     }
 
-    fn queue(socket: &Socket, message: Packet) -> Result<(), DropReason> {
+    fn queue(socket: &Socket, message: Packet, limit: u32) -> Result<(), DropReason> {
         let mut state = socket.state();
         if state.closed {
             return Err(DropReason::NoPeer);
         }
-        if state.queue.len() >= state.limit {
+        if state.queue.len() >= state.limit.min(limit as usize) {
             return Err(DropReason::QueueFull);
         }
         if state.starved {
