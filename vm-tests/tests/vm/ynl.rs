@@ -26,10 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
 /// What vmtest says where it is.
 fn client_is_there() -> Result<(), String> {
     for name in ["IPCON_YNL", "IPCON_SPEC"] {
-        let path = std::env::var(name).map_err(|_| format!("{name} is not set"))?;
-        if !PathBuf::from(&path).exists() {
-            return Err(format!("{name}: there is no {path}"));
-        }
+        std::env::var(name).map_err(|_| format!("{name} is not set"))?;
     }
     Ok(())
 }

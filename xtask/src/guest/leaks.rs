@@ -38,16 +38,19 @@ pub(super) fn prepare() {
     }
 }
 
-/// Scans, and sends a report of each object that nothing points to.
+/// Scans, and sends a report of each object that nothing points to. A kernel without the detector, which should have
+/// it, is as bad as a scan that failed.
 pub(super) fn look(host: &Host) {
-    if !available() {
-        return;
-    }
     mark_time();
-    let text = match scan().and_then(|()| {
-        thread::sleep(BETWEEN);
-        scan()
-    }) {
+    let scanned = if available() {
+        scan().and_then(|()| {
+            thread::sleep(BETWEEN);
+            scan()
+        })
+    } else {
+        Err(format!("found no {KMEMLEAK}"))
+    };
+    let text = match scanned {
         Ok(()) => reports().unwrap_or_else(|error| format!("{NO_SCAN} gave no reports: {error}")),
         Err(error) => format!("{NO_SCAN} {error}"),
     };
