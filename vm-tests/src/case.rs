@@ -19,9 +19,6 @@ pub struct Case {
 /// Says what the kernel lacks that a test cannot do without.
 pub type Need = fn() -> Result<(), String>;
 
-/// How many times longer everything takes on a kernel that was built to look for bugs.
-const SLOWNESS: u32 = 8;
-
 /// Which bus a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bus {
@@ -55,7 +52,7 @@ impl Case {
     /// The deadline on the kernel that runs.
     pub(crate) fn deadline(&self) -> Duration {
         let slow = settings::kernel_is_slow();
-        self.deadline * if slow { SLOWNESS } else { 1 }
+        self.deadline * if slow { settings::SLOWNESS } else { 1 }
     }
 
     /// Gives the test this many seconds on a stock kernel; a slow one gives it more.

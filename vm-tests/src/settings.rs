@@ -12,7 +12,21 @@ pub fn soak_seconds() -> u64 {
     number("IPCON_SOAK_SECONDS").unwrap_or(20)
 }
 
-/// Whether the kernel that runs was built to look for bugs, and takes 5 to 10 times as long for everything.
+/// How long the fuzzer goes on, in seconds: `IPCON_FUZZ_SECONDS`, or 30, and 600 on a slow kernel.
+pub fn fuzz_seconds() -> u64 {
+    let usual = if kernel_is_slow() { 600 } else { 30 };
+    number("IPCON_FUZZ_SECONDS").unwrap_or(usual)
+}
+
+/// How many messages the fuzzer sends at most: `IPCON_FUZZ_MESSAGES`, or a million.
+pub fn fuzz_messages() -> u64 {
+    number("IPCON_FUZZ_MESSAGES").unwrap_or(1_000_000)
+}
+
+/// How many times as long a slow kernel takes for the same work, at most.
+pub const SLOWNESS: u32 = 10;
+
+/// Whether the kernel that runs was built to look for bugs, and takes up to [`SLOWNESS`] times as long for everything.
 pub fn kernel_is_slow() -> bool {
     match std::env::var("IPCON_FLAVOUR") {
         Ok(flavour) => flavour == "debug",

@@ -12,6 +12,7 @@
 
 pub mod compare;
 mod listing;
+pub mod met;
 pub mod operation;
 pub mod snapshot;
 pub mod strategy;

@@ -12,13 +12,13 @@
 mod driver;
 mod reading;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
 use ipcon_model::Model;
 use ipcon_model::compare::{Subject, compare};
-use ipcon_model::operation::{Answer, Operation, Outcome, Refusal};
+use ipcon_model::met::Met;
+use ipcon_model::operation::{Operation, Outcome, Refusal};
 use ipcon_model::strategy::{Stage, runs};
 use ipcon_vm_tests::{Case, cases, place, settings};
 use proptest::test_runner::{
@@ -241,33 +241,4 @@ fn measure() -> u32 {
         "choose messages of one cost, so that a queue can be counted in messages: {costs:?}"
     );
     cost
-}
-
-/// What came up in the runs.
-#[derive(Debug, Default)]
-struct Met {
-    refusals: BTreeSet<Refusal>,
-    /// Unicast, multicast, kevents, replays, and those that tell of losses.
-    messages: [usize; 5],
-}
-
-impl Met {
-    fn note(&mut self, outcome: &Outcome) {
-        let messages = match outcome {
-            Ok(Answer::Messages(messages)) => messages,
-            Ok(_) => return,
-            Err(refusal) => {
-                self.refusals.insert(*refusal);
-                return;
-            }
-        };
-        for message in messages {
-            let from_peer = message.from != 0;
-            self.messages[0] += usize::from(message.group.is_none());
-            self.messages[1] += usize::from(message.group.is_some() && from_peer);
-            self.messages[2] += usize::from(!from_peer);
-            self.messages[3] += usize::from(message.replay);
-            self.messages[4] += usize::from(message.lost > 0);
-        }
-    }
 }

@@ -29,6 +29,10 @@ const PEERS: u64 = 16;
 /// How long the objects that the kernel frees late may take to go.
 const SETTLING: Duration = Duration::from_secs(120);
 
+/// Objects that a cache may have more of afterwards. It does not grow with the length of the soak, and is less than
+/// there are lives of peers in the shortest one: so a leak of one object in a life shows. Seen were up to 83.
+const TOLERANCE: u64 = 160;
+
 fn nothing_is_left_after_a_long_time_of_everything_at_once() {
     let warm_up = Duration::from_secs(5);
     churn(warm_up);
@@ -36,11 +40,9 @@ fn nothing_is_left_after_a_long_time_of_everything_at_once() {
     let (slab, descriptors) = (slab(), descriptors());
     let deeds = churn(Duration::from_secs(settings::soak_seconds()));
     assert!(deeds > 1000, "only {deeds} deeds: too few to tell a leak");
-    // A leak of one object in ten deeds shows.
-    let tolerance = deeds / 10;
-    let left = settle(Some((&slab, tolerance)));
+    let left = settle(Some(&slab));
     println!(
-        "soak: {deeds} deeds; objects of slab more than before: {left:?}, tolerated: {tolerance}"
+        "soak: {deeds} deeds; objects of slab more than before: {left:?}, tolerated: {TOLERANCE}"
     );
     assert_eq!(descriptors, self::descriptors(), "descriptors");
     assert_eq!(module::references(), 0, "references to the module");
@@ -206,7 +208,7 @@ fn slab() -> BTreeMap<String, u64> {
 
 /// Waits until no cache has more objects than before, within the tolerance; gives those that have. Without a
 /// state to go back to it waits until two looks in turn see the same.
-fn settle(before: Option<(&BTreeMap<String, u64>, u64)>) -> BTreeMap<String, u64> {
+fn settle(before: Option<&BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
     let deadline = Instant::now() + SETTLING;
     let mut last = BTreeMap::new();
     loop {
@@ -220,13 +222,13 @@ fn settle(before: Option<(&BTreeMap<String, u64>, u64)>) -> BTreeMap<String, u64
         let now = slab();
         let (settled, grown) = match before {
             None => (now == last, BTreeMap::new()),
-            Some((before, tolerance)) => {
+            Some(before) => {
                 let more = now.iter().filter_map(|(name, objects)| {
                     let before = before.get(name).copied().unwrap_or(0);
                     (*objects > before).then(|| (name.clone(), objects - before))
                 });
                 let grown: BTreeMap<_, _> = more.collect();
-                (grown.values().all(|more| *more <= tolerance), grown)
+                (grown.values().all(|more| *more <= TOLERANCE), grown)
             }
         };
         if settled || Instant::now() > deadline {

@@ -160,6 +160,16 @@ impl Args {
         if let Some(bug) = self.seeded_bug {
             words.push(format!("--seeded-bug {bug}"));
         }
+        if let Some(memory) = &self.size.memory {
+            words.push(format!("--memory {memory}"));
+        }
+        // Races depend on it.
+        if self.size.cpus != Size::default().cpus {
+            words.push(format!("--cpus {}", self.size.cpus));
+        }
+        if let Some(seconds) = self.timeout {
+            words.push(format!("--timeout {seconds}"));
+        }
         words.join(" ")
     }
 }
@@ -184,11 +194,17 @@ mod tests {
     fn the_command_for_another_time_has_all_that_matters() {
         let args = Args {
             fuzz_seconds: Some(60),
+            size: Size {
+                memory: Some("4G".to_owned()),
+                cpus: 3,
+            },
+            timeout: Some(90),
             ..Args::of_bug(SeededBug::Leak, "services")
         };
         assert_eq!(
             args.reproduce(Flavour::Debug, 7),
-            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --seeded-bug leak"
+            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --seeded-bug leak \
+             --memory 4G --cpus 3 --timeout 90"
         );
         assert_eq!(
             Args {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipcon_core::bus::{DropReason, Trace};
 use ipcon_model::Model;
-use ipcon_model::operation::{Answer, Operation, Outcome, Refusal};
+use ipcon_model::met::Met;
+use ipcon_model::operation::{Operation, Outcome, Refusal};
 use ipcon_model::snapshot::{Counters, GroupCounts};
 use ipcon_model::strategy::{Stage, runs};
 use proptest::prelude::*;
@@ -81,33 +82,6 @@ fn random_runs_meet_every_refusal_and_every_kind_of_message() {
         ("losses", losses),
     ] {
         assert!(count > 30, "only {count} {kind} in all runs");
-    }
-}
-
-#[derive(Default)]
-struct Met {
-    refusals: BTreeSet<Refusal>,
-    messages: [usize; 5],
-}
-
-impl Met {
-    fn note(&mut self, outcome: &Outcome) {
-        let messages = match outcome {
-            Ok(Answer::Messages(messages)) => messages,
-            Ok(_) => return,
-            Err(refusal) => {
-                self.refusals.insert(*refusal);
-                return;
-            }
-        };
-        for message in messages {
-            let from_peer = message.from != 0;
-            self.messages[0] += usize::from(message.group.is_none());
-            self.messages[1] += usize::from(message.group.is_some() && from_peer);
-            self.messages[2] += usize::from(!from_peer);
-            self.messages[3] += usize::from(message.replay);
-            self.messages[4] += usize::from(message.lost > 0);
-        }
     }
 }
 

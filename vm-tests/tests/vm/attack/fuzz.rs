@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ipcon_vm_tests::process::Process;
-use ipcon_vm_tests::{Case, cases, pace, settings};
+use ipcon_vm_tests::{Case, cases, settings};
 use libipcon::Inspector;
 
 use super::neighbour::Neighbour;
@@ -20,19 +20,12 @@ const MALFORMED: u64 = 500;
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
-        requests_of_every_shape => within(fuzz_seconds() + 60),
+        requests_of_every_shape => within(settings::fuzz_seconds() + 60),
     ]
 }
 
-fn fuzz_seconds() -> u64 {
-    let default = if settings::kernel_is_slow() { 600 } else { 30 };
-    pace::number("IPCON_FUZZ_SECONDS", default)
-}
-
 fn requests_of_every_shape() {
-    let drawn = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = pace::number("IPCON_SEED", drawn.as_nanos() as u64);
-    let most = pace::number("IPCON_FUZZ_MESSAGES", 1_000_000);
+    let (seed, most) = (settings::seed(), settings::fuzz_messages());
     println!("fuzzing from seed {seed}; again: cargo xtask vmtest attack_fuzz --seed {seed}");
 
     let mut neighbour = Neighbour::start();
@@ -44,7 +37,7 @@ fn requests_of_every_shape() {
         fuzzer
     });
     let inspector = Inspector::open().unwrap();
-    let end = Instant::now() + Duration::from_secs(fuzz_seconds());
+    let end = Instant::now() + Duration::from_secs(settings::fuzz_seconds());
     let mut sent = 0;
     for round in 0_u64.. {
         if sent >= most || Instant::now() >= end {
