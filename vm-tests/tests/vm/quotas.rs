@@ -2,13 +2,10 @@
 
 //! What one user may have, and that another one does not notice when it is used up.
 
-use std::sync::Barrier;
-use std::thread;
-
 use ipcon_vm_tests::module::Parameters;
 use ipcon_vm_tests::process::{Process, Role, hear, say};
 use ipcon_vm_tests::{Case, cases, place};
-use libipcon::{Inspector, Peer, Port, Replay};
+use libipcon::{Inspector, Peer, Replay};
 use rustix::thread::UnshareFlags;
 
 use crate::speaker::{Refusal, Speaker, terminated};
@@ -23,16 +20,11 @@ pub(crate) fn all() -> Vec<Case> {
         a_user_pays_in_all_network_namespaces_together,
         who_made_a_user_namespace_pays_for_those_in_it,
         the_superuser_is_not_limited,
-        many_senders_at_once_do_not_overfill_a_queue,
         what_one_user_can_pin_is_what_the_documentation_says => within(240),
     ]
 }
 
-pub(crate) const ROLES: [Role; 3] = [
-    ("quota user", take_orders),
-    ("quota hoarder", hoard),
-    ("quota listener", listen_to_nobody),
-];
+pub(crate) const ROLES: [Role; 2] = [("quota user", take_orders), ("quota hoarder", hoard)];
 
 const USER: u32 = 1001;
 const OTHER_USER: u32 = 1002;
@@ -300,43 +292,6 @@ fn the_superuser_is_not_limited() {
         assert!(next(&peers[0]).replay);
     }
 }
-
-/// Has a queue as large as the kernel allows, and never reads from it.
-fn listen_to_nobody() {
-    let mut peer = Speaker::open();
-    peer.set_queue_limit(1 << 30);
-    peer.ask(cmd::PEER_NEW, &[]).unwrap();
-    say(&peer.port().to_string());
-    hear();
-}
-
-/// Between finding room and using it a sender makes the message, and may sleep. The others must not use the same room.
-fn many_senders_at_once_do_not_overfill_a_queue() {
-    let mut listener = Process::start_as(USER, "quota listener");
-    let port = Port::new(listener.line().parse().unwrap()).unwrap();
-    let together = Barrier::new(SENDERS);
-    thread::scope(|scope| {
-        for _ in 0..SENDERS {
-            scope.spawn(|| {
-                let sender = Peer::connect().unwrap();
-                together.wait();
-                let full = loop {
-                    if let Err(error) = sender.send(port, &[0; 65_000]) {
-                        break error;
-                    }
-                };
-                assert!(full.is_would_block(), "{full}");
-            });
-        }
-    });
-    let peer = Inspector::open().unwrap().peer(port).unwrap();
-    let (bytes, limit) = (u64::from(peer.queue_bytes), u64::from(peer.queue_limit));
-    assert!(bytes >= limit, "{bytes} of {limit}");
-    assert!(bytes <= limit + 3 * LARGEST_MESSAGE, "{bytes} of {limit}");
-    listener.end();
-}
-
-const SENDERS: usize = 48;
 
 /// A message of the largest size, in kernel memory: the data in a block of 128 KiB, and what is around it.
 const LARGEST_MESSAGE: u64 = (128 << 10) + 1024;

@@ -6,7 +6,7 @@
 use ipcon_core::bus::{Error, Identity, Resource};
 
 use crate::fixture::{Client, Fixture, KEVENTS, after_loss, group, identity, plain, replayed};
-use crate::world::Socket;
+use crate::world::{Packet, Socket};
 
 const ROOMY: usize = 64;
 
@@ -235,4 +235,23 @@ fn the_bus_bounds_queues_that_their_sockets_do_not() {
     assert_eq!(root.heard().len(), 3);
     sender.send(2, b"x").unwrap();
     assert_eq!(member.heard(), [after_loss(b"x", 1)]);
+}
+
+/// Making a message may sleep, and others send meanwhile.
+#[test]
+fn room_that_others_took_while_a_message_was_made_is_gone() {
+    let bus = Fixture::new();
+    bus.world.limit_queues(2);
+    let (slow, quick, receiver) = (
+        peer(&bus, user(7), 1),
+        peer(&bus, user(7), 2),
+        peer(&bus, user(8), 3),
+    );
+    let sent = bus.send_unicast(&slow.peer, 3, 4, || {
+        quick.send(3, b"1").unwrap();
+        quick.send(3, b"2").unwrap();
+        Packet::unicast(1, b"late")
+    });
+    assert_eq!(sent, Err(Error::QueueFull));
+    assert_eq!(receiver.heard(), [plain(b"1"), plain(b"2")]);
 }
