@@ -55,7 +55,7 @@ pub fn compare(
             step,
             operation
         );
-        prop_assert_eq!(after.totals.balance(), 0);
+        prop_assert_eq!(after.totals.accounted_unicast(), after.totals.sent_unicast);
         outcomes.push(expected);
     }
     Ok(outcomes)

@@ -21,7 +21,7 @@ mod traffic;
 use std::collections::BTreeMap;
 
 use operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
-use snapshot::{Counters, GroupCounts};
+use snapshot::{CopyCounts, Counters, GroupCounts};
 
 const KEVENT_GROUP: &str = "ipcon_kevent";
 
@@ -78,9 +78,14 @@ struct Group {
     name: String,
     /// None for the kevent group.
     owner: Option<usize>,
-    members: Vec<usize>,
+    members: Vec<Member>,
     last: Option<(Port, Content)>,
     counts: GroupCounts,
+}
+
+struct Member {
+    peer: usize,
+    copies: CopyCounts,
 }
 
 impl Model {
@@ -206,7 +211,7 @@ impl Model {
         self.peers[peer].alive = false;
         self.peers[peer].control = Control::None;
         for group in &mut self.groups {
-            group.members.retain(|member| *member != peer);
+            group.members.retain(|member| member.peer != peer);
         }
         while let Some(at) = self
             .services

@@ -3,7 +3,7 @@
 //! What the model lists.
 
 use super::snapshot::{Counters, GroupRow, MemberRow, PeerRow, ServiceRow, Snapshot};
-use super::{Group, Model, Service};
+use super::{Group, Member, Model, Service};
 
 impl Model {
     /// Everything that an observer is told.
@@ -75,14 +75,15 @@ impl Model {
     }
 
     fn member_rows(&self, group: u64, entry: &Group) -> Vec<MemberRow> {
-        let mut members = entry.members.clone();
-        members.sort_unstable();
-        let row = |member: usize| MemberRow {
+        let row = |member: &Member| MemberRow {
             group,
             name: entry.name.clone(),
-            peer: member as u64 + 1,
-            port: self.peers[member].port,
+            peer: member.peer as u64 + 1,
+            port: self.peers[member.peer].port,
+            copies: member.copies,
         };
-        members.into_iter().map(row).collect()
+        let mut rows: Vec<_> = entry.members.iter().map(row).collect();
+        rows.sort_unstable_by_key(|row| row.peer);
+        rows
     }
 }

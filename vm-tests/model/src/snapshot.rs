@@ -53,8 +53,11 @@ pub struct MemberRow {
     pub name: String,
     pub peer: u64,
     pub port: Port,
+    /// Of this member since it joined.
+    pub copies: CopyCounts,
 }
 
+/// Messages and payload bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     pub messages: u64,
@@ -67,21 +70,28 @@ pub struct Counters {
     pub sent_multicast: Traffic,
     pub delivered_unicast: Traffic,
     pub delivered_multicast: Traffic,
-    pub refused_queue_full: u64,
-    pub refused_no_peer: u64,
-    pub refused_no_memory: u64,
-    pub dropped_queue_full: u64,
-    pub dropped_no_memory: u64,
+    pub refused_queue_full: Traffic,
+    pub refused_no_peer: Traffic,
+    pub refused_no_memory: Traffic,
+    pub dropped_queue_full: Traffic,
+    pub dropped_no_memory: Traffic,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupCounts {
     pub sent: Traffic,
+    pub unheard: u64,
+    /// Of all that are or were members.
+    pub copies: CopyCounts,
+}
+
+/// What became of the copies for one member, or for all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CopyCounts {
     pub delivered: Traffic,
     pub replayed: Traffic,
-    pub dropped_queue_full: u64,
-    pub dropped_no_memory: u64,
-    pub unheard: u64,
+    pub dropped_queue_full: Traffic,
+    pub dropped_no_memory: Traffic,
 }
 
 impl Snapshot {
@@ -100,13 +110,14 @@ impl Snapshot {
 }
 
 impl Counters {
-    /// Unicast messages sent of which nothing is known; 0 on a quiet bus.
-    pub fn balance(&self) -> i64 {
-        let known = self.delivered_unicast.messages
-            + self.refused_queue_full
-            + self.refused_no_peer
-            + self.refused_no_memory;
-        self.sent_unicast.messages as i64 - known as i64
+    /// The unicast messages of which it is known what became of them: on a quiet bus, all that were
+    /// sent.
+    pub fn accounted_unicast(&self) -> Traffic {
+        let mut known = self.delivered_unicast;
+        known += self.refused_queue_full;
+        known += self.refused_no_peer;
+        known += self.refused_no_memory;
+        known
     }
 }
 

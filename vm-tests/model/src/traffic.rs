@@ -3,10 +3,11 @@
 //! Groups and messages of the model.
 
 use super::operation::{Content, Event, Message, Port, Refusal};
-use super::snapshot::{Counters, GroupCounts};
-use super::{Group, KEVENT_GROUP, Model, check_name};
+use super::snapshot::{CopyCounts, Counters, GroupCounts};
+use super::{Group, KEVENT_GROUP, Member, Model, check_name};
 
 /// Whether a message came into a queue.
+#[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Queued,
     Full,
@@ -47,13 +48,18 @@ impl Model {
         check_name(name, 15)?;
         let peer = self.caller(port)?;
         let group = self.group_named(name)?;
-        if self.groups[group].members.contains(&peer) {
+        let members = &mut self.groups[group].members;
+        if members.iter().any(|member| member.peer == peer) {
             return Err(Refusal::AlreadyMember);
         }
+        members.push(Member {
+            peer,
+            copies: CopyCounts::default(),
+        });
+        let newest = members.len() - 1;
         if replay && let Some((from, content)) = self.groups[group].last.clone() {
-            self.hand_out(group, peer, from, &content, true);
+            self.hand_out(group, newest, from, &content, true);
         }
-        self.groups[group].members.push(peer);
         Ok(())
     }
 
@@ -62,7 +68,7 @@ impl Model {
         let peer = self.caller(port)?;
         let group = self.group_named(name)?;
         let members = &mut self.groups[group].members;
-        let at = members.iter().position(|member| *member == peer);
+        let at = members.iter().position(|member| member.peer == peer);
         members.remove(at.ok_or(Refusal::Unknown)?);
         Ok(())
     }
@@ -104,15 +110,15 @@ impl Model {
                 Ok(())
             }
             Fate::Full => {
-                refused.refused_queue_full += 1;
+                refused.refused_queue_full.count(len);
                 Err(Refusal::QueueFull)
             }
             Fate::NoMemory => {
-                refused.refused_no_memory += 1;
+                refused.refused_no_memory.count(len);
                 Err(Refusal::NoMemory)
             }
             Fate::Closed => {
-                refused.refused_no_peer += 1;
+                refused.refused_no_peer.count(len);
                 Err(Refusal::NoSuchPeer)
             }
         }
@@ -156,53 +162,63 @@ impl Model {
             self.publish(0, 0, content);
             return;
         }
-        let group = &mut self.groups[0];
-        group.counts.sent.count(content.len());
-        group.counts.unheard += u64::from(group.members.is_empty());
-        for member in group.members.clone() {
-            self.peers[member].lost += 1;
-            self.peers[member].counters.dropped_no_memory += 1;
-            self.groups[0].counts.dropped_no_memory += 1;
+        self.count_sent(0, &content);
+        for member in 0..self.groups[0].members.len() {
+            self.settle(0, member, Fate::NoMemory, &content, false);
         }
     }
 
     fn publish(&mut self, group: usize, from: Port, content: Content) {
-        let entry = &mut self.groups[group];
-        entry.counts.sent.count(content.len());
-        entry.counts.unheard += u64::from(entry.members.is_empty());
-        for member in entry.members.clone() {
+        self.count_sent(group, &content);
+        for member in 0..self.groups[group].members.len() {
             self.hand_out(group, member, from, &content, false);
         }
         self.groups[group].last = Some((from, content));
     }
 
+    fn count_sent(&mut self, group: usize, content: &Content) {
+        let group = &mut self.groups[group];
+        group.counts.sent.count(content.len());
+        group.counts.unheard += u64::from(group.members.is_empty());
+    }
+
     /// Gives one member its copy, or counts it as lost.
-    fn hand_out(&mut self, group: usize, peer: usize, from: Port, content: &Content, replay: bool) {
-        let name = self.groups[group].name.clone();
+    fn hand_out(
+        &mut self,
+        group: usize,
+        member: usize,
+        from: Port,
+        content: &Content,
+        replay: bool,
+    ) {
+        let entry = &self.groups[group];
+        let (peer, name) = (entry.members[member].peer, entry.name.clone());
         let fate = self.put(peer, from, Some(name), content, replay);
-        let counts = &mut self.groups[group].counts;
-        let peer = &mut self.peers[peer];
+        self.settle(group, member, fate, content, replay);
+    }
+
+    /// Counts what became of the copy for one member: for the peer, the membership and the group.
+    fn settle(&mut self, group: usize, member: usize, fate: Fate, content: &Content, replay: bool) {
+        let group = &mut self.groups[group];
+        let member = &mut group.members[member];
+        let peer = &mut self.peers[member.peer];
+        let len = content.len();
         match fate {
-            Fate::Queued => {
-                peer.counters.delivered_multicast.count(content.len());
-                let of_group = if replay {
-                    &mut counts.replayed
-                } else {
-                    &mut counts.delivered
-                };
-                of_group.count(content.len());
-            }
-            Fate::Full => {
-                peer.lost += 1;
-                peer.counters.dropped_queue_full += 1;
-                counts.dropped_queue_full += 1;
-            }
-            Fate::NoMemory => {
-                peer.lost += 1;
-                peer.counters.dropped_no_memory += 1;
-                counts.dropped_no_memory += 1;
-            }
-            Fate::Closed => {}
+            Fate::Queued => peer.counters.delivered_multicast.count(len),
+            Fate::Full => peer.counters.dropped_queue_full.count(len),
+            Fate::NoMemory => peer.counters.dropped_no_memory.count(len),
+            Fate::Closed => return,
+        }
+        peer.lost += u64::from(fate != Fate::Queued);
+        for copies in [&mut member.copies, &mut group.counts.copies] {
+            let of_fate = match fate {
+                Fate::Queued if replay => &mut copies.replayed,
+                Fate::Queued => &mut copies.delivered,
+                Fate::Full => &mut copies.dropped_queue_full,
+                Fate::NoMemory => &mut copies.dropped_no_memory,
+                Fate::Closed => return,
+            };
+            of_fate.count(len);
         }
     }
 

@@ -141,34 +141,39 @@ impl Ledger {
                 ..
             } => {
                 self.peer(to).delivered_multicast.count(len);
-                let group = self.group(group);
+                let copies = &mut self.group(group).copies;
                 let traffic = if replay {
-                    &mut group.replayed
+                    &mut copies.replayed
                 } else {
-                    &mut group.delivered
+                    &mut copies.delivered
                 };
                 traffic.count(len);
             }
             Trace::Drop {
                 from,
                 group: 0,
+                len,
                 reason,
                 ..
             } => match reason {
-                DropReason::QueueFull => self.peer(from).refused_queue_full += 1,
-                DropReason::NoPeer => self.peer(from).refused_no_peer += 1,
-                DropReason::NoMemory => self.peer(from).refused_no_memory += 1,
+                DropReason::QueueFull => self.peer(from).refused_queue_full.count(len),
+                DropReason::NoPeer => self.peer(from).refused_no_peer.count(len),
+                DropReason::NoMemory => self.peer(from).refused_no_memory.count(len),
             },
             Trace::Drop {
-                to, group, reason, ..
+                to,
+                group,
+                len,
+                reason,
+                ..
             } => match reason {
                 DropReason::QueueFull => {
-                    self.peer(to).dropped_queue_full += 1;
-                    self.group(group).dropped_queue_full += 1;
+                    self.peer(to).dropped_queue_full.count(len);
+                    self.group(group).copies.dropped_queue_full.count(len);
                 }
                 DropReason::NoMemory => {
-                    self.peer(to).dropped_no_memory += 1;
-                    self.group(group).dropped_no_memory += 1;
+                    self.peer(to).dropped_no_memory.count(len);
+                    self.group(group).copies.dropped_no_memory.count(len);
                 }
                 DropReason::NoPeer => panic!("a closing member loses nothing"),
             },

@@ -175,7 +175,7 @@ fn storm(runs: &[Vec<Step>]) {
         let told: u64 = heard.iter().map(|packet| packet.marks.lost).sum();
         assert_eq!(
             told + client.peer.unreported_losses(),
-            counted.dropped_queue_full + counted.dropped_no_memory
+            counted.dropped_queue_full.messages + counted.dropped_no_memory.messages
         );
     }
     let census = bus.census();
@@ -196,13 +196,7 @@ fn storm(runs: &[Vec<Step>]) {
         sum += counters(&client.peer.counters);
     }
     assert_eq!(sum, counters(bus.totals()));
-    assert_eq!(
-        sum.sent_unicast.messages,
-        sum.delivered_unicast.messages
-            + sum.refused_queue_full
-            + sum.refused_no_peer
-            + sum.refused_no_memory
-    );
+    assert_eq!(sum.sent_unicast, sum.accounted_unicast());
 }
 
 proptest! {

@@ -271,6 +271,7 @@ impl Subject for Driver {
             name: text(&row.group_name),
             peer: made.peer(row.peer_id),
             port: row.port.get(),
+            copies: reading::copies(&row),
         };
         let group_row = |row: libipcon::GroupInfo| reading::group_row(&row, made);
         Snapshot {

@@ -3,12 +3,25 @@
 //! Messages and rows of the module in the model's words.
 
 use ipcon_model::operation::{Content, Event, Message};
-use ipcon_model::snapshot::{Counters, GroupCounts, GroupRow, Traffic};
+use ipcon_model::snapshot::{CopyCounts, Counters, GroupCounts, GroupRow, Traffic};
 
 use super::driver::{Made, text};
 use crate::speaker::find;
 use crate::uapi::attr::message as attribute;
 use crate::uapi::kevent_type;
+
+/// What became of copies, for a group or a member: the fields of both have the same names.
+macro_rules! copies {
+    ($of:expr) => {{
+        let of = $of;
+        CopyCounts {
+            delivered: traffic(of.delivered_messages, of.delivered_bytes),
+            replayed: traffic(of.replayed_messages, of.replayed_bytes),
+            dropped_queue_full: traffic(of.dropped_queue_full, of.dropped_queue_full_bytes),
+            dropped_no_memory: traffic(of.dropped_no_memory, of.dropped_no_memory_bytes),
+        }
+    }};
+}
 
 /// A message by its attributes.
 pub(super) fn message(attributes: &[u8], made: &Made) -> Message {
@@ -78,13 +91,15 @@ pub(super) fn group_row(row: &libipcon::GroupInfo, made: &Made) -> GroupRow {
         last_len: row.last_len,
         counts: GroupCounts {
             sent: traffic(row.sent_messages, row.sent_bytes),
-            delivered: traffic(row.delivered_messages, row.delivered_bytes),
-            replayed: traffic(row.replayed_messages, row.replayed_bytes),
-            dropped_queue_full: row.dropped_queue_full,
-            dropped_no_memory: row.dropped_no_memory,
             unheard: row.unheard_messages,
+            copies: copies!(row),
         },
     }
+}
+
+/// What became of the copies for a member.
+pub(super) fn copies(row: &libipcon::MemberInfo) -> CopyCounts {
+    copies!(row)
 }
 
 /// Counters of a peer or of the bus.
@@ -97,11 +112,11 @@ pub(super) fn counters(of: &libipcon::Counters) -> Counters {
             of.delivered_multicast_messages,
             of.delivered_multicast_bytes,
         ),
-        refused_queue_full: of.refused_queue_full,
-        refused_no_peer: of.refused_no_peer,
-        refused_no_memory: of.refused_no_memory,
-        dropped_queue_full: of.dropped_queue_full,
-        dropped_no_memory: of.dropped_no_memory,
+        refused_queue_full: traffic(of.refused_queue_full, of.refused_queue_full_bytes),
+        refused_no_peer: traffic(of.refused_no_peer, of.refused_no_peer_bytes),
+        refused_no_memory: traffic(of.refused_no_memory, of.refused_no_memory_bytes),
+        dropped_queue_full: traffic(of.dropped_queue_full, of.dropped_queue_full_bytes),
+        dropped_no_memory: traffic(of.dropped_no_memory, of.dropped_no_memory_bytes),
     }
 }
 
