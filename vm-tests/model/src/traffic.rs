@@ -162,6 +162,8 @@ impl Model {
             self.publish(0, 0, content);
             return;
         }
+        // The one before it is not the last.
+        self.groups[0].last = None;
         self.count_sent(0, &content);
         for member in 0..self.groups[0].members.len() {
             self.settle(0, member, Fate::NoMemory, &content, false);

@@ -163,12 +163,16 @@ impl<T: Transport> Group<T> {
     }
 
     /// Counts a message that could not be allocated: every member lost it, with the `len` bytes that
-    /// it would have had.
+    /// it would have had. There is no last message then: the one before it is not the last.
     pub(super) fn lose(&self, from: u64, len: u32, totals: &Counters) {
         let mut state = self.state.lock();
         let State {
-            members, counts, ..
+            members,
+            last,
+            counts,
+            ..
         } = &mut *state;
+        *last = None;
         self.count_sent(counts, from, len, members.is_empty());
         let outcome = DropReason::NoMemory;
         for member in members.values_mut() {

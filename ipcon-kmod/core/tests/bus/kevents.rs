@@ -2,7 +2,7 @@
 
 //! What the bus announces.
 
-use ipcon_core::bus::{Error, Event, Kevent};
+use ipcon_core::bus::{Error, Event, KEVENT_LEN, Kevent};
 
 use crate::fixture::{Client, Fixture, KEVENTS, group, service};
 use crate::world::{Body, Packet};
@@ -154,6 +154,28 @@ fn a_dying_observer_hears_nothing_of_its_own_death() {
 }
 
 #[test]
+fn a_kevent_is_not_replayed_as_the_last_when_a_later_one_was_lost() {
+    let bus = Fixture::new();
+    let (a, late, later) = (bus.peer(1), bus.peer(2), bus.peer(3));
+    let last_len = || bus.group_view(group(KEVENTS)).unwrap().last_len;
+    a.register("clock").unwrap();
+    assert_eq!(last_len(), Some(KEVENT_LEN));
+    bus.world.fail_kevents(true);
+    a.unregister("clock").unwrap();
+    bus.world.fail_kevents(false);
+    assert_eq!(last_len(), None);
+    late.join(KEVENTS, true).unwrap();
+    assert!(kevents(&late).is_empty(), "the clock is gone");
+    a.register("disk").unwrap();
+    later.join(KEVENTS, true).unwrap();
+    for (client, replay) in [(&late, false), (&later, true)] {
+        let heard = kevents(client);
+        assert_eq!(heard.len(), 1);
+        assert_eq!((heard[0].0.sequence, heard[0].1.marks.replay), (3, replay));
+    }
+}
+
+#[test]
 fn a_kevent_without_memory_leaves_a_gap_that_shows() {
     let bus = Fixture::new();
     let (a, observer) = (bus.peer(1), bus.observer(9));
@@ -173,7 +195,7 @@ fn a_kevent_without_memory_leaves_a_gap_that_shows() {
     );
     assert_eq!(counts.copies.dropped_no_memory, 1);
     // It counts with the bytes that it would have had.
-    let lost = u64::from(ipcon_core::bus::KEVENT_LEN);
+    let lost = u64::from(KEVENT_LEN);
     assert_eq!(counts.copies.dropped_no_memory_bytes, lost);
     assert_eq!(observer.peer.counters.dropped_no_memory.bytes.get(), lost);
     let member = bus.member_from(0, 0).unwrap();
