@@ -22,8 +22,8 @@ const SCAN: Duration = Duration::from_secs(120);
 /// Time between two scans. Memory counts as leaked only some seconds after it was allocated, and a
 /// pointer that was on the move during the first scan is found by the second.
 const BETWEEN: Duration = Duration::from_secs(6);
-/// How much of the reports is kept, in bytes.
-const MAX_REPORTS: u64 = 512 * 1024;
+/// How much of the reports is kept, in bytes. What is more is not read, and that is reported as well.
+const MAX_REPORTS: usize = 512 * 1024;
 
 /// Longest time that [`look`] takes.
 pub(crate) const LONGEST: Duration = Duration::from_secs(300);
@@ -94,11 +94,23 @@ fn scan() -> Result<(), String> {
 }
 
 fn reports() -> std::io::Result<String> {
+    read_reports(fs::File::open(KMEMLEAK)?, MAX_REPORTS)
+}
+
+/// Reports of at most `max` bytes, then that there are more when there are.
+fn read_reports(mut from: impl Read, max: usize) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    fs::File::open(KMEMLEAK)?
-        .take(MAX_REPORTS)
-        .read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    from.by_ref().take(max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() <= max {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    // A line that is cut may look like another one.
+    let end = bytes[..max].iter().rposition(|byte| *byte == b'\n');
+    bytes.truncate(end.map_or(0, |end| end + 1));
+    let kept = String::from_utf8_lossy(&bytes);
+    Ok(format!(
+        "{kept}{NO_SCAN} found more than the {max} bytes of reports above; the rest was not read\n"
+    ))
 }
 
 /// Writes the kernel's jiffies into its log. A report of a leak tells in jiffies when the memory was
@@ -119,7 +131,22 @@ fn jiffies(timers: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    #[test]
+    fn reports_that_are_cut_say_so() {
+        let reports = "one\ntwo\nthree\n";
+        let read = |max| read_reports(reports.as_bytes(), max).unwrap();
+        assert_eq!(read(reports.len()), reports);
+        for (max, kept) in [(13, "one\ntwo\n"), (8, "one\ntwo\n"), (7, "one\n"), (2, "")] {
+            let text = read(max);
+            let (whole, said) = text.split_at(kept.len());
+            assert_eq!(whole, kept);
+            assert!(said.starts_with(NO_SCAN) && said.contains(&max.to_string()));
+        }
+    }
 
     #[test]
     fn jiffies_of_the_list_of_timers() {

@@ -139,6 +139,7 @@ fn each_kind_has_its_detector() {
         ),
         ("unreferenced object 0xffff888004c2d000 (size 64):", "leak"),
         ("kmemleak: Kernel memory leak detector disabled", "leak"),
+        ("xtask: the scan for leaks found more than that", "leak"),
         ("refcount_t: underflow; use-after-free.", "refcount"),
         (
             "unregister_netdevice: waiting for lo to become free. Usage count = 2",
