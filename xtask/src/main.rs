@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod account;
 mod build;
 mod cache;
 mod channel;

@@ -15,6 +15,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use super::{Host, forward::Streams, module};
+use crate::account::Account;
 use crate::channel::{self, End, Size, Start, ToGuest, ToHost};
 
 /// What a shell reports of a command that it cannot start.
@@ -243,10 +244,7 @@ fn command_as(user: &str, words: &[String]) -> anyhow::Result<Command> {
         command.args(arguments);
         return Ok(command);
     }
-    let accounts = fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
-    let Some(account) = Account::find(&accounts, user) else {
-        bail!("there is no user {user} in /etc/passwd");
-    };
+    let account = Account::named(user)?;
     let mut command = Command::new("setpriv");
     command.args([
         "--reuid",
@@ -261,28 +259,6 @@ fn command_as(user: &str, words: &[String]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-struct Account {
-    uid: String,
-    gid: String,
-    home: String,
-}
-
-impl Account {
-    fn find(accounts: &str, user: &str) -> Option<Self> {
-        accounts.lines().find_map(|line| {
-            let fields: Vec<&str> = line.split(':').collect();
-            match fields[..] {
-                [name, _, uid, gid, _, home, _] if name == user => Some(Self {
-                    uid: uid.into(),
-                    gid: gid.into(),
-                    home: home.into(),
-                }),
-                _ => None,
-            }
-        })
-    }
-}
-
 fn end_of(status: ExitStatus) -> End {
     match status.signal() {
         Some(signal) => End::Signal(signal),
@@ -295,20 +271,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    const ACCOUNTS: &str =
-        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65533:nobody:/nonexistent:/bin/false\n";
-
-    #[test]
-    fn accounts_by_name() {
-        let account = Account::find(ACCOUNTS, "nobody").unwrap();
-        assert_eq!(
-            (account.uid.as_str(), account.gid.as_str()),
-            ("65534", "65533")
-        );
-        assert_eq!(account.home, "/nonexistent");
-        assert!(Account::find(ACCOUNTS, "nob").is_none());
-    }
 
     #[test]
     fn root_needs_no_detour() {

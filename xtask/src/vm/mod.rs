@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::account::Account;
 use crate::build::Build;
 use crate::cache::{Cache, Workspace};
 use crate::channel::{MAX_BODY, Start, ToGuest};
@@ -58,6 +59,8 @@ pub(crate) struct Args {
 
 /// Runs the command; the result is the exit status.
 pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
+    // Before a minute is spent on booting.
+    Account::named(&args.user)?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let machine = Machine {
