@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which columns a table shows in a given width.
 //!
-//! A pure function of the width: never of what the cells hold, so nothing jumps while values change.
+//! A pure function of the width and of the column that the user sorts by: never of what the cells hold, so
+//! nothing jumps while values change.
 
 /// How a column takes part in the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +21,15 @@ pub const GAP: u16 = 1;
 /// Width of each column of `extents`, or `None` for one that is left out.
 ///
 /// The sum of the widths and of the gaps between them is at most `width`. The column of priority 0 is cut
-/// below its minimum rather than left out.
+/// below its minimum rather than left out. The column `sorted`, an index of `extents`, goes last of the others:
+/// the order of the rows says little when nobody sees what it comes from.
 #[must_use]
-pub fn layout(extents: &[Extent], width: u16) -> Vec<Option<u16>> {
+pub fn layout(extents: &[Extent], sorted: Option<usize>, width: u16) -> Vec<Option<u16>> {
     let mut shown: Vec<bool> = vec![true; extents.len()];
     while needed(extents, &shown) > u32::from(width) {
         let last = (0..extents.len())
             .filter(|&i| shown[i] && extents[i].priority > 0)
-            .max_by_key(|&i| extents[i].priority);
+            .max_by_key(|&i| (sorted != Some(i), extents[i].priority));
         match last {
             Some(i) => shown[i] = false,
             None => break,
@@ -87,23 +89,44 @@ mod tests {
 
     #[test]
     fn whole_columns_go_in_order_of_priority() {
-        assert_eq!(layout(&EXTENTS, 31), [Some(10), Some(5), Some(6), Some(7)]);
-        assert_eq!(layout(&EXTENTS, 30), [Some(15), None, Some(6), Some(7)]);
-        assert_eq!(layout(&EXTENTS, 24), [Some(17), None, Some(6), None]);
-        assert_eq!(layout(&EXTENTS, 16), [Some(16), None, None, None]);
-        assert_eq!(layout(&EXTENTS, 3), [Some(3), None, None, None]);
-        assert_eq!(layout(&EXTENTS, 0), [Some(0), None, None, None]);
+        assert_eq!(
+            layout(&EXTENTS, None, 31),
+            [Some(10), Some(5), Some(6), Some(7)]
+        );
+        assert_eq!(
+            layout(&EXTENTS, None, 30),
+            [Some(15), None, Some(6), Some(7)]
+        );
+        assert_eq!(layout(&EXTENTS, None, 24), [Some(17), None, Some(6), None]);
+        assert_eq!(layout(&EXTENTS, None, 16), [Some(16), None, None, None]);
+        assert_eq!(layout(&EXTENTS, None, 3), [Some(3), None, None, None]);
+        assert_eq!(layout(&EXTENTS, None, 0), [Some(0), None, None, None]);
     }
 
     #[test]
     fn spare_room_is_used_up_to_the_most() {
-        assert_eq!(layout(&EXTENTS, 200), [Some(20), Some(5), Some(6), Some(7)]);
+        assert_eq!(
+            layout(&EXTENTS, None, 200),
+            [Some(20), Some(5), Some(6), Some(7)]
+        );
+    }
+
+    #[test]
+    fn the_column_that_is_sorted_by_goes_last() {
+        let sorted = |by, width| layout(&EXTENTS, Some(by), width);
+        assert_eq!(sorted(1, 30), [Some(17), Some(5), Some(6), None]);
+        assert_eq!(sorted(1, 16), [Some(10), Some(5), None, None]);
+        assert_eq!(sorted(1, 15), [Some(15), None, None, None]);
+        // What stays anyway takes nobody's place.
+        assert_eq!(sorted(0, 24), layout(&EXTENTS, None, 24));
     }
 
     #[test]
     fn a_column_that_shows_stays_when_there_is_more_room() {
-        for width in 0..60 {
-            let (less, more) = (layout(&EXTENTS, width), layout(&EXTENTS, width + 1));
+        let sorted = [None, Some(0), Some(1), Some(2), Some(3)];
+        let widths = (0..60).flat_map(|width| sorted.map(|sorted| (width, sorted)));
+        for (width, sorted) in widths {
+            let [less, more] = [0, 1].map(|more| layout(&EXTENTS, sorted, width + more));
             for (i, (a, b)) in less.iter().zip(&more).enumerate() {
                 assert!(
                     a.is_none() || b.is_some(),

@@ -154,6 +154,22 @@ fn any_column_sorts_both_ways_and_the_order_comes_round() {
 }
 
 #[test]
+fn what_the_rows_are_sorted_by_shows_in_a_narrow_terminal() {
+    for (view, columns) in [("1", 16), ("2", 13)] {
+        let mut session = fifth_second(50, 24);
+        let is_marked = |session: &Session| session.text().contains(['▲', '▼']);
+        session.keys(view);
+        assert!(!is_marked(&session), "{}", session.text());
+        for column in 0..columns {
+            session.keys("s");
+            assert!(is_marked(&session), "column {column}: {}", session.text());
+        }
+        session.keys("s");
+        assert!(!is_marked(&session), "the order has come round");
+    }
+}
+
+#[test]
 fn numbers_sort_with_the_largest_on_top() {
     let mut session = fifth_second(160, 32);
     while !session.text().contains("TX/s▼") {

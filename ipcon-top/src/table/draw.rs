@@ -24,7 +24,7 @@ impl<T: Item + Troubled> Table<T> {
             return;
         }
         let extents: Vec<_> = self.columns.iter().map(|column| column.extent).collect();
-        let widths = columns::layout(&extents, area.width.saturating_sub(MARGIN));
+        let widths = columns::layout(&extents, self.sort, area.width.saturating_sub(MARGIN));
         self.draw_titles(buf, Rect { height: 1, ..area }, &widths, ctx);
         let lines = (area.y + 1..area.bottom()).zip(self.offset..);
         for (y, index) in lines {

@@ -224,7 +224,7 @@ fn draw_tiles(buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         1
     };
     let room = area.width.saturating_sub(label_width);
-    let shown = columns::layout(&extents, room);
+    let shown = columns::layout(&extents, None, room);
     let count = u16::try_from(shown.iter().flatten().count())
         .unwrap_or(1)
         .max(1);

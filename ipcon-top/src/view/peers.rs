@@ -41,7 +41,7 @@ fn columns() -> Vec<Column<Peer>> {
         rate("delivered_bytes").extent(7, 7, 13),
         queue().extent(10, 14, 3),
         value("refused_messages").extent(8, 8, 15),
-        rate("refused_messages").extent(10, 10, 9),
+        rate("refused_messages").extent(10, 10, 5),
         value("dropped_messages").extent(8, 8, 6),
         rate("dropped_messages").extent(10, 10, 1),
         value("lost").extent(5, 5, 16),
