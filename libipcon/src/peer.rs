@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A peer: what a program is on the bus.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::thread;
-use std::time::{Duration, Instant};
+mod receive;
+mod send;
 
-use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::control::{Control, SHORT_ANSWERS};
 use crate::error::{Error, Failure, Result};
-use crate::message::{Message, Received};
 use crate::operation::Operation;
 use crate::port::Port;
-use crate::receiver::{Receiver, Wait};
+use crate::receiver::Receiver;
 use crate::socket::Socket;
 use crate::wire;
 use crate::wire::uapi::{attr, cmd};
@@ -226,123 +224,6 @@ impl Peer {
             .map_err(|failure| Error::new(Operation::LeaveGroup(name.to_owned()), failure))
     }
 
-    /// Sends a message to a peer. It is in the receiver's queue when this returns.
-    ///
-    /// # Errors
-    ///
-    /// `EAGAIN` when the receiver's queue is full ([`Error::is_would_block`]); `ECONNREFUSED` when no peer
-    /// has the port ([`Error::is_no_peer`]); `EMSGSIZE` when the message is longer than the bus carries;
-    /// `EINVAL` when it is empty. After an error nothing was sent.
-    pub fn send(&self, to: Port, data: &[u8]) -> Result<()> {
-        self.control
-            .send(
-                cmd::SEND_UNICAST,
-                |request| Ok(request.u32(attr::message::PORT, to.get())),
-                data,
-            )
-            .map_err(|failure| Error::new(Operation::Send(to), failure))
-    }
-
-    /// Sends a message to a peer, and waits for room in its queue until the deadline.
-    ///
-    /// The kernel does not tell a sender when there is room, because waiting for it in there would hold up
-    /// all of generic netlink. So this tries again after pauses that grow from 50 µs to 2 ms, and every try
-    /// counts as sent and refused in the bus's counters.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send), but `ETIMEDOUT` instead of `EAGAIN` when the queue is still full at the
-    /// deadline ([`Error::is_timed_out`]). One try is made even when the deadline has passed.
-    pub fn send_deadline(&self, to: Port, data: &[u8], deadline: Instant) -> Result<()> {
-        let mut pause = SHORTEST_PAUSE;
-        loop {
-            match self.send(to, data) {
-                Err(error) if error.is_would_block() => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Error::new(Operation::Send(to), Errno::TIMEDOUT));
-                    }
-                    thread::sleep(pause.min(left));
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// Sends a message to all members of a group of this peer. It does not matter whether there are any,
-    /// and a member whose queue is full loses this message alone and is told with its next one.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EMSGSIZE` when the message
-    /// is longer than the bus carries; `EINVAL` when it is empty.
-    pub fn multicast(&self, group: &str, data: &[u8]) -> Result<()> {
-        self.control
-            .send(
-                cmd::SEND_MULTICAST,
-                |request| request.text(attr::message::GROUP, group),
-                data,
-            )
-            .map_err(|failure| Error::new(Operation::Multicast(group.to_owned()), failure))
-    }
-
-    /// Receives a message, waiting for as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// `EINTR` when a signal handler that was installed without `SA_RESTART` ran meanwhile.
-    pub fn recv(&self) -> Result<Message> {
-        loop {
-            if let Some(message) = self.receive(Wait::Forever)? {
-                return Ok(message);
-            }
-        }
-    }
-
-    /// Receives a message; `None` when none came before the deadline. A message that is there already is
-    /// received even when the deadline has passed. Signal handlers do not end the wait.
-    ///
-    /// # Errors
-    ///
-    /// Those of all operations, see [`Peer`].
-    pub fn recv_deadline(&self, deadline: Instant) -> Result<Option<Message>> {
-        self.receive(Wait::Until(deadline))
-    }
-
-    /// Receives a message if there is one now.
-    ///
-    /// # Errors
-    ///
-    /// Those of all operations, see [`Peer`].
-    pub fn try_recv(&self) -> Result<Option<Message>> {
-        self.receive(Wait::Never)
-    }
-
-    /// Receives a message into memory of the caller, waiting for as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` when the message is longer than `buffer`: [`Error::message_len`] has its length, and it
-    /// is what the next receive call gets, on whatever thread. Until then a poll of the descriptor does not
-    /// show it. `EINTR` as in [`recv`](Self::recv).
-    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Received> {
-        loop {
-            let received = self.receiver.receive_into(buffer, Wait::Forever);
-            if let Some(received) =
-                received.map_err(|failure| Error::new(Operation::Receive, failure))?
-            {
-                return Ok(received);
-            }
-        }
-    }
-
-    fn receive(&self, wait: Wait) -> Result<Option<Message>> {
-        self.receiver
-            .receive(wait)
-            .map_err(|failure| Error::new(Operation::Receive, failure))
-    }
-
     fn with_service(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
         self.control
             .command(command, |request| request.text(attr::service::NAME, name))
@@ -353,11 +234,6 @@ impl Peer {
             .command(command, |request| request.text(attr::group::NAME, name))
     }
 }
-
-/// The first pause of [`Peer::send_deadline`]: about what a reader needs to take a few messages.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
-/// The longest: a reader that is this slow is not kept waiting noticeably longer by it.
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The receive socket: readable when there is a message.
 impl AsFd for Peer {

@@ -19,6 +19,7 @@ pub(crate) fn all() -> Vec<Case> {
         messages_arrive_whole_at_every_boundary,
         what_is_empty_or_too_long_is_refused,
         a_small_buffer_is_told_the_length_and_loses_nothing,
+        a_receive_into_memory_waits_as_long_as_it_was_told,
         a_message_goes_to_any_live_port_and_to_oneself,
         a_full_queue_refuses_and_loses_nothing,
         a_send_with_a_deadline_waits_for_room,
@@ -167,6 +168,45 @@ fn a_small_buffer_is_told_the_length_and_loses_nothing() {
     );
     assert_eq!(buffer.as_slice(), data);
     assert_eq!(next(&receiver).data, b"next");
+}
+
+fn a_receive_into_memory_waits_as_long_as_it_was_told() {
+    let (sender, receiver) = two_peers();
+    let mut buffer = [0; 8];
+    assert_eq!(receiver.try_recv_into(&mut buffer).unwrap(), None);
+    let before = Instant::now();
+    let deadline = before + Duration::from_millis(50);
+    assert_eq!(
+        receiver.recv_into_deadline(&mut buffer, deadline).unwrap(),
+        None
+    );
+    assert!(before.elapsed() >= Duration::from_millis(50));
+
+    let waiting = thread::scope(|scope| {
+        let waiting = scope.spawn(|| receiver.recv_into_deadline(&mut buffer, soon()));
+        sender.send(receiver.port(), b"awaited").unwrap();
+        waiting.join().unwrap().unwrap()
+    });
+    assert_eq!(waiting.map(|received| received.len), Some(7));
+    assert_eq!(&buffer[..7], b"awaited");
+
+    // One that is there is received although the deadline has passed, and one that does not fit stays.
+    sender.send(receiver.port(), b"too long for it").unwrap();
+    sender.send(receiver.port(), b"fits").unwrap();
+    let mut large = [0; 15];
+    for _ in 0..2 {
+        let error = receiver.try_recv_into(&mut buffer).unwrap_err();
+        assert_eq!(error.message_len(), Some(15), "{error}");
+        let error = receiver
+            .recv_into_deadline(&mut buffer, before)
+            .unwrap_err();
+        assert_eq!(error.message_len(), Some(15), "{error}");
+    }
+    assert!(receiver.try_recv_into(&mut large).unwrap().is_some());
+    assert_eq!(&large, b"too long for it");
+    let received = receiver.recv_into_deadline(&mut buffer, before).unwrap();
+    assert_eq!(received.map(|received| received.len), Some(4));
+    assert_eq!(receiver.try_recv_into(&mut buffer).unwrap(), None);
 }
 
 fn a_message_goes_to_any_live_port_and_to_oneself() {
