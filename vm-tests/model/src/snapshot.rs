@@ -94,6 +94,22 @@ pub struct CopyCounts {
     pub dropped_no_memory: Traffic,
 }
 
+/// The [`CopyCounts`] of whatever has the wire's names for them: the group and the member of the
+/// core, and those of the library.
+#[macro_export]
+macro_rules! copy_counts {
+    ($of:expr) => {{
+        use $crate::snapshot::{CopyCounts, Traffic};
+        let of = $of;
+        CopyCounts {
+            delivered: Traffic::new(of.delivered_messages, of.delivered_bytes),
+            replayed: Traffic::new(of.replayed_messages, of.replayed_bytes),
+            dropped_queue_full: Traffic::new(of.dropped_queue_full, of.dropped_queue_full_bytes),
+            dropped_no_memory: Traffic::new(of.dropped_no_memory, of.dropped_no_memory_bytes),
+        }
+    }};
+}
+
 impl Snapshot {
     /// Which peers, services, groups and memberships there are, without what is counted.
     pub fn objects(&self) -> [Vec<(u64, u64)>; 4] {
@@ -122,6 +138,10 @@ impl Counters {
 }
 
 impl Traffic {
+    pub fn new(messages: u64, bytes: u64) -> Self {
+        Self { messages, bytes }
+    }
+
     pub fn count(&mut self, len: u32) {
         self.messages += 1;
         self.bytes += u64::from(len);

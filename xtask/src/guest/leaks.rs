@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::{Host, kernel_log};
 use crate::channel::{MAX_BODY, ToHost};
-use crate::vm::splat::{CLOCK, NO_SCAN};
+use crate::vm::splat::{CLOCK, SCAN_TROUBLE};
 
 /// The detector's file: commands are written to it, reports are read from it.
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
@@ -51,8 +51,10 @@ pub(super) fn look(host: &Host) {
         Err(format!("found no {KMEMLEAK}"))
     };
     let text = match scanned {
-        Ok(()) => reports().unwrap_or_else(|error| format!("{NO_SCAN} gave no reports: {error}")),
-        Err(error) => format!("{NO_SCAN} {error}"),
+        Ok(()) => {
+            reports().unwrap_or_else(|error| format!("{SCAN_TROUBLE} gave no reports: {error}"))
+        }
+        Err(error) => format!("{SCAN_TROUBLE} {error}"),
     };
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds: f64 = uptime
@@ -109,7 +111,7 @@ fn read_reports(mut from: impl Read, max: usize) -> std::io::Result<String> {
     bytes.truncate(end.map_or(0, |end| end + 1));
     let kept = String::from_utf8_lossy(&bytes);
     Ok(format!(
-        "{kept}{NO_SCAN} found more than the {max} bytes of reports above; the rest was not read\n"
+        "{kept}{SCAN_TROUBLE} found more than the {max} bytes of reports above; the rest was not read\n"
     ))
 }
 
@@ -144,7 +146,7 @@ mod tests {
             let text = read(max);
             let (whole, said) = text.split_at(kept.len());
             assert_eq!(whole, kept);
-            assert!(said.starts_with(NO_SCAN) && said.contains(&max.to_string()));
+            assert!(said.starts_with(SCAN_TROUBLE) && said.contains(&max.to_string()));
         }
     }
 

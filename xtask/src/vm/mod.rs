@@ -59,7 +59,7 @@ pub(crate) struct Args {
 
 /// Runs the command; the result is the exit status.
 pub(crate) fn run(args: Args) -> anyhow::Result<u8> {
-    // Before a minute is spent on booting.
+    // Before a VM boots that could not do it.
     Account::named(&args.user)?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;

@@ -7,26 +7,14 @@ use std::sync::Arc;
 
 use ipcon_core::bus::{self, Accounts, Error, GroupName, Kevent, Peer, ServiceName};
 use ipcon_model::compare::Subject;
+use ipcon_model::copy_counts;
 use ipcon_model::operation::{Answer, Content, Event, Message, Operation, Outcome, Port, Refusal};
 use ipcon_model::snapshot::{
-    CopyCounts, Counters, GroupCounts, GroupRow, MemberRow, PeerRow, ServiceRow, Snapshot, Traffic,
+    Counters, GroupCounts, GroupRow, MemberRow, PeerRow, ServiceRow, Snapshot, Traffic,
 };
 
 use crate::fixture::identity;
 use crate::world::{Body, Host, Packet, Received, Socket, World};
-
-/// What became of copies, for a group or a member.
-macro_rules! copies {
-    ($of:expr) => {{
-        let of = $of;
-        CopyCounts {
-            delivered: traffic(of.delivered_messages, of.delivered_bytes),
-            replayed: traffic(of.replayed_messages, of.replayed_bytes),
-            dropped_queue_full: traffic(of.dropped_queue_full, of.dropped_queue_full_bytes),
-            dropped_no_memory: traffic(of.dropped_no_memory, of.dropped_no_memory_bytes),
-        }
-    }};
-}
 
 type Bus = bus::Bus<Host>;
 
@@ -286,9 +274,9 @@ impl Driver {
             members: view.members as usize,
             last_len: view.last_len,
             counts: GroupCounts {
-                sent: traffic(view.counts.sent_messages, view.counts.sent_bytes),
+                sent: Traffic::new(view.counts.sent_messages, view.counts.sent_bytes),
                 unheard: view.counts.unheard_messages,
-                copies: copies!(view.counts.copies),
+                copies: copy_counts!(view.counts.copies),
             },
         };
         all.into_iter().map(row).collect()
@@ -305,7 +293,7 @@ impl Driver {
                 name: text(view.group.name.as_bytes()),
                 peer: self.peer_ordinal(view.peer.id),
                 port: view.peer.port,
-                copies: copies!(view.counts),
+                copies: copy_counts!(view.counts),
             });
         }
         rows
@@ -334,7 +322,7 @@ pub fn walk<O>(next: impl Fn(u64) -> Option<O>, after: impl Fn(&O) -> u64) -> Ve
 pub fn counters(of: &bus::Counters) -> Counters {
     macro_rules! pair {
         ($field:ident) => {
-            traffic(of.$field.messages.get(), of.$field.bytes.get())
+            Traffic::new(of.$field.messages.get(), of.$field.bytes.get())
         };
     }
     Counters {
@@ -348,10 +336,6 @@ pub fn counters(of: &bus::Counters) -> Counters {
         dropped_queue_full: pair!(dropped_queue_full),
         dropped_no_memory: pair!(dropped_no_memory),
     }
-}
-
-fn traffic(messages: u64, bytes: u64) -> Traffic {
-    Traffic { messages, bytes }
 }
 
 fn ordinal(ids: &[u64], id: u64) -> u64 {

@@ -9,10 +9,6 @@ use ipcon_model::snapshot::{Counters, Traffic};
 use crate::driver::counters;
 use crate::fixture::{Fixture, KEVENTS, after_loss, group, plain};
 
-fn traffic(messages: u64, bytes: u64) -> Traffic {
-    Traffic { messages, bytes }
-}
-
 #[test]
 fn a_message_is_stamped_and_arrives_in_order() {
     let bus = Fixture::new();
@@ -28,10 +24,13 @@ fn a_message_is_stamped_and_arrives_in_order() {
     );
     let order = received.iter().map(|packet| packet.data()[0]);
     assert!(order.eq(0..100));
-    assert_eq!(counters(&a.peer.counters).sent_unicast, traffic(100, 100));
+    assert_eq!(
+        counters(&a.peer.counters).sent_unicast,
+        Traffic::new(100, 100)
+    );
     assert_eq!(
         counters(&b.peer.counters).delivered_unicast,
-        traffic(100, 100)
+        Traffic::new(100, 100)
     );
 }
 
@@ -52,8 +51,8 @@ fn a_port_that_is_no_peer_refuses_and_nothing_is_built() {
     assert_eq!(
         counters(&a.peer.counters),
         Counters {
-            sent_unicast: traffic(1, 3),
-            refused_no_peer: traffic(1, 3),
+            sent_unicast: Traffic::new(1, 3),
+            refused_no_peer: Traffic::new(1, 3),
             ..Default::default()
         }
     );
@@ -75,8 +74,8 @@ fn a_full_queue_refuses_and_loses_nothing() {
         "a refused unicast is no loss of the receiver"
     );
     assert_eq!(a.peer.counters.refused_queue_full.messages.get(), 1);
-    assert_eq!(counters(bus.totals()).sent_unicast, traffic(4, 4));
-    assert_eq!(counters(bus.totals()).delivered_unicast, traffic(3, 3));
+    assert_eq!(counters(bus.totals()).sent_unicast, Traffic::new(4, 4));
+    assert_eq!(counters(bus.totals()).delivered_unicast, Traffic::new(3, 3));
 }
 
 #[test]
@@ -92,8 +91,8 @@ fn a_message_without_memory_is_refused() {
     assert_eq!(
         counters(&a.peer.counters),
         Counters {
-            sent_unicast: traffic(2, 10),
-            refused_no_memory: traffic(2, 10),
+            sent_unicast: Traffic::new(2, 10),
+            refused_no_memory: Traffic::new(2, 10),
             ..Default::default()
         }
     );
@@ -105,7 +104,7 @@ fn a_message_without_memory_is_refused() {
     );
     assert_eq!(
         counters(&a.peer.counters).sent_multicast,
-        traffic(0, 0),
+        Traffic::new(0, 0),
         "it was not accepted"
     );
     assert_eq!(bus.group_view(name).unwrap().counts, Default::default());
@@ -132,8 +131,8 @@ fn a_slow_member_loses_alone_and_is_told_with_the_next_message() {
     assert_eq!(
         counters(&slow.peer.counters),
         Counters {
-            delivered_multicast: traffic(3, 3),
-            dropped_queue_full: traffic(2, 2),
+            delivered_multicast: Traffic::new(3, 3),
+            dropped_queue_full: Traffic::new(2, 2),
             ..Default::default()
         }
     );
@@ -223,7 +222,7 @@ fn totals_survive_the_death_of_peers() {
     let mut sum = counters(&a.peer.counters);
     sum += counters(&b.peer.counters);
     assert_eq!(counters(bus.totals()), sum);
-    assert_eq!(sum.refused_no_peer, traffic(1, 6));
+    assert_eq!(sum.refused_no_peer, Traffic::new(1, 6));
     assert_eq!(
         sum.dropped_queue_full.messages, 3,
         "the message and the events of the death"

@@ -2,6 +2,7 @@
 
 //! Messages and rows of the module in the model's words.
 
+use ipcon_model::copy_counts;
 use ipcon_model::operation::{Content, Event, Message};
 use ipcon_model::snapshot::{CopyCounts, Counters, GroupCounts, GroupRow, Traffic};
 
@@ -9,19 +10,6 @@ use super::driver::{Made, text};
 use crate::speaker::find;
 use crate::uapi::attr::message as attribute;
 use crate::uapi::kevent_type;
-
-/// What became of copies, for a group or a member: the fields of both have the same names.
-macro_rules! copies {
-    ($of:expr) => {{
-        let of = $of;
-        CopyCounts {
-            delivered: traffic(of.delivered_messages, of.delivered_bytes),
-            replayed: traffic(of.replayed_messages, of.replayed_bytes),
-            dropped_queue_full: traffic(of.dropped_queue_full, of.dropped_queue_full_bytes),
-            dropped_no_memory: traffic(of.dropped_no_memory, of.dropped_no_memory_bytes),
-        }
-    }};
-}
 
 /// A message by its attributes.
 pub(super) fn message(attributes: &[u8], made: &Made) -> Message {
@@ -90,38 +78,34 @@ pub(super) fn group_row(row: &libipcon::GroupInfo, made: &Made) -> GroupRow {
         members: row.members as usize,
         last_len: row.last_len,
         counts: GroupCounts {
-            sent: traffic(row.sent_messages, row.sent_bytes),
+            sent: Traffic::new(row.sent_messages, row.sent_bytes),
             unheard: row.unheard_messages,
-            copies: copies!(row),
+            copies: copy_counts!(row),
         },
     }
 }
 
 /// What became of the copies for a member.
 pub(super) fn copies(row: &libipcon::MemberInfo) -> CopyCounts {
-    copies!(row)
+    copy_counts!(row)
 }
 
 /// Counters of a peer or of the bus.
 pub(super) fn counters(of: &libipcon::Counters) -> Counters {
     Counters {
-        sent_unicast: traffic(of.sent_unicast_messages, of.sent_unicast_bytes),
-        sent_multicast: traffic(of.sent_multicast_messages, of.sent_multicast_bytes),
-        delivered_unicast: traffic(of.delivered_unicast_messages, of.delivered_unicast_bytes),
-        delivered_multicast: traffic(
+        sent_unicast: Traffic::new(of.sent_unicast_messages, of.sent_unicast_bytes),
+        sent_multicast: Traffic::new(of.sent_multicast_messages, of.sent_multicast_bytes),
+        delivered_unicast: Traffic::new(of.delivered_unicast_messages, of.delivered_unicast_bytes),
+        delivered_multicast: Traffic::new(
             of.delivered_multicast_messages,
             of.delivered_multicast_bytes,
         ),
-        refused_queue_full: traffic(of.refused_queue_full, of.refused_queue_full_bytes),
-        refused_no_peer: traffic(of.refused_no_peer, of.refused_no_peer_bytes),
-        refused_no_memory: traffic(of.refused_no_memory, of.refused_no_memory_bytes),
-        dropped_queue_full: traffic(of.dropped_queue_full, of.dropped_queue_full_bytes),
-        dropped_no_memory: traffic(of.dropped_no_memory, of.dropped_no_memory_bytes),
+        refused_queue_full: Traffic::new(of.refused_queue_full, of.refused_queue_full_bytes),
+        refused_no_peer: Traffic::new(of.refused_no_peer, of.refused_no_peer_bytes),
+        refused_no_memory: Traffic::new(of.refused_no_memory, of.refused_no_memory_bytes),
+        dropped_queue_full: Traffic::new(of.dropped_queue_full, of.dropped_queue_full_bytes),
+        dropped_no_memory: Traffic::new(of.dropped_no_memory, of.dropped_no_memory_bytes),
     }
-}
-
-fn traffic(messages: u64, bytes: u64) -> Traffic {
-    Traffic { messages, bytes }
 }
 
 /// What the `number`th sending operation sends.

@@ -24,8 +24,8 @@ pub(crate) use timeline::{CLOCK, Place, RUN_END};
 
 /// Begins a line that the guest writes where it could not read the log.
 pub(crate) const GAP: &str = "xtask: the kernel's log";
-/// Begins a line that the guest writes when it could not look for leaks.
-pub(crate) const NO_SCAN: &str = "xtask: the scan for leaks";
+/// Begins a line that the guest writes when it could not look for leaks, or not at all of them.
+pub(crate) const SCAN_TROUBLE: &str = "xtask: the scan for leaks";
 
 /// The detector of what was not seen.
 const LOG_GAP: &str = "log-gap";
