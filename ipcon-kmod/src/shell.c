@@ -5,6 +5,7 @@
  */
 
 #include <linux/cred.h>
+#include <linux/filter.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/sched.h>
@@ -259,22 +260,41 @@ u32 ipcon_sock_queue_limit(const struct sock *sk)
  * Queues to the socket itself and not to its port: the port may belong to somebody else a moment after it was
  * looked up. Neither does a full queue mark the receiver as congested, which would make netlink refuse all that
  * follows until it has read everything. Consumes @skb when it returns 0.
+ *
+ * The room is looked at and taken in one step, or each of many senders would find the same room. The receiver's
+ * socket filter runs before that step, since it may be slow. What it throws away was given to the receiver, who did
+ * not want it: the sender need not try again.
  */
 int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
 {
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	unsigned long flags;
+	bool room;
+
 	if (sock_flag(sk, SOCK_DEAD))
 		return -ECONNREFUSED;
-	/* Asked here and not before: whoever made @skb may have slept over it while others filled the queue. */
-	if (ipcon_sock_queue_bytes(sk) >= limit)
-		return -EAGAIN;
-	switch (sock_queue_rcv_skb_reason(sk, skb)) {
+	switch (sk_filter_reason(sk, skb)) {
 	case SKB_NOT_DROPPED_YET:
+		break;
+	case SKB_DROP_REASON_SOCKET_FILTER:
+		consume_skb(skb);
 		return 0;
-	case SKB_DROP_REASON_PROTO_MEM:
-		return -ENOMEM;
 	default:
-		return -EAGAIN;
+		return -ENOMEM;
 	}
+
+	spin_lock_irqsave(&queue->lock, flags);
+	room = ipcon_sock_queue_bytes(sk) < limit;
+	if (room) {
+		skb_set_owner_r(skb, sk);
+		__skb_queue_tail(queue, skb);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	if (!room)
+		return -EAGAIN;
+	sk->sk_data_ready(sk);
+	return 0;
 }
 
 /* Messages */

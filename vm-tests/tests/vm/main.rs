@@ -15,6 +15,7 @@ mod death;
 mod dumps;
 mod errors;
 mod faults;
+mod filters;
 mod forging;
 mod groups;
 mod kevents;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         ("books", books::all()),
         ("unprivileged", unprivileged::all()),
         ("forging", forging::all()),
+        ("filters", filters::all()),
         ("credentials", credentials::all()),
         ("quotas", quotas::all()),
         ("model", model::all()),

@@ -72,6 +72,8 @@ pub trait Transport: Sized + 'static {
     fn queue_fill(socket: &Self::Socket) -> QueueFill;
 
     /// Puts a message into a receive queue that holds less than `limit` bytes, at once or not at all.
+    /// Looking for room and taking it are one step, however many do it at once. A message that the
+    /// receiver has thrown away on its way into the queue counts as put there.
     ///
     /// # Errors
     ///
