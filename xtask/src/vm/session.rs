@@ -59,9 +59,9 @@ pub(crate) type OnStream = Box<dyn FnMut(u32, Vec<u8>)>;
 
 /// What a run shall do besides booting.
 pub(crate) struct Plan {
-    pub(crate) start: Start,
+    /// What to run once the guest is up; it is there for another boot when the guest never was.
+    pub(crate) begin: Option<(Start, OnStart)>,
     pub(crate) deadlines: Deadlines,
-    pub(crate) on_start: OnStart,
     /// Do not print what the command prints.
     pub(crate) quiet: bool,
     pub(crate) on_stdout: OnOutput,
@@ -74,7 +74,7 @@ pub(crate) fn run(
     command_line: &[String],
     path: &OsStr,
     dir: &RunDir,
-    plan: Plan,
+    plan: &mut Plan,
 ) -> anyhow::Result<Outcome> {
     let socket = dir.scratch().join("agent.sock");
     let listener = UnixListener::bind(&socket)
@@ -109,12 +109,7 @@ pub(crate) fn run(
         accepted,
         kernel_log: File::create(dir.kernel_log()).context("making the kernel log")?,
         watch: Watch::boot(&plan.deadlines, Instant::now()),
-        plan_start: Some((plan.start, plan.on_start)),
-        deadlines: plan.deadlines,
-        quiet: plan.quiet,
-        on_stdout: plan.on_stdout,
-        on_stderr: plan.on_stderr,
-        on_stream: plan.on_stream,
+        plan,
         outcome: None,
     }
     .run();
@@ -204,21 +199,16 @@ fn accept(listener: UnixListener, events: SyncSender<Event>) -> Receiver<Guest> 
     accepted
 }
 
-struct Loop {
+struct Loop<'a> {
     happened: Receiver<Event>,
     accepted: Receiver<Guest>,
     kernel_log: File,
     watch: Watch,
-    plan_start: Option<(Start, OnStart)>,
-    deadlines: Deadlines,
-    quiet: bool,
-    on_stdout: OnOutput,
-    on_stderr: OnOutput,
-    on_stream: OnStream,
+    plan: &'a mut Plan,
     outcome: Option<Outcome>,
 }
 
-impl Loop {
+impl Loop<'_> {
     fn run(mut self) -> anyhow::Result<Outcome> {
         loop {
             let wait = self.watch.left(Instant::now());
@@ -228,10 +218,10 @@ impl Loop {
             {
                 Ok(Event::Guest(message)) => self.guest(message)?,
                 Ok(Event::Console) => self.watch.alive(Instant::now()),
-                Ok(Event::PortClosed) => self.watch.shut_down(&self.deadlines, Instant::now()),
+                Ok(Event::PortClosed) => self.watch.shut_down(&self.plan.deadlines, Instant::now()),
                 Ok(Event::Exited(status)) => {
                     self.drain()?;
-                    return Ok(self.outcome.unwrap_or(match self.plan_start {
+                    return Ok(self.outcome.unwrap_or(match self.plan.begin {
                         Some(_) => Outcome::NoBoot(crate::process::describe(status)),
                         None => Outcome::Crashed,
                     }));
@@ -265,16 +255,16 @@ impl Loop {
         match message {
             ToHost::Ready(_) => self.start()?,
             ToHost::Stdout(bytes) => {
-                if !self.quiet {
+                if !self.plan.quiet {
                     relay(&mut io::stdout(), &bytes)?;
                 }
-                (self.on_stdout)(&bytes);
+                (self.plan.on_stdout)(&bytes);
             }
             ToHost::Stderr(bytes) => {
-                if !self.quiet {
+                if !self.plan.quiet {
                     relay(&mut io::stderr(), &bytes)?;
                 }
-                (self.on_stderr)(&bytes);
+                (self.plan.on_stderr)(&bytes);
             }
             ToHost::KernelLog(lines) => {
                 self.watch.alive(Instant::now());
@@ -284,13 +274,13 @@ impl Loop {
             }
             ToHost::Failed(reason) => self.end(Outcome::NotRun(reason)),
             ToHost::Ended(end) => self.end(Outcome::Ended(end)),
-            ToHost::Stream { stream, bytes } => (self.on_stream)(stream, bytes),
+            ToHost::Stream { stream, bytes } => (self.plan.on_stream)(stream, bytes),
         }
         Ok(())
     }
 
     fn start(&mut self) -> anyhow::Result<()> {
-        let Some((start, on_start)) = self.plan_start.take() else {
+        let Some((start, on_start)) = self.plan.begin.take() else {
             return Ok(());
         };
         let guest = self
@@ -301,13 +291,13 @@ impl Loop {
             .send(&ToGuest::Start(start))
             .context("telling the guest what to run")?;
         on_start(&guest);
-        self.watch = Watch::command(&self.deadlines, Instant::now());
+        self.watch = Watch::command(&self.plan.deadlines, Instant::now());
         Ok(())
     }
 
     fn end(&mut self, outcome: Outcome) {
         self.outcome.get_or_insert(outcome);
-        self.watch.shut_down(&self.deadlines, Instant::now());
+        self.watch.shut_down(&self.plan.deadlines, Instant::now());
     }
 }
 
