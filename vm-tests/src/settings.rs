@@ -12,6 +12,11 @@ pub fn soak_seconds() -> u64 {
     number("IPCON_SOAK_SECONDS").unwrap_or(20)
 }
 
+/// How often the module is loaded and unloaded under use: `IPCON_LOADS`, or 50.
+pub fn loads() -> u64 {
+    number("IPCON_LOADS").unwrap_or(50)
+}
+
 /// How long the fuzzer goes on, in seconds: `IPCON_FUZZ_SECONDS`, or 30, and 600 on a slow kernel.
 pub fn fuzz_seconds() -> u64 {
     let usual = if kernel_is_slow() { 600 } else { 30 };

@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 
 use ipcon_vm_tests::module::{self, Restore};
 use ipcon_vm_tests::process::{Process, Role, hear, say};
-use ipcon_vm_tests::{Case, cases, place};
+use ipcon_vm_tests::{Case, cases, place, settings};
 use libipcon::{Inspector, Peer, Replay};
 use rustix::io::Errno;
 
 use crate::support::{next, number, numbered, soon};
 
 pub(crate) fn all() -> Vec<Case> {
+    // A second for each time, and what else it takes.
+    let seconds = settings::loads() + 190;
     cases![
         unloading_is_refused_while_there_are_peers => on_the_initial_bus(),
         without_the_module_connecting_says_what_to_do => on_the_initial_bus(),
         the_limit_of_messages_is_a_parameter => on_the_initial_bus(),
         a_limit_out_of_range_is_refused => on_the_initial_bus(),
-        loading_and_unloading_fifty_times_under_use => on_the_initial_bus().within(240),
+        loading_and_unloading_under_use => on_the_initial_bus().within(seconds),
     ]
 }
 
@@ -121,10 +123,11 @@ fn chatter() {
     }
 }
 
-/// Processes use the bus in two namespaces while the module is asked to go; half are killed, half end by themselves.
-fn loading_and_unloading_fifty_times_under_use() {
+/// As often as `IPCON_LOADS` says, processes use the bus in two namespaces while the module is asked to go; half are
+/// killed, half end by themselves.
+fn loading_and_unloading_under_use() {
     let _restore = Restore;
-    for round in 0..50 {
+    for round in 0..settings::loads() {
         let start = |_| {
             let mut process = Process::start("chatterer");
             process.expect("ready");

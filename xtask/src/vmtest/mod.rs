@@ -201,6 +201,7 @@ fn variables(
                 .to_string(),
         ),
         ("IPCON_SOAK_SECONDS", args.soak_seconds.to_string()),
+        ("IPCON_LOADS", args.loads.to_string()),
         (
             "IPCON_SPEC",
             path(&workspace.root().join("ipcon-kmod/ipcon.yaml")),

@@ -13,6 +13,9 @@ use crate::vm::machine::Size;
 /// How long the soak runs unless told otherwise, in seconds.
 const SOAK: u64 = 20;
 
+/// How often the module is loaded and unloaded under use unless told otherwise.
+const LOADS: u32 = 50;
+
 /// What a script wants to know.
 const STATUSES: &str = "\
 Exit status:
@@ -41,7 +44,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) size: Size,
     /// Longest time all tests of one kernel may take together, in seconds; without it half an hour,
-    /// an hour and a half on the debug kernel, and what fuzzing and soak take.
+    /// an hour and a half on the debug kernel, and what fuzzing, soak and loads take.
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// What the random tests draw from; another number each time without it.
@@ -53,6 +56,9 @@ pub(crate) struct Args {
     /// How long the soak runs.
     #[arg(long, value_name = "SECONDS", default_value_t = SOAK)]
     pub(super) soak_seconds: u64,
+    /// How often the module is loaded and unloaded under use; about a second each.
+    #[arg(long, value_name = "N", default_value_t = LOADS)]
+    pub(super) loads: u32,
     /// Tests a module that has this bug, to see that it is found; on the debug kernel unless
     /// another is named.
     #[arg(long, value_name = "BUG")]
@@ -99,6 +105,7 @@ impl Args {
             seed: None,
             fuzz_seconds: None,
             soak_seconds: SOAK,
+            loads: LOADS,
             seeded_bug: None,
             ktap: false,
         }
@@ -142,7 +149,10 @@ impl Args {
         } else {
             1800
         };
-        let long = self.fuzz(flavour).saturating_add(self.soak_seconds);
+        let long = self
+            .fuzz(flavour)
+            .saturating_add(self.soak_seconds)
+            .saturating_add(self.loads.into());
         self.timeout.unwrap_or(long.saturating_add(usual))
     }
 
@@ -156,6 +166,9 @@ impl Args {
         }
         if self.soak_seconds != SOAK {
             words.push(format!("--soak-seconds {}", self.soak_seconds));
+        }
+        if self.loads != LOADS {
+            words.push(format!("--loads {}", self.loads));
         }
         if let Some(bug) = self.seeded_bug {
             words.push(format!("--seeded-bug {bug}"));

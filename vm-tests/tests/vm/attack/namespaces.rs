@@ -17,6 +17,7 @@ use crate::support::{drain, observer};
 pub(crate) fn all() -> Vec<Case> {
     cases![
         namespaces_end_under_traffic => within(120),
+        namespaces_without_privileges_end_under_traffic => needs(user_namespaces).within(120),
     ]
 }
 
@@ -25,16 +26,35 @@ pub(super) const ROLES: [Role; 2] = [
     ("islander without privileges", live_apart_as_nobody),
 ];
 
+/// Whether everybody may make user namespaces.
+fn user_namespaces() -> Result<(), String> {
+    for setting in [
+        "kernel/unprivileged_userns_clone",
+        "user/max_user_namespaces",
+    ] {
+        let value = std::fs::read_to_string(format!("/proc/sys/{setting}"));
+        if value.is_ok_and(|value| value.trim() == "0") {
+            return Err(format!("{setting} is 0"));
+        }
+    }
+    Ok(())
+}
+
 fn namespaces_end_under_traffic() {
+    end_under_traffic(|| Process::start("islander"));
+}
+
+fn namespaces_without_privileges_end_under_traffic() {
+    end_under_traffic(|| Process::start_as(ATTACKER, "islander without privileges"));
+}
+
+/// Has namespaces made and ended, two at a time.
+fn end_under_traffic(start: impl Fn() -> Process) {
     let mut neighbour = Neighbour::start();
     let ears = observer();
     let held = module::references();
     for _ in 0..pace::work(40) {
-        let mut islanders = vec![
-            Process::start("islander"),
-            Process::start("islander"),
-            Process::start_as(ATTACKER, "islander without privileges"),
-        ];
+        let mut islanders = [start(), start()];
         for islander in &mut islanders {
             islander.expect("talking");
         }
@@ -64,17 +84,8 @@ fn live_apart() {
 fn live_apart_as_nobody() {
     let flags = UnshareFlags::NEWUSER | UnshareFlags::NEWNET;
     // SAFETY: A role has no thread but this one.
-    match unsafe { rustix::thread::unshare_unsafe(flags) } {
-        Ok(()) => talk(),
-        // A kernel that lets nobody make user namespaces; then it is one more of the common kind.
-        Err(rustix::io::Errno::PERM | rustix::io::Errno::NOSPC) => {
-            say("talking");
-            loop {
-                thread::park();
-            }
-        }
-        Err(error) => panic!("make a user namespace: {error}"),
-    }
+    unsafe { rustix::thread::unshare_unsafe(flags) }.expect("make a user namespace");
+    talk();
 }
 
 /// Two peers that talk until they are killed, and look whether they are alone.
