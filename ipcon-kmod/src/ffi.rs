@@ -5,6 +5,11 @@
 use kernel::bindings::{genl_info, netlink_callback, nlattr, sk_buff, sock};
 use kernel::ffi::{c_int, c_void};
 
+/// `struct ipcon_request_head`, into which Rust does not look.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct RequestHead([u32; 7]);
+
 // The kernel structures hold zero-sized lock classes, which C never looks at.
 #[allow(improper_ctypes)]
 extern "C" {
@@ -58,6 +63,13 @@ extern "C" {
     pub(crate) fn ipcon_message_grow(skb: *const sk_buff, room: usize) -> *mut sk_buff;
     pub(crate) fn ipcon_message_memory(skb: *const sk_buff) -> u32;
     pub(crate) fn ipcon_message_free(skb: *mut sk_buff);
+
+    pub(crate) fn ipcon_message_relay(
+        skb: *mut sk_buff,
+        from: u32,
+        kept: *mut RequestHead,
+    ) -> *mut sk_buff;
+    pub(crate) fn ipcon_request_restore(skb: *mut sk_buff, kept: *const RequestHead);
 
     pub(crate) fn ipcon_nest_start(skb: *mut sk_buff, r#type: c_int) -> *mut nlattr;
     pub(crate) fn ipcon_nest_end(skb: *mut sk_buff, nest: *mut nlattr);

@@ -15,7 +15,7 @@ use kernel::prelude::*;
 use crate::bus::{Bus, GroupName, Identity, Name, Peer, ServiceName, SocketKey};
 use crate::ffi;
 use crate::namespace::bus_of_request;
-use crate::packet::Packet;
+use crate::packet::{Packet, Relay};
 use crate::refusal::Refusal;
 use crate::replies::{self, Reply};
 use crate::seam::Arc;
@@ -243,14 +243,19 @@ fn send_unicast(request: &Request<'_>) -> Answer {
     let to = request.port(message::PORT)?;
     let data = request.payload()?;
     let caller = request.caller()?;
-    let build = || Packet::unicast(caller.port, data);
-    match request
+    // SAFETY: The request is handled here, and of its attributes only the payload is looked at from here on.
+    let mut relay = unsafe { Relay::new(request.skb) };
+    let build = || match relay.message(caller.port, data.len()) {
+        Some(message) => Ok(message),
+        None => Packet::unicast(caller.port, data),
+    };
+    let sent = request
         .bus
-        .send_unicast(&caller, to, data.len() as u32, build)
-    {
-        Ok(()) => Ok(()),
-        Err(error) => Err(Refusal::from(error).about(message::PORT)),
-    }
+        .send_unicast(&caller, to, data.len() as u32, build);
+    sent.map_err(|error| {
+        relay.undo();
+        Refusal::from(error).about(message::PORT)
+    })
 }
 
 fn send_multicast(request: &Request<'_>) -> Answer {

@@ -139,6 +139,58 @@ impl Drop for Packet {
     }
 }
 
+/// The request for one unicast message, whose buffer may become the message itself.
+///
+/// # Invariants
+///
+/// `request` is the request that is being handled, and nobody reads its head meanwhile. `kept` is there when
+/// the head was overwritten.
+pub(crate) struct Relay {
+    request: *mut bindings::sk_buff,
+    kept: Option<ffi::RequestHead>,
+}
+
+impl Relay {
+    /// Prepares for relaying a request.
+    ///
+    /// # Safety
+    ///
+    /// `request` must be valid and being handled by the caller for as long as this object lives, and who uses
+    /// this object must not look at the head of the request.
+    pub(crate) unsafe fn new(request: *mut bindings::sk_buff) -> Self {
+        // INVARIANT: By the requirements of this function; nothing was overwritten.
+        Self {
+            request,
+            kept: None,
+        }
+    }
+
+    /// The request as a message of `payload_len` bytes from the peer at `from`; `None` when it has not the form for
+    /// that or memory is short.
+    pub(crate) fn message(&mut self, from: u32, payload_len: usize) -> Option<Packet> {
+        let mut kept = ffi::RequestHead::default();
+        // SAFETY: By the type invariants the request is valid and its head is ours to overwrite.
+        let skb = unsafe { ffi::ipcon_message_relay(self.request, from, &mut kept) };
+        let skb = NonNull::new(skb)?;
+        // INVARIANT: It was overwritten just now.
+        self.kept = Some(kept);
+        // INVARIANT: The clone is ours, and its bytes are a complete message.
+        Some(Packet {
+            skb,
+            payload_len: payload_len as u32,
+        })
+    }
+
+    /// Gives the request its head back, after the message was not wanted: the sender is told with it.
+    pub(crate) fn undo(self) {
+        if let Some(kept) = &self.kept {
+            // SAFETY: By the type invariants the request is valid and its head is ours to overwrite. The message
+            // was not queued, so that it is gone.
+            unsafe { ffi::ipcon_request_restore(self.request, kept) };
+        }
+    }
+}
+
 /// A message that attributes are still put to.
 ///
 /// # Invariants

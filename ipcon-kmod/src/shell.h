@@ -5,6 +5,8 @@
 #ifndef _IPCON_SHELL_H
 #define _IPCON_SHELL_H
 
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
 #include <linux/types.h>
 
 struct genl_info;
@@ -60,6 +62,18 @@ struct sk_buff *ipcon_message_clone(struct sk_buff *skb);
 struct sk_buff *ipcon_message_grow(const struct sk_buff *skb, size_t room);
 u32 ipcon_message_memory(const struct sk_buff *skb);
 void ipcon_message_free(struct sk_buff *skb);
+
+/* How each request begins that names a port first. */
+struct ipcon_request_head {
+	struct nlmsghdr netlink;
+	struct genlmsghdr generic;
+	struct nlattr port_header;
+	u32 port;
+};
+
+struct sk_buff *ipcon_message_relay(struct sk_buff *skb, u32 from,
+				    struct ipcon_request_head *kept);
+void ipcon_request_restore(struct sk_buff *skb, const struct ipcon_request_head *kept);
 
 struct nlattr *ipcon_nest_start(struct sk_buff *skb, int type);
 void ipcon_nest_end(struct sk_buff *skb, struct nlattr *nest);
