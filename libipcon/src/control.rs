@@ -4,8 +4,9 @@
 //! The lock is held for one request and its answer only, and no wait happens under it: the kernel handles a
 //! request in the system call that brings it, so the answer is there when that returns.
 
-use std::io::IoSlice;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod send;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use neli::consts::genl::{CtrlAttr, CtrlCmd};
 use neli::consts::nl::GenlId;
@@ -15,9 +16,9 @@ use rustix::net::RecvFlags;
 use crate::error::Failure;
 use crate::info::Dump;
 use crate::socket::Socket;
-use crate::wire::{
-    self, Answer, Attributes, Flags, Frames, Malformed, Request, Unfit, padding, uapi,
-};
+use crate::wire::{self, Answer, Attributes, Flags, Frames, Malformed, Request, Unfit, uapi};
+
+pub(crate) use send::{Address, Unsent};
 
 /// Version of the generic netlink controller's requests.
 const CONTROLLER_VERSION: u8 = 1;
@@ -33,6 +34,8 @@ pub(crate) struct Control {
     socket: Socket,
     family: u16,
     state: Mutex<State>,
+    /// What may go into one datagram; asked for when it is first needed.
+    limits: OnceLock<send::Limits>,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,7 @@ impl Control {
             socket,
             family,
             state: Mutex::new(state),
+            limits: OnceLock::new(),
         }
     }
 
@@ -131,7 +135,7 @@ impl Control {
         let mut state = self.lock();
         let state = &mut *state;
         let request = state.begin(self.target(command), Flags::Dump);
-        self.socket.send(&[IoSlice::new(request.finish())])?;
+        self.socket.send(request.finish())?;
 
         let mut dump = Dump {
             items: Vec::new(),
@@ -166,47 +170,6 @@ impl Control {
         }
     }
 
-    /// Sends a message. `data` goes from the caller's memory to the kernel's without a copy between them.
-    pub(crate) fn send(
-        &self,
-        command: u8,
-        build: impl FnOnce(Request<'_>) -> Result<Request<'_>, Unfit>,
-        data: &[u8],
-    ) -> Result<(), Failure> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let request = build(state.begin(self.target(command), Flags::Silent))?;
-        let head = request.finish_with_data(uapi::attr::message::DATA, data.len());
-        let head = head.map_err(|_| Failure::Found {
-            errno: libc::EMSGSIZE,
-            text: "no netlink attribute holds so many bytes",
-        })?;
-        let parts = [
-            IoSlice::new(head),
-            IoSlice::new(data),
-            IoSlice::new(padding(data.len())),
-        ];
-        self.socket.send(&parts)?;
-
-        // No acknowledgement was asked for, so that there is nothing to receive after a success. A refusal
-        // is queued before the send returns.
-        loop {
-            match self.receive(&mut state.answer) {
-                Ok(()) => {}
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-            for frame in Frames::new(&state.answer) {
-                let frame = frame?;
-                if frame.sequence == state.sequence
-                    && let Answer::Refused { errno, text } = frame.answer()?
-                {
-                    return Err(Failure::Refused { errno, text });
-                }
-            }
-        }
-    }
-
     fn request<T>(
         &self,
         target: Target,
@@ -217,7 +180,7 @@ impl Control {
         let mut state = self.lock();
         let state = &mut *state;
         let request = build(state.begin(target, flags))?;
-        self.socket.send(&[IoSlice::new(request.finish())])?;
+        self.socket.send(request.finish())?;
         loop {
             self.next_answer(&mut state.answer)?;
             for frame in Frames::new(&state.answer) {

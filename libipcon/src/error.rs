@@ -37,6 +37,8 @@ enum Detail {
     Malformed(Malformed),
     /// Bytes of a message that did not fit into a buffer.
     MessageLen(usize),
+    /// The kernel may have done it.
+    Unanswered,
 }
 
 /// Why an operation failed, before it is known which one it was.
@@ -48,6 +50,8 @@ pub(crate) enum Failure {
     Refused { errno: i32, text: Option<String> },
     /// The kernel left a request without an answer.
     NoAnswer,
+    /// The kernel was asked to send, and could not say whether it refused.
+    Unanswered { errno: i32 },
     /// This library found something wrong with what it was given.
     Found { errno: i32, text: &'static str },
     /// Something from the kernel does not follow the wire.
@@ -93,6 +97,7 @@ impl Error {
             Failure::System(errno) => (errno.raw_os_error(), Detail::None),
             Failure::Refused { errno, text } => (errno, text.map_or(Detail::None, Detail::Kernel)),
             Failure::NoAnswer => (libc::EPROTO, Detail::None),
+            Failure::Unanswered { errno } => (errno, Detail::Unanswered),
             Failure::Found { errno, text } => (errno, Detail::Found(text)),
             Failure::Malformed(malformed) => (libc::EBADMSG, Detail::Malformed(malformed)),
             Failure::TooSmall { len } => (libc::EMSGSIZE, Detail::MessageLen(len)),
@@ -131,6 +136,12 @@ impl Error {
             Detail::MessageLen(len) => Some(len),
             _ => None,
         }
+    }
+
+    /// Nobody knows whether the message was sent: the kernel refused it or had another answer for it, or had
+    /// none, and had no memory to tell (`ENOBUFS`). After every other error of a send nothing was sent.
+    pub fn may_have_been_sent(&self) -> bool {
+        matches!(self.inner.detail, Detail::Unanswered)
     }
 
     /// There is no such service, group or peer, or the bus is not there (`ENOENT`).
@@ -188,6 +199,7 @@ impl fmt::Display for Error {
             Detail::Found(text) => write!(f, ": {text}"),
             Detail::Malformed(malformed) => write!(f, ": {malformed}"),
             Detail::MessageLen(len) => write!(f, ": it has {len} bytes"),
+            Detail::Unanswered => f.write_str(": it may have been sent or not"),
         }
     }
 }
@@ -236,6 +248,23 @@ mod tests {
             text.contains("the ipcon module is not loaded; run: modprobe ipcon"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_send_without_an_answer_says_that_nobody_knows() {
+        let operation = Operation::Send(Port::new(7).unwrap());
+        let error = Error::new(
+            operation.clone(),
+            Failure::Unanswered {
+                errno: libc::ENOBUFS,
+            },
+        );
+        assert!(error.may_have_been_sent());
+        assert!(
+            error.to_string().ends_with("it may have been sent or not"),
+            "{error}"
+        );
+        assert!(!Error::new(operation, Errno::NOBUFS).may_have_been_sent());
     }
 
     #[test]

@@ -65,6 +65,8 @@
 //! # }
 //! ```
 //!
+//! A [`Batch`] receives many messages in one system call, and [`Peer::send_batch`] sends them so.
+//!
 //! An [`Inspector`] asks about all peers, services, groups and memberships, with their counters.
 //!
 //! Messages arrive whole and, from one sender to one receiver, in order. The kernel stamps each with its
@@ -74,6 +76,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod batch;
 mod control;
 mod credentials;
 mod errno;
@@ -92,6 +95,7 @@ mod socket;
 mod wait;
 mod wire;
 
+pub use batch::{Batch, BatchError, BatchIter, MessageRef};
 pub use credentials::Credentials;
 pub use error::{Error, Result};
 pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};

@@ -47,23 +47,7 @@ impl Message {
     ///
     /// `EBADMSG` when it is a kevent that this library does not know.
     pub fn kevent(&self) -> Option<Result<Kevent>> {
-        let Origin::Kevent(KeventMeta {
-            sequence,
-            time,
-            pid,
-        }) = self.origin
-        else {
-            return None;
-        };
-        Some(match wire::event(&self.data) {
-            Ok(event) => Ok(Kevent {
-                sequence,
-                time,
-                pid,
-                event,
-            }),
-            Err(malformed) => Err(Error::new(Operation::Receive, malformed)),
-        })
+        kevent(self.origin, &self.data)
     }
 
     /// Keeps a message that came in.
@@ -92,4 +76,25 @@ impl Message {
             lost: self.lost,
         }
     }
+}
+
+/// The kevent in a message; `None` when the kernel is not its origin.
+pub(crate) fn kevent(origin: Origin, data: &[u8]) -> Option<Result<Kevent>> {
+    let Origin::Kevent(KeventMeta {
+        sequence,
+        time,
+        pid,
+    }) = origin
+    else {
+        return None;
+    };
+    Some(match wire::event(data) {
+        Ok(event) => Ok(Kevent {
+            sequence,
+            time,
+            pid,
+            event,
+        }),
+        Err(malformed) => Err(Error::new(Operation::Receive, malformed)),
+    })
 }

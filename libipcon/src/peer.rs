@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A peer: what a program is on the bus.
 
+mod batch;
 mod receive;
 mod send;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The receive socket of a peer.
 
+mod batch;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,6 +36,16 @@ pub(crate) enum Wait {
     Until(Instant),
     /// As long as it takes.
     Forever,
+}
+
+impl Wait {
+    /// How to call the kernel first; [`Receiver::wait`] does the waiting that has an end.
+    fn flags(self) -> RecvFlags {
+        match self {
+            Self::Forever => RecvFlags::empty(),
+            Self::Never | Self::Until(_) => RecvFlags::DONTWAIT,
+        }
+    }
 }
 
 /// Receives the messages of one peer; any number of threads may do so at once.
@@ -139,12 +151,8 @@ impl Receiver {
     /// Receives one datagram of the kernel; `None` when there is none in time. What processes send here is
     /// dropped, whoever they claim to be.
     fn fetch(&self, buffer: &mut Vec<u8>, wait: Wait) -> Result<Option<Datagram>, Failure> {
-        let flags = match wait {
-            Wait::Forever => RecvFlags::empty(),
-            Wait::Never | Wait::Until(_) => RecvFlags::DONTWAIT,
-        };
         loop {
-            match self.socket.receive(buffer, flags) {
+            match self.socket.receive(buffer, wait.flags()) {
                 Ok(datagram) if !datagram.from_kernel => {}
                 Ok(datagram) if datagram.len > buffer.len() => {
                     return Err(Malformed::Header.into());
@@ -178,8 +186,13 @@ impl Receiver {
         }
     }
 
+    /// Whether there is a message that did not fit into a buffer.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.parked_count.load(Ordering::Acquire) > 0
+    }
+
     fn unpark(&self) -> Option<Message> {
-        if self.parked_count.load(Ordering::Acquire) == 0 {
+        if !self.has_parked() {
             return None;
         }
         let mut parked = self.lock();

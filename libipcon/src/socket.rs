@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code)]
 
+mod many;
+
 use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
@@ -18,8 +20,8 @@ use neli::utils::Groups;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::sockopt::set_socket_passcred;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, connect, recvfrom, sendmsg};
+use rustix::net::sockopt::{set_socket_passcred, socket_recv_buffer_size, socket_send_buffer_size};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, connect, recvfrom, send, sendmsg};
 
 use crate::credentials::Credentials;
 
@@ -93,9 +95,23 @@ impl Socket {
         self.port
     }
 
-    /// Sends the parts as one datagram to the kernel. Its answers are queued when this returns, because
-    /// generic netlink handles requests in the system call that brings them.
-    pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
+    /// Bytes of kernel memory that the receive queue holds, and that a datagram on its way out may take.
+    pub(crate) fn buffer_sizes(&self) -> (usize, usize) {
+        // Neither can fail on an open socket; the least that a socket has is always right.
+        (
+            socket_recv_buffer_size(&self.fd).unwrap_or(0),
+            socket_send_buffer_size(&self.fd).unwrap_or(0),
+        )
+    }
+
+    /// Sends a datagram to the kernel. Its answers are queued when this returns, because generic netlink
+    /// handles requests in the system call that brings them.
+    pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Errno> {
+        send(&self.fd, datagram, SendFlags::empty()).map(drop)
+    }
+
+    /// Sends the parts as one datagram to the kernel, like [`send`](Self::send).
+    pub(crate) fn send_parts(&self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
         let mut nothing = SendAncillaryBuffer::default();
         sendmsg(&self.fd, parts, &mut nothing, SendFlags::empty()).map(drop)
     }
@@ -152,9 +168,7 @@ impl Socket {
         // SAFETY: The kernel wrote `len` bytes, or as many as there is room for.
         unsafe { buffer.set_len(len.min(buffer.capacity())) };
         Ok(Datagram {
-            from_kernel: header.msg_namelen as usize == size_of_val(&from)
-                && libc::c_int::from(from.nl_family) == libc::AF_NETLINK
-                && from.nl_pid == 0,
+            from_kernel: is_kernel(&from, header.msg_namelen),
             len,
             // SAFETY: The kernel filled the header in, and the memory that it names is still there.
             credentials: unsafe { find_credentials(&header) },
@@ -179,6 +193,13 @@ impl Socket {
             Err(io::Error::last_os_error())
         }
     }
+}
+
+/// Whether the kernel is who a datagram comes from, by the address of `len` bytes that it filled in.
+fn is_kernel(from: &libc::sockaddr_nl, len: libc::socklen_t) -> bool {
+    len as usize == size_of_val(from)
+        && libc::c_int::from(from.nl_family) == libc::AF_NETLINK
+        && from.nl_pid == 0
 }
 
 /// Room for ancillary data. Credentials take four words; the rest is for what a program may have switched on

@@ -7,15 +7,30 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::Peer;
+use crate::control::Address;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 use crate::port::Port;
-use crate::wire::uapi::{attr, cmd};
 
 /// The first pause of [`Peer::send_deadline`]: about what a reader needs to take a few messages.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
 /// The longest: a reader that is this slow is not kept waiting noticeably longer by it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// The pauses between tries to send, each twice as long as the one before it.
+pub(crate) struct Pauses(Duration);
+
+impl Pauses {
+    pub(crate) fn new() -> Self {
+        Self(SHORTEST_PAUSE)
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
 
 impl Peer {
     /// Sends a message to a peer. It is in the receiver's queue when this returns.
@@ -24,15 +39,10 @@ impl Peer {
     ///
     /// `EAGAIN` when the receiver's queue is full ([`Error::is_would_block`]); `ECONNREFUSED` when no peer
     /// has the port ([`Error::is_no_peer`]); `EMSGSIZE` when the message is longer than the bus carries;
-    /// `EINVAL` when it is empty. After an error nothing was sent.
+    /// `EINVAL` when it is empty. After an error nothing was sent, unless the error says
+    /// [`may_have_been_sent`](Error::may_have_been_sent).
     pub fn send(&self, to: Port, data: &[u8]) -> Result<()> {
-        self.control
-            .send(
-                cmd::SEND_UNICAST,
-                |request| Ok(request.u32(attr::message::PORT, to.get())),
-                data,
-            )
-            .map_err(|failure| Error::new(Operation::Send(to), failure))
+        self.send_to(Address::Peer(to), data)
     }
 
     /// Sends a message to a peer, and waits for room in its queue until the deadline.
@@ -46,7 +56,7 @@ impl Peer {
     /// Those of [`send`](Self::send), but `ETIMEDOUT` instead of `EAGAIN` when the queue is still full at the
     /// deadline ([`Error::is_timed_out`]). One try is made even when the deadline has passed.
     pub fn send_deadline(&self, to: Port, data: &[u8], deadline: Instant) -> Result<()> {
-        let mut pause = SHORTEST_PAUSE;
+        let mut pauses = Pauses::new();
         loop {
             match self.send(to, data) {
                 Err(error) if error.is_would_block() => {
@@ -54,8 +64,7 @@ impl Peer {
                     if left.is_zero() {
                         return Err(Error::new(Operation::Send(to), Errno::TIMEDOUT));
                     }
-                    thread::sleep(pause.min(left));
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    thread::sleep(pauses.next().min(left));
                 }
                 outcome => return outcome,
             }
@@ -70,12 +79,12 @@ impl Peer {
     /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EMSGSIZE` when the message
     /// is longer than the bus carries; `EINVAL` when it is empty.
     pub fn multicast(&self, group: &str, data: &[u8]) -> Result<()> {
+        self.send_to(Address::Group(group), data)
+    }
+
+    fn send_to(&self, to: Address<'_>, data: &[u8]) -> Result<()> {
         self.control
-            .send(
-                cmd::SEND_MULTICAST,
-                |request| request.text(attr::message::GROUP, group),
-                data,
-            )
-            .map_err(|failure| Error::new(Operation::Multicast(group.to_owned()), failure))
+            .send(to, data)
+            .map_err(|failure| Error::new(to.operation(), failure))
     }
 }

@@ -7,6 +7,7 @@
 //! payload included. The tests let neli read what is built here and build what is read.
 
 mod attribute;
+mod chunk;
 mod error;
 mod frame;
 mod handshake;
@@ -19,12 +20,13 @@ mod tests;
 pub(crate) mod uapi;
 
 pub(crate) use attribute::Attributes;
+pub(crate) use chunk::Chunk;
 pub(crate) use error::Malformed;
 pub(crate) use frame::{Answer, Frames};
 pub(crate) use handshake::{family_number, welcome};
 pub(crate) use kevent::event;
 pub(crate) use message::Incoming;
-pub(crate) use request::{Flags, Request, Unfit, padding};
+pub(crate) use request::{Flags, Request, Unfit, attribute_len, padding, request_len};
 pub(crate) use rows::{bus, group, member, peer, service};
 
 /// Bytes of `struct nlmsghdr`.

@@ -5,6 +5,9 @@ use neli::consts::nl::NlmF;
 
 use super::{ATTRIBUTE_HEADER, GENERIC_HEADER, NETLINK_HEADER, align};
 
+/// Where the sequence number stands in `struct nlmsghdr`.
+pub(super) const SEQUENCE: usize = 8;
+
 /// What the kernel is to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flags {
@@ -24,6 +27,8 @@ pub(crate) enum Flags {
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     bytes: &'a mut Vec<u8>,
+    /// Where it begins.
+    start: usize,
 }
 
 /// Why an attribute cannot carry a value.
@@ -35,8 +40,32 @@ pub(crate) enum Unfit {
     TooLong,
 }
 
+/// Bytes of a netlink message, of its generic header and of the attributes' own header before a value that is
+/// the last of a request whose other attributes take `attributes` bytes, and of the value with its padding.
+pub(crate) const fn request_len(attributes: usize, value: usize) -> usize {
+    NETLINK_HEADER + GENERIC_HEADER + attributes + ATTRIBUTE_HEADER + align(value)
+}
+
+/// Bytes of an attribute with a value of `value` bytes.
+pub(crate) const fn attribute_len(value: usize) -> usize {
+    ATTRIBUTE_HEADER + align(value)
+}
+
 impl<'a> Request<'a> {
     pub(crate) fn new(
+        bytes: &'a mut Vec<u8>,
+        family: u16,
+        version: u8,
+        command: u8,
+        flags: Flags,
+        sequence: u32,
+    ) -> Self {
+        bytes.clear();
+        Self::after(bytes, family, version, command, flags, sequence)
+    }
+
+    /// A request that follows others in the same vector; what is in it must have been finished.
+    pub(crate) fn after(
         bytes: &'a mut Vec<u8>,
         family: u16,
         version: u8,
@@ -50,15 +79,16 @@ impl<'a> Request<'a> {
                 Flags::Replied | Flags::Silent => NlmF::empty(),
                 Flags::Dump => NlmF::DUMP,
             };
-        bytes.clear();
-        bytes.extend([0; 4]);
-        bytes.extend(family.to_ne_bytes());
-        bytes.extend(flags.bits().to_ne_bytes());
-        bytes.extend(sequence.to_ne_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend([command, version, 0, 0]);
-        debug_assert_eq!(bytes.len(), NETLINK_HEADER + GENERIC_HEADER);
-        Self { bytes }
+        let start = bytes.len();
+        debug_assert_eq!(start, align(start));
+        let mut header = [0; NETLINK_HEADER + GENERIC_HEADER];
+        header[4..6].copy_from_slice(&family.to_ne_bytes());
+        header[6..8].copy_from_slice(&flags.bits().to_ne_bytes());
+        header[SEQUENCE..SEQUENCE + 4].copy_from_slice(&sequence.to_ne_bytes());
+        header[NETLINK_HEADER] = command;
+        header[NETLINK_HEADER + 1] = version;
+        bytes.extend(header);
+        Self { bytes, start }
     }
 
     pub(crate) fn u32(self, number: u16, value: u32) -> Self {
@@ -87,6 +117,16 @@ impl<'a> Request<'a> {
         Ok(self)
     }
 
+    /// A value that is copied.
+    pub(crate) fn data(self, number: u16, value: &[u8]) -> Result<Self, Unfit> {
+        let len = u16::try_from(value.len()).map_err(|_| Unfit::TooLong)?;
+        let header = checked_header(number, len).ok_or(Unfit::TooLong)?;
+        self.bytes.extend(header);
+        self.bytes.extend(value);
+        self.bytes.extend(padding(value.len()));
+        Ok(self)
+    }
+
     /// The whole request.
     pub(crate) fn finish(self) -> &'a [u8] {
         self.finish_before(0)
@@ -103,9 +143,10 @@ impl<'a> Request<'a> {
 
     fn finish_before(self, following: usize) -> &'a [u8] {
         // Attributes are below 64 KiB and a request has few of them.
-        let len = u32::try_from(self.bytes.len() + following).unwrap_or(u32::MAX);
-        self.bytes[..4].copy_from_slice(&len.to_ne_bytes());
-        self.bytes
+        let request = &mut self.bytes[self.start..];
+        let len = u32::try_from(request.len() + following).unwrap_or(u32::MAX);
+        request[..4].copy_from_slice(&len.to_ne_bytes());
+        request
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use ipcon_vm_tests::process;
 
 mod attack;
+mod batches;
 mod books;
 mod credentials;
 mod death;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ("replay", replay::all()),
         ("kevents", kevents::all()),
         ("messages", messages::all()),
+        ("batches", batches::all()),
         ("death", death::all()),
         ("errors", errors::all()),
         ("dumps", dumps::all()),
