@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What went wrong: the operation, the error number and the kernel's own words.
 
+mod kind;
+
 use std::fmt;
 use std::io;
+
+pub use kind::ErrorKind;
 
 use rustix::io::Errno;
 
@@ -114,6 +118,11 @@ impl Error {
     /// The error number, as in `errno(3)`: positive.
     pub fn errno(&self) -> i32 {
         self.inner.errno
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::of(&self.inner.operation, self.inner.errno)
     }
 
     /// What was being done.
@@ -248,6 +257,20 @@ mod tests {
             text.contains("the ipcon module is not loaded; run: modprobe ipcon"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_kind_tells_a_missing_bus_from_a_missing_service() {
+        let kind = |operation| Error::new(operation, Errno::NOENT).kind();
+        assert_eq!(kind(Operation::Connect), ErrorKind::NoBus);
+        assert_eq!(
+            kind(Operation::FindService("x".into())),
+            ErrorKind::NotFound
+        );
+        let error = Error::new(Operation::Receive, Malformed::Header);
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        let error = Error::new(Operation::Receive, Errno::from_raw_os_error(999));
+        assert_eq!(error.kind(), ErrorKind::Other);
     }
 
     #[test]

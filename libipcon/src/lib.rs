@@ -97,7 +97,7 @@ mod wire;
 
 pub use batch::{Batch, BatchError, BatchIter, MessageRef};
 pub use credentials::Credentials;
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
 pub use inspect::Inspector;
 pub use kevent::{Event, KEVENT_GROUP, Kevent};

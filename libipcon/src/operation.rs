@@ -86,6 +86,7 @@ impl Operation {
                 "the receive queue of the peer stayed full until the deadline"
             }
             (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
+            (libc::EDQUOT, _) => "as many of them as one user, or one peer, may have are there",
             (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
             (libc::EPROTO, _) => "the kernel did not answer",
             _ => return None,

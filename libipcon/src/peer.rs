@@ -41,7 +41,8 @@ pub enum Replay {
 ///
 /// # Errors
 ///
-/// Besides those named with each method: `ENOMEM` and `ENOBUFS` when the kernel has no memory, and `EBADMSG`
+/// Besides those named with each method: `EDQUOT` when a user or a peer would have more peers, services, groups
+/// or memberships, or more memory in the last messages of its groups, than it may; `ENOMEM` and `ENOBUFS` when the kernel has no memory, and `EBADMSG`
 /// or `EPROTO` when the kernel's answers are not those of the module that this library was made for.
 #[derive(Debug)]
 pub struct Peer {
