@@ -65,22 +65,30 @@
 //! # }
 //! ```
 //!
+//! [`Events`] do that for programs that keep a table of what is there, and start again from a [`Snapshot`] when
+//! the kernel had to drop some.
+//!
 //! A [`Batch`] receives many messages in one system call, and [`Peer::send_batch`] sends them so.
+//!
+//! With the cargo feature `tokio` there are `AsyncPeer` and `AsyncEvents`, for programs that run on it.
 //!
 //! An [`Inspector`] asks about all peers, services, groups and memberships, with their counters.
 //!
 //! Messages arrive whole and, from one sender to one receiver, in order. The kernel stamps each with its
 //! sender's port, and what any process sends around it is dropped: see [`Origin`].
 
-// All of it is in `socket`.
+// All of it is in `socket` and `asynchronous/descriptor.rs`.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod batch;
 mod control;
 mod credentials;
 mod errno;
 mod error;
+mod events;
 mod info;
 mod inspect;
 mod kevent;
@@ -95,9 +103,12 @@ mod socket;
 mod wait;
 mod wire;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{AsyncEvents, AsyncPeer};
 pub use batch::{Batch, BatchError, BatchIter, MessageRef};
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{Events, Snapshot, Update};
 pub use info::{BusInfo, Counters, Dump, GroupInfo, MemberInfo, PeerInfo, ServiceInfo};
 pub use inspect::Inspector;
 pub use kevent::{Event, KEVENT_GROUP, Kevent};

@@ -5,13 +5,16 @@ mod batch;
 mod receive;
 mod send;
 
+#[cfg(feature = "tokio")]
+pub(crate) use send::Pauses;
+
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::control::{Control, SHORT_ANSWERS};
 use crate::error::{Error, Failure, Result};
 use crate::operation::Operation;
 use crate::port::Port;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Wait};
 use crate::socket::Socket;
 use crate::wire;
 use crate::wire::uapi::{attr, cmd};
@@ -224,6 +227,17 @@ impl Peer {
     pub fn leave_group(&self, name: &str) -> Result<()> {
         self.with_group(cmd::GROUP_LEAVE, name)
             .map_err(|failure| Error::new(Operation::LeaveGroup(name.to_owned()), failure))
+    }
+
+    /// Whether a message was put back, which the descriptor does not show.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_parked(&self) -> bool {
+        self.receiver.has_parked()
+    }
+
+    /// Waits until there may be something to receive; `false` when the time is over.
+    pub(crate) fn wait(&self, wait: Wait) -> std::result::Result<bool, Failure> {
+        self.receiver.wait(wait)
     }
 
     fn with_service(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {

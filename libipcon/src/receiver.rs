@@ -166,7 +166,7 @@ impl Receiver {
     }
 
     /// Waits until there is something to receive or a signal came; `false` when the time is over.
-    fn wait(&self, wait: Wait) -> Result<bool, Failure> {
+    pub(crate) fn wait(&self, wait: Wait) -> Result<bool, Failure> {
         let timeout = match wait {
             Wait::Never => return Ok(false),
             Wait::Forever => None,

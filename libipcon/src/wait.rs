@@ -7,9 +7,14 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::kevent::{Event, KEVENT_GROUP};
+use crate::message::Message;
 use crate::operation::Operation;
 use crate::peer::{Peer, Replay};
 use crate::port::Port;
+
+/// So many announcements are taken before the service is looked up, which always tells, and whoever else wants
+/// to run may.
+const AT_ONCE: usize = 1000;
 
 impl Peer {
     /// Waits until a service is there and gives its port, at once if it is there already.
@@ -23,44 +28,72 @@ impl Peer {
     /// `ETIMEDOUT` when the service did not come before the deadline; `EINVAL` as in
     /// [`register_service`](Self::register_service); those of [`connect`](Self::connect).
     pub fn wait_for_service(&self, name: &str, deadline: Instant) -> Result<Port> {
-        let watcher = Self::connect()?;
-        watcher.join_group(KEVENT_GROUP, Replay::None)?;
+        let search = Search::new(name, deadline);
+        let watcher = search.watcher()?;
         loop {
-            // It looks once more when the deadline has passed, for what no memory was left to announce.
-            let is_last = Instant::now() >= deadline;
-            match watcher.find_service(name) {
-                Err(error) if error.is_not_found() => {}
-                found => return found,
+            if let Some(port) = search.look(&watcher)? {
+                return Ok(port);
             }
-            if is_last {
-                let operation = Operation::WaitForService(name.to_owned());
-                return Err(Error::new(operation, Errno::TIMEDOUT));
-            }
-            if let Some(port) = hear_of(&watcher, name, deadline)? {
+            let first = watcher.recv_deadline(deadline)?;
+            if let Some(port) = search.hear(&watcher, first)? {
                 return Ok(port);
             }
         }
     }
 }
 
-/// Waits for announcements and takes all that are queued: the port of the service if it is among them, `None`
-/// when it is time to look it up.
+/// The steps of a wait: with a watcher, look, wait for an announcement, hear what was announced, and look again.
 ///
 /// What is lost finds the queue full, and the loss shows only with the next message, which may never come. So
 /// whatever was lost was lost before the last message was taken from the queue, and between that and the next
 /// wait there must be a look-up. The kernel makes a registration visible before it announces it.
-fn hear_of(watcher: &Peer, name: &str, deadline: Instant) -> Result<Option<Port>> {
-    let mut next = watcher.recv_deadline(deadline)?;
-    while let Some(message) = next {
-        match message.kevent().transpose()?.map(|kevent| kevent.event) {
-            Some(Event::ServiceAdded { name: added, port }) if added == *name => {
-                return Ok(Some(port));
-            }
-            // A queue that fills as fast as it is read must keep neither a loss nor the deadline waiting.
-            _ if message.lost > 0 || Instant::now() >= deadline => return Ok(None),
-            _ => {}
-        }
-        next = watcher.try_recv()?;
+pub(crate) struct Search<'a> {
+    name: &'a str,
+    deadline: Instant,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(name: &'a str, deadline: Instant) -> Self {
+        Self { name, deadline }
     }
-    Ok(None)
+
+    /// A peer that hears of arrivals.
+    pub(crate) fn watcher(&self) -> Result<Peer> {
+        let watcher = Peer::connect()?;
+        watcher.join_group(KEVENT_GROUP, Replay::None)?;
+        Ok(watcher)
+    }
+
+    /// Looks the service up; `None` when it is not there and the deadline has not passed.
+    pub(crate) fn look(&self, watcher: &Peer) -> Result<Option<Port>> {
+        // It looks once more when the deadline has passed, for what no memory was left to announce.
+        let is_last = Instant::now() >= self.deadline;
+        match watcher.find_service(self.name) {
+            Err(error) if error.is_not_found() && is_last => {
+                let operation = Operation::WaitForService(self.name.to_owned());
+                Err(Error::new(operation, Errno::TIMEDOUT))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Takes what was announced, beginning with `first`: the port of the service if it is among it, `None` when
+    /// it is time to look it up.
+    pub(crate) fn hear(&self, watcher: &Peer, first: Option<Message>) -> Result<Option<Port>> {
+        let mut next = first;
+        for _ in 0..AT_ONCE {
+            let Some(message) = next else { break };
+            match message.kevent().transpose()?.map(|kevent| kevent.event) {
+                Some(Event::ServiceAdded { name, port }) if name == *self.name => {
+                    return Ok(Some(port));
+                }
+                // A queue that fills as fast as it is read must keep neither a loss nor the deadline waiting.
+                _ if message.lost > 0 || Instant::now() >= self.deadline => break,
+                _ => {}
+            }
+            next = watcher.try_recv()?;
+        }
+        Ok(None)
+    }
 }

@@ -28,6 +28,11 @@ pub fn fuzz_messages() -> u64 {
     number("IPCON_FUZZ_MESSAGES").unwrap_or(1_000_000)
 }
 
+/// How many peers echo on one thread: `IPCON_ECHO_PEERS`, or 200.
+pub fn echo_peers() -> usize {
+    number("IPCON_ECHO_PEERS").unwrap_or(200) as usize
+}
+
 /// How many times as long a slow kernel takes for the same work, at most.
 pub const SLOWNESS: u32 = 10;
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use ipcon_vm_tests::process;
 
+mod asynchronous;
 mod attack;
 mod batches;
 mod books;
@@ -15,6 +16,7 @@ mod credentials;
 mod death;
 mod dumps;
 mod errors;
+mod events;
 mod faults;
 mod filters;
 mod forging;
@@ -57,8 +59,10 @@ fn main() -> ExitCode {
         ("groups", groups::all()),
         ("replay", replay::all()),
         ("kevents", kevents::all()),
+        ("events", events::all()),
         ("messages", messages::all()),
         ("batches", batches::all()),
+        ("asynchronous", asynchronous::all()),
         ("death", death::all()),
         ("errors", errors::all()),
         ("dumps", dumps::all()),
