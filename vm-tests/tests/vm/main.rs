@@ -29,6 +29,7 @@ mod probes;
 mod programs;
 mod quotas;
 mod replay;
+mod samples;
 mod services;
 mod soak;
 mod speaker;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         ("probes", probes::all()),
         ("ynl", ynl::all()),
         ("programs", programs::all()),
+        ("samples", samples::all()),
         ("module", module::all()),
         ("soak", soak::all()),
     ];

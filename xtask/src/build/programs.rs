@@ -20,7 +20,7 @@ impl Build<'_> {
     /// Builds the programs. Cargo itself shows what it does and what is wrong.
     pub(crate) fn programs(&self) -> anyhow::Result<()> {
         let mut cargo = self.cargo("build");
-        cargo.args(["--bins", "--examples"]);
+        cargo.args(["--bins", "--examples", "--features", "libipcon/tokio"]);
         for package in PACKAGES {
             cargo.args(["--package", package]);
         }
