@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// Options of `cargo xtask test`.
 ///
 /// Sets up what is missing, then runs every check, also after one has failed: formatting, lints,
-/// documentation, unit and doc tests on the host, the same under loom and AddressSanitizer, their
+/// documentation, unit and doc tests on the host, the same under loom and AddressSanitizer, a fuzzer, their
 /// coverage, generated files, licences, the lints of the module, the commands of the README, the
 /// end-to-end tests in the VM on the default and the debug kernel, and whether these find bugs that
 /// were put into the module. The exit status is 0 when all passed, else that of the last `vmtest`
@@ -67,6 +67,8 @@ enum Name {
     Loom,
     /// The core and libipcon under AddressSanitizer.
     Asan,
+    /// What libipcon reads from the kernel, against a fuzzer.
+    Fuzz,
     /// The core under Miri, where the toolchain has it; only when asked for.
     Miri,
     /// The share of lines that the tests on the host run.
@@ -115,6 +117,7 @@ impl Name {
                 | Self::FormatModule
                 | Self::Loom
                 | Self::Asan
+                | Self::Fuzz
                 | Self::Miri
                 | Self::GeneratedFiles
         )
@@ -208,7 +211,7 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
         }
         Name::UnitTests => {
             let mut tests = cargo(&format!(
-                "test --quiet --workspace --exclude {tests_package}"
+                "test --quiet --workspace --exclude {tests_package} --features libipcon/tokio"
             ));
             tests.env("PROMTOOL", setup::promtool_path(cache));
             tests
@@ -221,6 +224,7 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
         }
         Name::Loom => depth::loom(workspace)?,
         Name::Asan => depth::asan(workspace)?,
+        Name::Fuzz => depth::fuzz(workspace)?,
         Name::Miri => depth::miri(workspace)?,
         other => bail!("{} is no command on the host", other.text()),
     })

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tests of the host under tools that see more than a plain run: loom, AddressSanitizer, Miri.
+//! Tests of the host under tools that see more than a plain run: loom, AddressSanitizer, a fuzzer, Miri.
 //!
 //! Each has a target folder of its own, since its flags would have everything built anew.
 
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::cache::Workspace;
 use crate::process::host_target;
@@ -38,6 +38,44 @@ pub(super) fn asan(workspace: &Workspace) -> anyhow::Result<Command> {
     cargo.env("PROPTEST_CASES", FEWER_CASES);
     Ok(cargo)
 }
+
+/// What libipcon reads from the kernel, against a fuzzer that begins with the corpus.
+///
+/// cargo-fuzz does the same with a nightly toolchain, and for longer: `cargo fuzz run --fuzz-dir libipcon/fuzz wire`.
+pub(super) fn fuzz(workspace: &Workspace) -> anyhow::Result<Command> {
+    let target = workspace.target().join("fuzz");
+    // What it finds new goes into the first folder, the corpus is only read.
+    let found = target.join("found");
+    std::fs::create_dir_all(&found).with_context(|| format!("making {}", found.display()))?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace.root());
+    cargo.args(["run", "--quiet", "--release"]);
+    cargo.args(["--manifest-path", "libipcon/fuzz/Cargo.toml"]);
+    cargo.arg("--target-dir").arg(&target);
+    cargo.args(["--target", &host_target()?, "--bin", "wire", "--"]);
+    cargo
+        .args(FUZZER)
+        .arg(found)
+        .arg("libipcon/fuzz/corpus/wire");
+    cargo.env("RUSTFLAGS", COVERAGE_FOR_THE_FUZZER);
+    cargo.env("RUSTC_BOOTSTRAP", "1");
+    Ok(cargo)
+}
+
+/// Seconds and bytes as libFuzzer takes them: no input of these lengths may make for a piece of memory of 1 MiB.
+const FUZZER: [&str; 4] = [
+    "-max_total_time=20",
+    "-max_len=4096",
+    "-malloc_limit_mb=1",
+    "-artifact_prefix=target/fuzz/",
+];
+
+/// What cargo-fuzz gives the compiler.
+const COVERAGE_FOR_THE_FUZZER: &str = "--cfg fuzzing -Z sanitizer=address -C codegen-units=1 \
+    -C passes=sancov-module \
+    -C llvm-args=-sanitizer-coverage-level=4 \
+    -C llvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -C llvm-args=-sanitizer-coverage-pc-table";
 
 /// The core in an interpreter that knows what Rust leaves undefined.
 pub(super) fn miri(workspace: &Workspace) -> anyhow::Result<Command> {

@@ -41,6 +41,19 @@ fn read_all(bytes: &[u8]) {
     }
 }
 
+/// What the fuzzer found worth keeping.
+#[test]
+fn the_corpus_of_the_fuzzer_is_read_without_panic() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/wire");
+    let mut messages = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        read_all(&bytes);
+        messages += usize::from(matches!(Incoming::read(&bytes, FAMILY), Ok(Some(_))));
+    }
+    assert!(messages >= 3, "the corpus has {messages} whole messages");
+}
+
 proptest! {
     #[test]
     fn noise_is_read_without_panic(bytes in vec(any::<u8>(), 0..300)) {
