@@ -3,13 +3,17 @@
 //!
 //! The lock is held for one request and its answer only, and no wait happens under it: the kernel handles a
 //! request in the system call that brings it, so the answer is there when that returns.
+//!
+//! The lock is one that lets nobody wait for long: every half a millisecond at the latest it goes to whoever waits
+//! longest. A thread that sends without a pause would take std's again and again before the others wake up.
 
 mod send;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use neli::consts::genl::{CtrlAttr, CtrlCmd};
 use neli::consts::nl::GenlId;
+use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
@@ -237,7 +241,7 @@ impl Control {
     fn lock(&self) -> MutexGuard<'_, State> {
         // After a panic the numbers are still good: a request takes a new one, and answers to an older
         // one are passed over.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -2,12 +2,10 @@
 //! The receive socket of a peer.
 
 mod batch;
+mod parked;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,11 +13,18 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
+use self::parked::Parked;
 use crate::credentials::Credentials;
 use crate::error::Failure;
 use crate::message::{Message, Received};
 use crate::socket::{Datagram, Socket};
 use crate::wire::{Incoming, LARGEST_MESSAGE, Malformed};
+
+/// What [`Parked`] is made of.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
+}
 
 thread_local! {
     /// Where a thread receives. It has room for the largest message, so none is ever cut; what a caller
@@ -54,9 +59,7 @@ pub(crate) struct Receiver {
     socket: Socket,
     family: u16,
     /// Messages that did not fit into a caller's buffer. They come before what the socket holds.
-    parked: Mutex<VecDeque<Message>>,
-    /// Length of `parked`, so that nobody takes the lock for nothing.
-    parked_count: AtomicUsize,
+    parked: Parked<Message>,
 }
 
 impl Receiver {
@@ -64,8 +67,7 @@ impl Receiver {
         Self {
             socket,
             family,
-            parked: Mutex::default(),
-            parked_count: AtomicUsize::new(0),
+            parked: Parked::new(),
         }
     }
 
@@ -85,7 +87,7 @@ impl Receiver {
 
     /// The next message; `None` when there is none in time.
     pub(crate) fn receive(&self, wait: Wait) -> Result<Option<Message>, Failure> {
-        if let Some(message) = self.unpark() {
+        if let Some(message) = self.parked.take() {
             return Ok(Some(message));
         }
         BUFFER.with_borrow_mut(|buffer| {
@@ -105,7 +107,7 @@ impl Receiver {
         out: &mut [u8],
         wait: Wait,
     ) -> Result<Option<Received>, Failure> {
-        if let Some(message) = self.unpark() {
+        if let Some(message) = self.parked.take() {
             let incoming = message.as_incoming();
             return self.hand_out(incoming, message.credentials, out).map(Some);
         }
@@ -127,9 +129,7 @@ impl Receiver {
     ) -> Result<Received, Failure> {
         let len = incoming.data.len();
         let Some(room) = out.get_mut(..len) else {
-            let mut parked = self.lock();
-            parked.push_front(Message::keep(incoming, credentials));
-            self.parked_count.store(parked.len(), Ordering::Release);
+            self.parked.put_back(Message::keep(incoming, credentials));
             return Err(Failure::TooSmall { len });
         };
         room.copy_from_slice(incoming.data);
@@ -187,22 +187,9 @@ impl Receiver {
     }
 
     /// Whether there is a message that did not fit into a buffer.
+    #[cfg(feature = "tokio")]
     pub(crate) fn has_parked(&self) -> bool {
-        self.parked_count.load(Ordering::Acquire) > 0
-    }
-
-    fn unpark(&self) -> Option<Message> {
-        if !self.has_parked() {
-            return None;
-        }
-        let mut parked = self.lock();
-        let message = parked.pop_front();
-        self.parked_count.store(parked.len(), Ordering::Release);
-        message
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Message>> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+        !self.parked.is_empty()
     }
 }
 

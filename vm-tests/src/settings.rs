@@ -28,6 +28,11 @@ pub fn fuzz_messages() -> u64 {
     number("IPCON_FUZZ_MESSAGES").unwrap_or(1_000_000)
 }
 
+/// How long threads share one peer, in seconds: `IPCON_SHARING_SECONDS`, or 10.
+pub fn sharing_seconds() -> u64 {
+    number("IPCON_SHARING_SECONDS").unwrap_or(10)
+}
+
 /// How many peers echo on one thread: `IPCON_ECHO_PEERS`, or 200.
 pub fn echo_peers() -> usize {
     number("IPCON_ECHO_PEERS").unwrap_or(200) as usize

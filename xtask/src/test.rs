@@ -63,7 +63,7 @@ enum Name {
     VmUnitTests,
     /// Licences and sources of dependencies.
     Licences,
-    /// The core in every order of its threads.
+    /// The core and libipcon in every order of their threads.
     Loom,
     /// The core and libipcon under AddressSanitizer.
     Asan,

@@ -17,7 +17,7 @@ impl Receiver {
             return Err(failure);
         }
         while batch.len() < batch.capacity()
-            && let Some(message) = self.unpark()
+            && let Some(message) = self.parked.take()
         {
             batch.put(&message);
         }

@@ -31,6 +31,7 @@ mod quotas;
 mod replay;
 mod samples;
 mod services;
+mod sharing;
 mod soak;
 mod speaker;
 mod support;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         ("messages", messages::all()),
         ("batches", batches::all()),
         ("asynchronous", asynchronous::all()),
+        ("sharing", sharing::all()),
         ("death", death::all()),
         ("errors", errors::all()),
         ("dumps", dumps::all()),

@@ -10,11 +10,18 @@ use anyhow::{Context, bail};
 use crate::cache::Workspace;
 use crate::process::host_target;
 
-/// The models of the core, in every order of their threads.
+/// The models of the core and of the library, in every order of their threads.
 pub(super) fn loom(workspace: &Workspace) -> anyhow::Result<Command> {
     let mut cargo = cargo(workspace, "loom");
     // Optimised, since loom runs each model thousands of times.
-    cargo.args(["--release", "--package", "ipcon-core", "--test", "loom"]);
+    cargo.args([
+        "--release",
+        "--package",
+        "ipcon-core",
+        "--package",
+        "libipcon",
+    ]);
+    cargo.args(["--test", "loom"]);
     cargo.env("RUSTFLAGS", "--cfg loom");
     Ok(cargo)
 }
