@@ -44,9 +44,16 @@ pub(super) fn uapi_header(spec: &Spec) -> String {
         );
     }
     for definition in &spec.definitions {
-        if let Definition::Enum { name, doc, entries } = definition {
+        if let Definition::Enum {
+            name,
+            doc,
+            name_prefix,
+            entries,
+        } = definition
+        {
             let name = format!("{}-{name}", spec.name);
-            value_enum(&mut out, &name, doc.as_deref(), entries);
+            let prefix = name_prefix.clone().unwrap_or_else(|| format!("{name}-"));
+            value_enum(&mut out, &name, &prefix, doc.as_deref(), entries);
         }
     }
     for set in &spec.attribute_sets {
@@ -292,7 +299,8 @@ fn rule(spec: &Spec, attribute: &Attribute) -> String {
 }
 
 /// An enumeration whose values mean something, with its documentation.
-fn value_enum(out: &mut String, name: &str, doc: Option<&str>, entries: &[Entry]) {
+fn value_enum(out: &mut String, name: &str, prefix: &str, doc: Option<&str>, entries: &[Entry]) {
+    let prefix = upper(prefix);
     if entries.iter().any(|entry| entry.doc.is_some()) {
         line(
             out,
@@ -303,7 +311,7 @@ fn value_enum(out: &mut String, name: &str, doc: Option<&str>, entries: &[Entry]
         } in entries
         {
             let doc = doc.as_deref().unwrap_or_default();
-            line(out, &format!(" * @{}_{}: {doc}", upper(name), upper(entry)));
+            line(out, &format!(" * @{prefix}{}: {doc}", upper(entry)));
         }
         line(out, " */");
     } else if let Some(doc) = doc {
@@ -311,15 +319,17 @@ fn value_enum(out: &mut String, name: &str, doc: Option<&str>, entries: &[Entry]
     }
     line(out, &format!("enum {} {{", lower(name)));
     let mut next = 0;
-    for (value, entry) in numbered_entries(entries) {
+    for (index, (value, entry)) in numbered_entries(entries).enumerate() {
         let assignment = if value == next {
             String::new()
         } else {
             format!(" = {value}")
         };
+        // No comma after the last, which C90 and C++98 do not know.
+        let comma = if index + 1 == entries.len() { "" } else { "," };
         line(
             out,
-            &format!("\t{}_{}{assignment},", upper(name), upper(&entry.name)),
+            &format!("\t{prefix}{}{assignment}{comma}", upper(&entry.name)),
         );
         next = value + 1;
     }

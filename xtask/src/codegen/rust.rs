@@ -46,7 +46,10 @@ pub(super) fn constants(spec: &Spec, licence: &str) -> String {
         }
     }
     for definition in &spec.definitions {
-        if let Definition::Enum { name, doc, entries } = definition {
+        if let Definition::Enum {
+            name, doc, entries, ..
+        } = definition
+        {
             open_module(&mut out, "", doc.as_deref(), name);
             for (value, entry) in numbered_entries(entries) {
                 let value = usize::try_from(value).unwrap_or(usize::MAX);

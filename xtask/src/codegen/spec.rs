@@ -28,9 +28,12 @@ pub(super) enum Definition {
         value: Value,
         doc: Option<String>,
     },
+    #[serde(rename_all = "kebab-case")]
     Enum {
         name: String,
         doc: Option<String>,
+        /// What the values begin with in C, instead of the family and the name.
+        name_prefix: Option<String>,
         entries: Vec<Entry>,
     },
 }
