@@ -7,6 +7,7 @@ use crate::cache::{Cache, Workspace};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{Flavour, Kernel};
 
+pub(crate) mod capi;
 pub(crate) mod module;
 mod probes;
 pub(crate) mod programs;
@@ -25,8 +26,8 @@ pub(crate) enum Part {
     Module,
     /// The BPF object, to `target/bpf/ipcon-probes`.
     Probes,
-    /// The programs that run in the VM, to `target/release`. Code is translated there, so
-    /// they are always optimised.
+    /// The programs that run in the VM, to `target/release`, and the C library with its samples, to
+    /// `target/release/capi`. Code is translated there, so they are always optimised.
     Programs,
 }
 

@@ -139,7 +139,7 @@ fn script(flavour: Flavour, options: &str, uid: u32, gid: u32) -> String {
 }
 
 /// Every file below `sources` with its size and time: what the built module depends on.
-fn describe(sources: &Path) -> anyhow::Result<String> {
+pub(super) fn describe(sources: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     for path in files(sources)? {
         let data = fs::metadata(sources.join(&path))

@@ -13,18 +13,30 @@ use crate::process::{describe, display};
 /// The packages with programs or examples for the VM.
 const PACKAGES: &[&str] = &["libipcon", "ipcon-top", "ipcon-exporter"];
 
+/// The package that the C library is made of.
+const C_LIBRARY: &str = "ipcon-capi";
+
 /// The package with the tests of the VM, and the name of its test program.
 pub(crate) const TESTS: (&str, &str) = ("ipcon-vm-tests", "vm");
 
 impl Build<'_> {
-    /// Builds the programs. Cargo itself shows what it does and what is wrong.
+    /// Builds the programs and the C library.
     pub(crate) fn programs(&self) -> anyhow::Result<()> {
-        let mut cargo = self.cargo("build");
-        cargo.args(["--bins", "--examples", "--features", "libipcon/tokio"]);
-        for package in PACKAGES {
-            cargo.args(["--package", package]);
+        {
+            let _step = self.progress.step("programs for the VM");
+            let mut words = vec!["--bins", "--examples", "--features", "libipcon/tokio"];
+            words.extend(PACKAGES.iter().flat_map(|package| ["--package", package]));
+            self.cargo_build(&words)?;
+            // By itself, so that it has none of the features of the others.
+            self.cargo_build(&["--lib", "--package", C_LIBRARY])?;
         }
-        let _step = self.progress.step("programs for the VM");
+        self.capi()
+    }
+
+    /// Cargo itself shows what it does and what is wrong.
+    fn cargo_build(&self, words: &[&str]) -> anyhow::Result<()> {
+        let mut cargo = self.cargo("build");
+        cargo.args(words);
         let status = cargo
             .stdin(Stdio::null())
             .status()
