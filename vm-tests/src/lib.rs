@@ -22,4 +22,4 @@ mod suite;
 pub mod tracing;
 
 pub use case::{Case, Need};
-pub use suite::run;
+pub use suite::{in_vm, run};

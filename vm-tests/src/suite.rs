@@ -49,7 +49,7 @@ fn lack(case: &Case) -> Option<String> {
 }
 
 /// Whether this is the VM that the harness started: the kernel that runs is the one that it built the module for.
-fn in_vm() -> bool {
+pub fn in_vm() -> bool {
     let built_for = std::env::var("IPCON_KVER").unwrap_or_default();
     let running = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     !built_for.is_empty() && built_for == running.trim()

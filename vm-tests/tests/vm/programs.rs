@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<Case> {
         the_traffic_program_ends_with_its_second_signal,
         the_report_of_ipcon_top_agrees_with_the_dumps,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
+        the_bench_measures_every_row => within(120),
     ]
 }
 
@@ -274,4 +275,40 @@ fn exchange() -> (Peer, Peer) {
     drain(&keeper);
     drain(&user);
     (keeper, user)
+}
+
+/// Two rounds of a few operations each: the figures mean nothing, but every row must come to its end.
+fn the_bench_measures_every_row() {
+    let output = program("ipcon-bench")
+        .args(["bus", "--quick"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line
+    });
+    let place = lines.next().unwrap();
+    assert_eq!(place["kind"], "place");
+    let mut measured = 0;
+    for line in lines {
+        // dbus-broker is there for `cargo xtask bench` alone.
+        if line["kind"] == "left_out" {
+            assert_eq!(line["why"], "dbus-broker is not there", "{line}");
+            continue;
+        }
+        assert_eq!(line["kind"], "row", "{line}");
+        for side in ["ours", "peer"] {
+            let rounds = line[side].as_array().unwrap();
+            assert_eq!(rounds.len(), 2, "{line}");
+            assert!(rounds.iter().all(|it| it.as_f64().unwrap() > 0.0), "{line}");
+        }
+        measured += 1;
+    }
+    assert!(measured >= 10, "{text}");
 }

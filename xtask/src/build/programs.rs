@@ -11,7 +11,7 @@ use super::Build;
 use crate::process::{describe, display};
 
 /// The packages with programs or examples for the VM.
-const PACKAGES: &[&str] = &["libipcon", "ipcon-top", "ipcon-exporter"];
+const PACKAGES: &[&str] = &["libipcon", "ipcon-top", "ipcon-exporter", "ipcon-bench"];
 
 /// The package that the C library is made of.
 const C_LIBRARY: &str = "ipcon-capi";

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! How two sides are measured: in short rounds that take turns, so that whatever slows the machine down for a while
+//! slows both down.
+
+use std::time::{Duration, Instant};
+
+/// One of the two things that a row compares.
+pub(crate) trait Side {
+    /// Does it this many times; gives nanoseconds for each time.
+    fn round(&mut self, times: u32) -> anyhow::Result<f64>;
+}
+
+/// Both of them: ours and its peer.
+pub(crate) struct Sides {
+    pub(crate) ours: Box<dyn Side>,
+    pub(crate) peer: Box<dyn Side>,
+}
+
+impl Sides {
+    pub(crate) fn new(
+        ours: impl Side + 'static,
+        peer: impl Side + 'static,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            ours: Box::new(ours),
+            peer: Box::new(peer),
+        })
+    }
+}
+
+/// Nanoseconds for each time; element `n` of both was measured in round `n`.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    /// Operations in each round.
+    pub(crate) times: u32,
+    pub(crate) ours: Vec<f64>,
+    pub(crate) peer: Vec<f64>,
+}
+
+/// Fewest operations in a round.
+pub(crate) const FEWEST: u32 = 4;
+
+/// How much is measured.
+#[derive(Debug)]
+pub(crate) struct Effort {
+    rounds: usize,
+    /// About how long the slower side shall take in a round.
+    round: Duration,
+    /// Most operations in a round.
+    most: u32,
+}
+
+impl Effort {
+    pub(crate) fn full(rounds: usize) -> Self {
+        Self {
+            rounds,
+            round: Duration::from_millis(20),
+            most: 10_000,
+        }
+    }
+
+    pub(crate) fn quick() -> Self {
+        Self {
+            rounds: 2,
+            round: Duration::ZERO,
+            most: FEWEST,
+        }
+    }
+}
+
+/// Measures both sides in rounds that take turns; who is first alternates as well.
+/// A round has at least `fewest` operations.
+pub(crate) fn interleaved(
+    mut sides: Sides,
+    effort: &Effort,
+    fewest: u32,
+) -> anyhow::Result<Samples> {
+    let times = calibrate(&mut sides, effort)?.clamp(fewest, effort.most.max(fewest));
+    let mut samples = Samples {
+        times,
+        ..Samples::default()
+    };
+    for round in 0..effort.rounds {
+        if round % 2 == 0 {
+            samples.ours.push(sides.ours.round(times)?);
+            samples.peer.push(sides.peer.round(times)?);
+        } else {
+            samples.peer.push(sides.peer.round(times)?);
+            samples.ours.push(sides.ours.round(times)?);
+        }
+    }
+    Ok(samples)
+}
+
+/// How many operations a round has time for. What this does also warms both sides up.
+fn calibrate(sides: &mut Sides, effort: &Effort) -> anyhow::Result<u32> {
+    let mut slower = 0.0_f64;
+    // The first time also pays for what is made on first use.
+    for _ in 0..3 {
+        slower = sides.ours.round(FEWEST)?.max(sides.peer.round(FEWEST)?);
+    }
+    Ok((effort.round.as_nanos() as f64 / slower.max(1.0)) as u32)
+}
+
+/// Times the whole of a round.
+pub(crate) fn timed(
+    times: u32,
+    mut once: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let begin = Instant::now();
+    for _ in 0..times {
+        once()?;
+    }
+    Ok(per_time(begin.elapsed(), times))
+}
+
+/// Nanoseconds for each of so many times.
+pub(crate) fn per_time(all: Duration, times: u32) -> f64 {
+    all.as_nanos() as f64 / f64::from(times)
+}
