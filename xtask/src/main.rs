@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod account;
+mod bench;
 mod build;
 mod cache;
 mod channel;
@@ -51,6 +52,9 @@ enum Command {
     Demo(demo::Args),
     /// Sets up what is missing and runs every check and every test.
     Test(test::Args),
+    /// Measures ipcon against its peers.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Measures which lines of the core and of libipcon the tests on the host run.
     Coverage(coverage::Args),
     /// What runs inside the VM.
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Vmtest(args) => vmtest::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(command) => bench::run(&command),
         Command::Coverage(args) => coverage::run(&args),
         Command::Guest(command) => guest::run(&command),
         Command::Supervise(args) => vm::supervise::run(&args),

@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::progress::{Progress, Verbosity};
 
 mod bpf;
+mod broker;
 mod chroot;
 mod flavour;
 mod kernel;
@@ -25,6 +26,7 @@ mod tools;
 mod unpack;
 
 pub(crate) use bpf::BpfToolchain;
+pub(crate) use broker::dbus_broker;
 pub(crate) use chroot::{Bind, Chroot};
 pub(crate) use flavour::Flavour;
 pub(crate) use kernel::Kernel;

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask bench`: measures ipcon against its peers.
+//!
+//! `bus` names the rows with their goals, `run` has them measured in the VM, `figures` makes figures of
+//! what was measured, `table` shows them, and `page` keeps them in the documentation.
+
+use crate::vm::machine::Options;
+
+mod bus;
+mod figures;
+mod page;
+mod run;
+mod table;
+
+/// What is measured.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Measures the bus against Unix sockets and dbus-broker, in one VM.
+    Bus(BusArgs),
+}
+
+/// Options of `cargo xtask bench bus`.
+///
+/// Sets up and builds what is missing, boots the VM, measures, prints the table and writes it to
+/// docs/benchmarks.md, which tells how to read it. Nothing else should run on the machine meanwhile. A goal
+/// that is not met is no failure: the exit status is 0 when everything was measured, 3 when the
+/// kernel complained in its log, 69 when it could not be measured, 124 when it took too long, 125 when the VM
+/// died.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BusArgs {
+    /// Measures only rows with this in their names, and leaves the page as it is.
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Rounds of each row; both sides take turns.
+    #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Tries only whether everything can be measured: two rounds of a few operations, whose figures mean
+    /// nothing. The page is left as it is.
+    #[arg(long)]
+    quick: bool,
+    /// Debian mirror to set up from; the host's own apt configuration names the default.
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table.
+    #[default]
+    Text,
+    /// One JSON object. Keys are added, never renamed.
+    Json,
+}
+
+/// Runs the command; the result is the exit status.
+pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Bus(args) => run::bus(args),
+    }
+}
