@@ -99,6 +99,46 @@ impl Side for OneWay {
     }
 }
 
+/// Messages sent with one call and received with another, by one thread; each counts.
+pub(crate) struct Batch {
+    from: Peer,
+    to: Peer,
+    messages: Vec<Vec<u8>>,
+    received: libipcon::Batch,
+}
+
+impl Batch {
+    /// `count` messages of `len` bytes.
+    pub(crate) fn new(count: u32, len: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            from: Peer::connect()?,
+            to: Peer::connect()?,
+            messages: vec![vec![7; len]; count as usize],
+            received: libipcon::Batch::new(count as usize),
+        })
+    }
+}
+
+impl Side for Batch {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let to = self.to.port();
+        let count = self.messages.len();
+        let each = timed(times, || {
+            self.from
+                .send_batch(self.messages.iter().map(|message| (to, message)))?;
+            let received = self.to.recv_batch(&mut self.received)?;
+            if received != count {
+                bail!("received {received} messages of {count}");
+            }
+            self.received
+                .iter()
+                .zip(&self.messages)
+                .try_for_each(|(message, sent)| whole(message.data.len(), sent.len()))
+        })?;
+        Ok(each / count as f64)
+    }
+}
+
 /// A peer that comes and goes.
 pub(crate) struct Connect;
 

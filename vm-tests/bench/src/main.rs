@@ -5,7 +5,8 @@
 //! It runs inside the VM, started by `cargo xtask bench`, and prints one JSON object a line: first the place, then each
 //! row as it is measured, with what every round took. What is made of the numbers is decided on the host.
 
-#![forbid(unsafe_code)]
+// All of it is in `seqpacket::many`.
+#![deny(unsafe_code)]
 
 use std::path::PathBuf;
 

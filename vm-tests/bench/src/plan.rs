@@ -19,6 +19,8 @@ use crate::{bus, seqpacket};
 const SMALL: usize = 64;
 /// Bytes of the largest message of the bus.
 const LARGE: usize = 65_000;
+/// Messages of a batch.
+const BATCH: u32 = 32;
 /// Members of the group.
 const MEMBERS: usize = 64;
 
@@ -54,6 +56,12 @@ pub(crate) const ROWS: &[Row] = &[
     row("round-trip-two-cpus", |_| round_trip(SECOND)),
     row("one-way", |_| one_way(SMALL)),
     row("one-way-large", |_| one_way(LARGE)),
+    row("batch", |_| {
+        Sides::new(
+            bus::Batch::new(BATCH, SMALL)?,
+            seqpacket::Batch::new(BATCH, SMALL)?,
+        )
+    }),
     row("group-send", |_| group(Until::Sent)),
     row("group-deliver", |_| group(Until::Received)),
     row("connect", |_| {

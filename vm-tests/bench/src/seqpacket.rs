@@ -15,6 +15,9 @@ use rustix::net::{
 use crate::bus::whole;
 use crate::echo::{Echo, Kind};
 use crate::measure::{Side, timed};
+use many::Many;
+
+mod many;
 
 /// Answers each message that comes from whoever listens at `at`.
 pub(crate) fn echo(at: &Path) -> anyhow::Result<()> {
@@ -87,6 +90,36 @@ impl Side for OneWay {
             let (len, _) = recv(&self.pair.1, &mut self.buffer[..], RecvFlags::empty())?;
             whole(len, self.message.len())
         })
+    }
+}
+
+/// Messages sent with one call and received with another, by one thread; each counts.
+pub(crate) struct Batch {
+    pair: (OwnedFd, OwnedFd),
+    sent: Many,
+    received: Many,
+    count: u32,
+}
+
+impl Batch {
+    /// `count` messages of `len` bytes.
+    pub(crate) fn new(count: u32, len: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            pair: pair()?,
+            sent: Many::new(count as usize, len),
+            received: Many::new(count as usize, len),
+            count,
+        })
+    }
+}
+
+impl Side for Batch {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let each = timed(times, || {
+            self.sent.send(&self.pair.0)?;
+            self.received.receive(&self.pair.1)
+        })?;
+        Ok(each / f64::from(self.count))
     }
 }
 

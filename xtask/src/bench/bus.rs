@@ -68,6 +68,14 @@ pub(super) const ROWS: &[Row] = &[
         limit: "",
     },
     Row {
+        name: "batch",
+        ours: "32 unicasts of 64 B with one `send_batch`, received with one `recv_batch`, by one \
+               thread; a message each",
+        peer: "the same with `sendmmsg` and `recvmmsg`",
+        goal: Goal::AtMost(0.9),
+        limit: "",
+    },
+    Row {
         name: "group-send",
         ours: "one group message to 64 members, 64 B, sending alone",
         peer: "64 sends, one to each of 64 `SOCK_SEQPACKET` sockets",

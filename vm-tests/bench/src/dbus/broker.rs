@@ -32,7 +32,6 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*"/>
-    <allow receive_sender="*"/>
     <allow/>
     <allow own="*"/>
   </policy>
