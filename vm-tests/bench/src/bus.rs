@@ -123,7 +123,8 @@ impl Side for Batch {
     fn round(&mut self, times: u32) -> anyhow::Result<f64> {
         let to = self.to.port();
         let count = self.messages.len();
-        let each = timed(times, || {
+        let batches = times.div_ceil(count as u32);
+        let batch = timed(batches, || {
             self.from
                 .send_batch(self.messages.iter().map(|message| (to, message)))?;
             let received = self.to.recv_batch(&mut self.received)?;
@@ -135,7 +136,7 @@ impl Side for Batch {
                 .zip(&self.messages)
                 .try_for_each(|(message, sent)| whole(message.data.len(), sent.len()))
         })?;
-        Ok(each / count as f64)
+        Ok(batch / count as f64)
     }
 }
 

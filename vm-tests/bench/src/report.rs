@@ -16,7 +16,7 @@ enum Line<'a> {
     Place {
         kernel: &'a str,
         cpus: usize,
-        clock: &'a str,
+        clocksource: &'a str,
     },
     Row {
         name: &'a str,
@@ -36,7 +36,8 @@ pub(crate) fn place() -> anyhow::Result<()> {
     tell(&Line::Place {
         kernel: read("/proc/sys/kernel/osrelease")?.trim(),
         cpus: processors(&read("/proc/cpuinfo")?),
-        clock: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?.trim(),
+        clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?
+            .trim(),
     })
 }
 

@@ -115,11 +115,11 @@ impl Batch {
 
 impl Side for Batch {
     fn round(&mut self, times: u32) -> anyhow::Result<f64> {
-        let each = timed(times, || {
+        let batch = timed(times.div_ceil(self.count), || {
             self.sent.send(&self.pair.0)?;
             self.received.receive(&self.pair.1)
         })?;
-        Ok(each / f64::from(self.count))
+        Ok(batch / f64::from(self.count))
     }
 }
 

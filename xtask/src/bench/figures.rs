@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::bus::Row;
 
-/// What the guest tells, one JSON object a line. All times are nanoseconds.
+/// What the guest tells, one JSON object a line. All times are nanoseconds of its clock.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Line {
     Place {
         kernel: String,
         cpus: usize,
-        clock: String,
+        clocksource: String,
     },
     Row(Samples),
     LeftOut {
@@ -72,7 +72,7 @@ pub(super) struct Figures {
     pub(super) row: &'static Row,
     pub(super) times: u32,
     pub(super) rounds: usize,
-    /// Nanoseconds.
+    /// Nanoseconds, or instructions.
     pub(super) ours: Spread,
     pub(super) peer: Spread,
     /// Our time by the peer's in the same round.

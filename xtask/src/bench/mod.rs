@@ -4,6 +4,7 @@
 //! `bus` names the rows with their goals, `run` has them measured in the VM, `figures` makes figures of
 //! what was measured, `table` shows them, and `page` keeps them in the documentation.
 
+use crate::vm::config::Clock;
 use crate::vm::machine::Options;
 
 mod bus;
@@ -37,6 +38,9 @@ pub(crate) struct BusArgs {
     /// Rounds of each row; both sides take turns.
     #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
+    /// What passes for time; without hardware virtualisation instructions are counted unless told otherwise.
+    #[arg(long, value_enum)]
+    clock: Option<Clock>,
     /// Tries only whether everything can be measured: two rounds of a few operations, whose figures mean
     /// nothing. The page is left as it is.
     #[arg(long)]

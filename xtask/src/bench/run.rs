@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::figures::{Figures, Line};
-use super::table::{Place, Report};
+use super::table::{Place, Report, Unit};
 use super::{BusArgs, Format, bus, page};
 use crate::build::Build;
 use crate::cache::{Cache, Workspace};
@@ -18,6 +18,7 @@ use crate::channel::{End, Start};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Scope};
 use crate::vm::accel::Accel;
+use crate::vm::config::Clock;
 use crate::vm::machine::{Job, Machine};
 use crate::vm::outcome::{Outcome, STATUS_INFRASTRUCTURE, STATUS_SPLAT};
 use crate::vm::{current_directory, environment};
@@ -55,6 +56,10 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
     build.probes()?;
     build.programs()?;
 
+    let clock = args.clock.unwrap_or(match Accel::detect() {
+        Accel::Kvm => Clock::Host,
+        Accel::Tcg => Clock::Instructions,
+    });
     let mut environment = environment();
     environment.push(("IPCON_KVER".to_owned(), kernel.release.clone()));
     let told = Rc::new(RefCell::new(Told::new(progress)));
@@ -70,6 +75,7 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
             look_for_leaks: false,
             terminal: None,
         },
+        clock,
         timeout: Some(AROUND + ROUND * args.rounds),
         quiet: true,
         on_stdout: Box::new(move |bytes| hears.borrow_mut().hear(bytes)),
@@ -86,7 +92,7 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
         };
         return Ok(u8::try_from(status).unwrap_or(255));
     }
-    let measured = told.take().report(args)?;
+    let measured = told.take().report(args, clock)?;
     match args.format {
         Format::Text => print!("{}", measured.text()),
         Format::Json => println!("{}", measured.json()?),
@@ -159,23 +165,27 @@ impl Told {
     }
 
     /// All of it; fails when a row is missing.
-    fn report(self, args: &BusArgs) -> anyhow::Result<Report> {
+    fn report(self, args: &BusArgs, clock: Clock) -> anyhow::Result<Report> {
         let (mut place, mut rows, mut left_out) = (None, Vec::new(), Vec::new());
         for line in self.lines {
             match line? {
                 Line::Place {
                     kernel,
                     cpus,
-                    clock,
+                    clocksource,
                 } => {
                     place = Some(Place {
                         kernel,
-                        accel: match Accel::detect() {
-                            Accel::Kvm => "kvm",
-                            Accel::Tcg => "tcg",
+                        accel: match (clock, Accel::detect()) {
+                            (Clock::Host, Accel::Kvm) => "kvm",
+                            _ => "tcg",
+                        },
+                        unit: match clock {
+                            Clock::Host => Unit::Nanoseconds,
+                            Clock::Instructions => Unit::Instructions,
                         },
                         cpus,
-                        clock,
+                        clocksource,
                         processor: processor(
                             &fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
                         ),

@@ -17,10 +17,21 @@ pub(super) struct Place {
     pub(super) accel: &'static str,
     /// Processors of the VM.
     pub(super) cpus: usize,
+    /// What is counted.
+    pub(super) unit: Unit,
     /// What the kernel of the VM reads the time from.
-    pub(super) clock: String,
+    pub(super) clocksource: String,
     /// The host's processor.
     pub(super) processor: String,
+}
+
+/// What is counted as time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Unit {
+    Nanoseconds,
+    /// Instructions that the VM executed.
+    Instructions,
 }
 
 /// All that was measured.
@@ -41,7 +52,7 @@ struct Json<'a> {
 #[derive(Serialize)]
 struct JsonRow<'a> {
     name: &'a str,
-    /// Median, in nanoseconds.
+    /// Median, in the unit of the place.
     ours: f64,
     peer: f64,
     /// Median of our time by the peer's in the same round.
@@ -84,6 +95,7 @@ impl Report {
 
     /// A table for a terminal.
     pub(super) fn text(&self) -> String {
+        let unit = self.place.unit;
         let mut text = format!("{}\n", self.place());
         let _ = writeln!(
             text,
@@ -95,8 +107,8 @@ impl Report {
                 text,
                 "{:<24}{:>12}{:>12}{:>8.3}  {:<13}{:>8.3}  {:<8}{}",
                 figures.row.name,
-                time(figures.ours.median),
-                time(figures.peer.median),
+                time(unit, figures.ours.median),
+                time(unit, figures.peer.median),
                 figures.ratio.median,
                 quartiles(&figures.ratio),
                 figures.shortest(),
@@ -112,6 +124,7 @@ impl Report {
 
     /// What goes into the page.
     pub(super) fn markdown(&self) -> String {
+        let unit = self.place.unit;
         let mut text = format!("{}\n\n", self.place());
         text.push_str("| row | ours | peer | ratio | of the shortest | goal | met |\n|---|---|---|---|---|---|---|\n");
         for figures in &self.rows {
@@ -119,8 +132,8 @@ impl Report {
                 text,
                 "| `{}` | {} | {} | **{:.3}** ({}) | {:.3} | {} | {} |",
                 figures.row.name,
-                spread(&figures.ours),
-                spread(&figures.peer),
+                spread(unit, &figures.ours),
+                spread(unit, &figures.peer),
                 figures.ratio.median,
                 quartiles(&figures.ratio),
                 figures.shortest(),
@@ -151,38 +164,46 @@ impl Report {
             kernel,
             accel,
             cpus,
-            clock,
+            unit,
             processor,
+            ..
         } = &self.place;
         let accel = match *accel {
             "tcg" => "translated (TCG)",
             other => other,
         };
+        let counted = match unit {
+            Unit::Nanoseconds => "times are those of the host",
+            Unit::Instructions => "times are counted in instructions",
+        };
         format!(
-            "Kernel {kernel} in a VM with {cpus} processors, {accel}, clock {clock}; host: {processor}."
+            "Kernel {kernel} in a VM with {cpus} processors, {accel}; {counted}. Host: {processor}."
         )
     }
 }
 
-fn spread(spread: &Spread) -> String {
-    format!(
-        "{} ({} – {})",
-        time(spread.median),
-        time(spread.min),
-        time(spread.max)
-    )
+fn spread(unit: Unit, spread: &Spread) -> String {
+    let Spread {
+        median, min, max, ..
+    } = *spread;
+    let [median, min, max] = [median, min, max].map(|value| time(unit, value));
+    format!("{median} ({min} – {max})")
 }
 
 fn quartiles(spread: &Spread) -> String {
     format!("{:.3}–{:.3}", spread.lower, spread.upper)
 }
 
-/// Nanoseconds as a person reads them.
-fn time(nanoseconds: f64) -> String {
-    match nanoseconds {
-        n if n < 10_000.0 => format!("{:.2} µs", n / 1e3),
-        n if n < 1e6 => format!("{:.1} µs", n / 1e3),
-        n => format!("{:.2} ms", n / 1e6),
+/// A time as a person reads it: in microseconds, or in thousands of instructions, and beyond in the next unit.
+fn time(unit: Unit, value: f64) -> String {
+    let (thousand, million) = match unit {
+        Unit::Nanoseconds => ("µs", "ms"),
+        Unit::Instructions => ("k", "M"),
+    };
+    match value {
+        n if n < 10_000.0 => format!("{:.2} {thousand}", n / 1e3),
+        n if n < 1e6 => format!("{:.1} {thousand}", n / 1e3),
+        n => format!("{:.2} {million}", n / 1e6),
     }
 }
 
@@ -224,7 +245,8 @@ pub(super) mod tests {
                 kernel: "7.3.4".to_owned(),
                 accel: "tcg",
                 cpus: 2,
-                clock: "tsc".to_owned(),
+                unit: Unit::Nanoseconds,
+                clocksource: "tsc".to_owned(),
                 processor: "a processor".to_owned(),
             },
             rows: [one_way, connect]
@@ -249,6 +271,16 @@ pub(super) mod tests {
         assert_eq!(json["rows"][1]["goal"], serde_json::Value::Null);
         assert_eq!(json["rows"][1]["met"], serde_json::Value::Null);
         assert_eq!(json["place"]["accel"], "tcg");
+        assert_eq!(json["place"]["unit"], "nanoseconds");
+    }
+
+    #[test]
+    fn instructions_are_not_shown_as_times() {
+        let mut report = report();
+        report.place.unit = Unit::Instructions;
+        assert!(report.text().contains("12.5 k"), "{}", report.text());
+        assert!(report.markdown().contains("1.50 M"));
+        assert!(!report.markdown().contains("µs"));
     }
 
     #[test]

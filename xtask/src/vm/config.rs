@@ -53,6 +53,18 @@ const PARAMETERS_TCG: &[&str] = &[
     "watchdog_thresh=60",
 ];
 
+/// What passes for time in the VM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Clock {
+    /// The time of the host.
+    #[default]
+    Host,
+    /// A nanosecond for each instruction that the VM executes, and the host's time while it has nothing to do.
+    /// However busy the host is, the same work takes the same time. Code must be translated, and the VM's
+    /// processors take turns.
+    Instructions,
+}
+
 /// What a VM shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VmConfig {
@@ -63,6 +75,7 @@ pub(crate) struct VmConfig {
     /// …and its image.
     pub(crate) image: PathBuf,
     pub(crate) accel: Accel,
+    pub(crate) clock: Clock,
     /// Size of memory in QEMU's words, such as `2G`.
     pub(crate) memory: String,
     pub(crate) cpus: u32,
@@ -132,12 +145,18 @@ impl VmConfig {
             format!("virtserialport,bus=ipcon-serial.0,chardev=ipcon-agent,name={PORT_NAME}"),
         ];
         if self.accel == Accel::Tcg {
-            // The default, said for the log; a bounded translation cache keeps QEMU from
-            // reserving a gigabyte.
+            // A bounded translation cache keeps QEMU from reserving a gigabyte.
+            let threads = match self.clock {
+                Clock::Host => "multi",
+                Clock::Instructions => "single",
+            };
             options.extend([
                 "-accel".to_owned(),
-                "tcg,thread=multi,tb-size=256".to_owned(),
+                format!("tcg,thread={threads},tb-size=256"),
             ]);
+        }
+        if self.clock == Clock::Instructions {
+            options.extend(["-icount".to_owned(), "shift=0,sleep=on".to_owned()]);
         }
         options
     }
@@ -157,6 +176,7 @@ mod tests {
             flavour: Flavour::Amd64,
             image: "/c/kernels/7/vmlinuz".into(),
             accel: Accel::Tcg,
+            clock: Clock::Host,
             memory: "2G".to_owned(),
             cpus: 2,
             agent: "/w/it's/agent".into(),
@@ -189,6 +209,18 @@ mod tests {
             script.map(String::as_str),
             Some(r"exec '/w/it'\''s/agent' guest agent")
         );
+    }
+
+    #[test]
+    fn counting_instructions_takes_one_thread() {
+        let has = |clock, word: &str| {
+            let words = VmConfig { clock, ..config() }.command_line();
+            words.iter().any(|found| found.contains(word))
+        };
+        assert!(has(Clock::Instructions, "tcg,thread=single"));
+        assert!(has(Clock::Instructions, "-icount"));
+        assert!(has(Clock::Host, "tcg,thread=multi"));
+        assert!(!has(Clock::Host, "-icount"));
     }
 
     #[test]

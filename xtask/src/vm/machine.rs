@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::accel::Accel;
-use super::config::VmConfig;
+use super::config::{Clock, VmConfig};
 use super::deadline::Deadlines;
 use super::outcome::Outcome;
 use super::run_dir::RunDir;
@@ -82,6 +82,7 @@ pub(crate) struct Machine<'a> {
 /// What is done in it.
 pub(crate) struct Job {
     pub(crate) start: Start,
+    pub(crate) clock: Clock,
     /// The longest the command may take.
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_start: OnStart,
@@ -97,6 +98,7 @@ impl Default for Job {
     fn default() -> Self {
         Self {
             start: Start::default(),
+            clock: Clock::Host,
             timeout: None,
             on_start: Box::new(|_| {}),
             quiet: false,
@@ -149,6 +151,11 @@ impl Machine<'_> {
         } else {
             Duration::ZERO
         };
+        let clock = job.clock;
+        let accel = match clock {
+            Clock::Host => Accel::detect(),
+            Clock::Instructions => Accel::Tcg,
+        };
         let on_start = job.on_start;
         let mut plan = Plan {
             deadlines: Deadlines::with_command(job.timeout, checks),
@@ -164,10 +171,9 @@ impl Machine<'_> {
             on_stderr: job.on_stderr,
             on_stream: job.on_stream,
         };
-        let accel = Accel::detect();
         let mut boots = 1;
         loop {
-            let report = self.boot(&kernel, &virtme_run, accel, &mut plan)?;
+            let report = self.boot(&kernel, &virtme_run, accel, clock, &mut plan)?;
             let died = matches!(report.outcome, Outcome::NoBoot(_));
             if !(died && accel == Accel::Tcg && boots < BOOTS_UNDER_TCG) {
                 return Ok(report);
@@ -187,6 +193,7 @@ impl Machine<'_> {
         kernel: &Kernel,
         virtme_run: &Path,
         accel: Accel,
+        clock: Clock,
         plan: &mut Plan,
     ) -> anyhow::Result<Report> {
         let dir = RunDir::make(self.workspace, self.cache)?;
@@ -198,6 +205,7 @@ impl Machine<'_> {
             flavour: kernel.flavour,
             image: kernel.image.clone(),
             accel,
+            clock,
             memory: self
                 .options
                 .size

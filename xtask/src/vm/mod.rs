@@ -15,7 +15,7 @@ use crate::channel::{MAX_BODY, Start, ToGuest};
 use crate::progress::{Progress, Verbosity};
 
 pub(crate) mod accel;
-mod config;
+pub(crate) mod config;
 mod deadline;
 pub(crate) mod forward;
 pub(crate) mod machine;
