@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use libipcon::{Origin, Peer, Port};
 
 use crate::echo::{self, Echo, Kind};
+use crate::group::{Timed, bursts};
 use crate::measure::{Side, timed};
 
 /// Room for the largest message of the bus.
@@ -95,6 +96,63 @@ impl Side for OneWay {
             self.from.send(to, &self.message)?;
             let received = self.to.recv_into(&mut self.buffer)?;
             whole(received.len, self.message.len())
+        })
+    }
+}
+
+/// A part of that.
+pub(crate) struct Part {
+    whole: OneWay,
+    timed: Timed,
+}
+
+impl Part {
+    /// With messages of `len` bytes.
+    pub(crate) fn new(len: usize, timed: Timed) -> anyhow::Result<Self> {
+        Ok(Self {
+            whole: OneWay::new(len)?,
+            timed,
+        })
+    }
+}
+
+impl Side for Part {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let OneWay {
+            from,
+            to,
+            message,
+            buffer,
+        } = &mut self.whole;
+        let port = to.port();
+        bursts(
+            times,
+            self.timed,
+            || Ok(from.send(port, message)?),
+            || whole(to.recv_into(buffer)?.len, message.len()),
+        )
+    }
+}
+
+/// A look for a message where there is none.
+pub(crate) struct Nothing {
+    peer: Peer,
+}
+
+impl Nothing {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            peer: Peer::connect()?,
+        })
+    }
+}
+
+impl Side for Nothing {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let mut buffer = [0; 64];
+        timed(times, || match self.peer.try_recv_into(&mut buffer)? {
+            None => Ok(()),
+            Some(_) => bail!("a message that nobody sent"),
         })
     }
 }

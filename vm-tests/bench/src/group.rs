@@ -17,17 +17,19 @@ const BURST: u32 = 8;
 
 /// What is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
+pub(crate) enum Timed {
     /// Sending alone.
-    Sent,
-    /// Sending and receiving, by all members.
-    Received,
+    Sending,
+    /// Receiving alone, by all who receive.
+    Receiving,
+    /// Both.
+    All,
 }
 
 /// Sends bursts and has them received, and times what is asked for; nanoseconds for each message.
-fn bursts(
+pub(crate) fn bursts(
     times: u32,
-    until: Until,
+    timed: Timed,
     mut send: impl FnMut() -> anyhow::Result<()>,
     mut receive: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
@@ -43,9 +45,10 @@ fn bursts(
         for _ in 0..burst {
             receive()?;
         }
-        all += match until {
-            Until::Sent => sent,
-            Until::Received => begin.elapsed(),
+        all += match timed {
+            Timed::Sending => sent,
+            Timed::Receiving => begin.elapsed() - sent,
+            Timed::All => begin.elapsed(),
         };
         left -= burst;
     }
@@ -60,11 +63,11 @@ pub(crate) struct Group {
     members: Vec<Peer>,
     message: Vec<u8>,
     buffer: Vec<u8>,
-    until: Until,
+    timed: Timed,
 }
 
 impl Group {
-    pub(crate) fn new(members: usize, len: usize, until: Until) -> anyhow::Result<Self> {
+    pub(crate) fn new(members: usize, len: usize, timed: Timed) -> anyhow::Result<Self> {
         let owner = Peer::connect()?;
         owner.register_group(GROUP)?;
         let members = (0..members)
@@ -79,7 +82,7 @@ impl Group {
             members,
             message: vec![7; len],
             buffer: vec![0; len],
-            until,
+            timed,
         })
     }
 }
@@ -91,11 +94,11 @@ impl Side for Group {
             members,
             message,
             buffer,
-            until,
+            timed,
         } = self;
         bursts(
             times,
-            *until,
+            *timed,
             || Ok(owner.multicast(GROUP, message)?),
             || {
                 members
@@ -111,18 +114,18 @@ pub(crate) struct Sockets {
     pairs: Vec<(OwnedFd, OwnedFd)>,
     message: Vec<u8>,
     buffer: Vec<u8>,
-    until: Until,
+    timed: Timed,
 }
 
 impl Sockets {
-    pub(crate) fn new(members: usize, len: usize, until: Until) -> anyhow::Result<Self> {
+    pub(crate) fn new(members: usize, len: usize, timed: Timed) -> anyhow::Result<Self> {
         Ok(Self {
             pairs: (0..members)
                 .map(|_| seqpacket::pair())
                 .collect::<anyhow::Result<_>>()?,
             message: vec![7; len],
             buffer: vec![0; len],
-            until,
+            timed,
         })
     }
 }
@@ -133,11 +136,11 @@ impl Side for Sockets {
             pairs,
             message,
             buffer,
-            until,
+            timed,
         } = self;
         bursts(
             times,
-            *until,
+            *timed,
             || {
                 for (from, _) in pairs.iter() {
                     send(from, message, SendFlags::empty())?;

@@ -63,13 +63,14 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct BusArgs {
-    /// Only rows with this in their names.
-    filter: Option<String>,
+    /// Only these rows.
+    #[arg(value_name = "ROW")]
+    rows: Vec<String>,
     /// Only tries whether each row can be measured: few rounds of few operations.
     #[arg(long)]
     quick: bool,
     /// Rounds of each row.
-    #[arg(long, default_value_t = 101)]
+    #[arg(long, default_value_t = 21)]
     rounds: usize,
     /// Folder with the unpacked package dbus-broker; without it its rows are left out.
     #[arg(long)]
@@ -108,11 +109,7 @@ fn measure_bus(args: &BusArgs) -> anyhow::Result<()> {
     report::place()?;
     let context = plan::Context::new(broker, args.quick);
     for row in plan::ROWS {
-        if args
-            .filter
-            .as_ref()
-            .is_some_and(|it| !row.name.contains(it.as_str()))
-        {
+        if !args.rows.is_empty() && !args.rows.iter().any(|name| name == row.name) {
             continue;
         }
         if row.needs_broker && !context.has_broker() {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::churn::{RoundTrips, Scene};
 use crate::dbus::{self, Broker};
-use crate::group::{Group, Sockets, Until};
+use crate::group::{Group, Sockets, Timed};
 use crate::measure::{FEWEST, Sides};
 use crate::place::{FIRST, SECOND};
 use crate::scale::{self, Crowd};
@@ -56,14 +56,19 @@ pub(crate) const ROWS: &[Row] = &[
     row("round-trip-two-cpus", |_| round_trip(SECOND)),
     row("one-way", |_| one_way(SMALL)),
     row("one-way-large", |_| one_way(LARGE)),
+    row("send", |_| part(Timed::Sending)),
+    row("receive", |_| part(Timed::Receiving)),
+    row("receive-nothing", |_| {
+        Sides::new(bus::Nothing::new()?, seqpacket::Nothing::new()?)
+    }),
     row("batch", |_| {
         Sides::new(
             bus::Batch::new(BATCH, SMALL)?,
             seqpacket::Batch::new(BATCH, SMALL)?,
         )
     }),
-    row("group-send", |_| group(Until::Sent)),
-    row("group-deliver", |_| group(Until::Received)),
+    row("group-send", |_| group(Timed::Sending)),
+    row("group-deliver", |_| group(Timed::All)),
     row("connect", |_| {
         Sides::new(bus::Connect, seqpacket::Connect::new()?)
     }),
@@ -121,10 +126,17 @@ fn one_way(len: usize) -> anyhow::Result<Sides> {
     Sides::new(bus::OneWay::new(len)?, seqpacket::OneWay::new(len)?)
 }
 
-fn group(until: Until) -> anyhow::Result<Sides> {
+fn part(timed: Timed) -> anyhow::Result<Sides> {
     Sides::new(
-        Group::new(MEMBERS, SMALL, until)?,
-        Sockets::new(MEMBERS, SMALL, until)?,
+        bus::Part::new(SMALL, timed)?,
+        seqpacket::Part::new(SMALL, timed)?,
+    )
+}
+
+fn group(timed: Timed) -> anyhow::Result<Sides> {
+    Sides::new(
+        Group::new(MEMBERS, SMALL, timed)?,
+        Sockets::new(MEMBERS, SMALL, timed)?,
     )
 }
 

@@ -6,7 +6,8 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind,
     connect, listen, recv, send, socket_with, socketpair,
@@ -14,6 +15,7 @@ use rustix::net::{
 
 use crate::bus::whole;
 use crate::echo::{Echo, Kind};
+use crate::group::{Timed, bursts};
 use crate::measure::{Side, timed};
 use many::Many;
 
@@ -89,6 +91,64 @@ impl Side for OneWay {
             send(&self.pair.0, &self.message, SendFlags::empty())?;
             let (len, _) = recv(&self.pair.1, &mut self.buffer[..], RecvFlags::empty())?;
             whole(len, self.message.len())
+        })
+    }
+}
+
+/// A part of that.
+pub(crate) struct Part {
+    whole: OneWay,
+    timed: Timed,
+}
+
+impl Part {
+    /// With messages of `len` bytes.
+    pub(crate) fn new(len: usize, timed: Timed) -> anyhow::Result<Self> {
+        Ok(Self {
+            whole: OneWay::new(len)?,
+            timed,
+        })
+    }
+}
+
+impl Side for Part {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let OneWay {
+            pair: (from, to),
+            message,
+            buffer,
+        } = &mut self.whole;
+        bursts(
+            times,
+            self.timed,
+            || Ok(send(&*from, message, SendFlags::empty()).map(drop)?),
+            || {
+                let (len, _) = recv(&*to, &mut buffer[..], RecvFlags::empty())?;
+                whole(len, message.len())
+            },
+        )
+    }
+}
+
+/// A look for a message where there is none.
+pub(crate) struct Nothing {
+    pair: (OwnedFd, OwnedFd),
+}
+
+impl Nothing {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self { pair: pair()? })
+    }
+}
+
+impl Side for Nothing {
+    fn round(&mut self, times: u32) -> anyhow::Result<f64> {
+        let mut buffer = [0; 64];
+        timed(times, || {
+            match recv(&self.pair.1, &mut buffer[..], RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => Ok(()),
+                outcome => bail!("{outcome:?} instead of nothing to receive"),
+            }
         })
     }
 }

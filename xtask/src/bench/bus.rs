@@ -2,6 +2,8 @@
 //! The rows of `cargo xtask bench bus`: what is compared, the goal, and what stands in its way. The guest
 //! (`vm-tests/bench/src/plan.rs`) measures them under the same names.
 
+use anyhow::bail;
+
 /// What a row shall reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Goal {
@@ -33,6 +35,8 @@ pub(super) struct Row {
     /// What the peer does for the same end.
     pub(super) peer: &'static str,
     pub(super) goal: Goal,
+    /// Whether the VM's processors must run at once, so that counting instructions says nothing.
+    pub(super) at_once: bool,
     /// What most of our time goes to, as far as it was looked into.
     pub(super) limit: &'static str,
 }
@@ -44,6 +48,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "unicast to another process and its answer, 64 B, both on one CPU",
         peer: "the same through `SOCK_SEQPACKET`",
         goal: Goal::AtMost(1.15),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -51,6 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "the same, each process on a CPU of its own",
         peer: "the same through `SOCK_SEQPACKET`",
         goal: Goal::AtMost(1.15),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -58,6 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "unicast sent and received by one thread, 64 B",
         peer: "`SOCK_SEQPACKET` sent and received by one thread",
         goal: Goal::AtMost(1.35),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -65,6 +72,31 @@ pub(super) const ROWS: &[Row] = &[
         ours: "the same with 65,000 B",
         peer: "`SOCK_SEQPACKET` sent and received by one thread",
         goal: Goal::Known,
+        at_once: false,
+        limit: "",
+    },
+    Row {
+        name: "send",
+        ours: "sending alone, 64 B",
+        peer: "`SOCK_SEQPACKET` sending alone",
+        goal: Goal::Known,
+        at_once: false,
+        limit: "",
+    },
+    Row {
+        name: "receive",
+        ours: "receiving alone, 64 B",
+        peer: "`SOCK_SEQPACKET` receiving alone",
+        goal: Goal::Known,
+        at_once: false,
+        limit: "",
+    },
+    Row {
+        name: "receive-nothing",
+        ours: "a look for a message where there is none; the library also looks so for a refusal after each send",
+        peer: "`SOCK_SEQPACKET`, the same",
+        goal: Goal::Known,
+        at_once: false,
         limit: "",
     },
     Row {
@@ -73,6 +105,7 @@ pub(super) const ROWS: &[Row] = &[
                thread; a message each",
         peer: "the same with `sendmmsg` and `recvmmsg`",
         goal: Goal::AtMost(0.9),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -80,6 +113,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "one group message to 64 members, 64 B, sending alone",
         peer: "64 sends, one to each of 64 `SOCK_SEQPACKET` sockets",
         goal: Goal::AtMost(0.4),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -87,6 +121,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "the same, and all 64 members receive it",
         peer: "the same, and all 64 sockets are read",
         goal: Goal::Known,
+        at_once: false,
         limit: "",
     },
     Row {
@@ -94,6 +129,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "a peer connects and goes",
         peer: "a `SOCK_SEQPACKET` socket connects to a listening one, is accepted and goes",
         goal: Goal::Known,
+        at_once: false,
         limit: "",
     },
     Row {
@@ -101,6 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "unicast to another process and its answer, 64 B, all on one CPU",
         peer: "D-Bus method call and return, client, broker and service on one CPU",
         goal: Goal::Faster(6.0),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -108,6 +145,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "the same, each process on a CPU of its own",
         peer: "the same, client and service on a CPU of their own, the broker on either",
         goal: Goal::Faster(6.0),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -115,6 +153,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "a peer connects and goes",
         peer: "a D-Bus connection is made, authenticated, greeted, and goes",
         goal: Goal::Known,
+        at_once: false,
         limit: "",
     },
     Row {
@@ -122,6 +161,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "the port of a service is looked up",
         peer: "D-Bus `GetNameOwner`",
         goal: Goal::Known,
+        at_once: false,
         limit: "",
     },
     Row {
@@ -129,6 +169,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "unicast sent and received by one thread, on a bus of 10,000 peers, services and groups",
         peer: "the same on a bus of 10 of each",
         goal: Goal::AtMost(1.2),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -136,6 +177,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "group message to one member there",
         peer: "the same on a bus of 10 of each",
         goal: Goal::AtMost(1.2),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -143,6 +185,7 @@ pub(super) const ROWS: &[Row] = &[
         ours: "service looked up there",
         peer: "the same on a bus of 10 of each",
         goal: Goal::AtMost(1.2),
+        at_once: false,
         limit: "",
     },
     Row {
@@ -151,6 +194,7 @@ pub(super) const ROWS: &[Row] = &[
                a group is made, joined by 1,000 members, sent to and ended, over and over",
         peer: "the same two peers on a quiet bus",
         goal: Goal::AtMost(2.0),
+        at_once: true,
         limit: "",
     },
 ];
@@ -160,8 +204,22 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
 }
 
+/// The rows with `filter` in their names.
+pub(super) fn named(filter: &str) -> anyhow::Result<Vec<&'static Row>> {
+    let rows: Vec<_> = ROWS
+        .iter()
+        .filter(|row| row.name.contains(filter))
+        .collect();
+    if rows.is_empty() {
+        bail!("no row has `{filter}` in its name; docs/benchmarks.md has them");
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -178,6 +236,13 @@ mod tests {
             assert_eq!(measured.next(), Some(row.name));
         }
         assert_eq!(measured.next(), None);
+    }
+
+    #[test]
+    fn a_filter_without_rows_is_refused() {
+        assert_eq!(named("").unwrap().len(), ROWS.len());
+        assert_eq!(named("one-way").unwrap().len(), 2);
+        assert!(named("none such").is_err());
     }
 
     #[test]

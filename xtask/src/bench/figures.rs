@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bus::Row;
+use crate::vm::config::Clock;
 
 /// What the guest tells, one JSON object a line. All times are nanoseconds of its clock.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -66,13 +67,31 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (above - sorted[below]) * place.fract()
 }
 
+/// What is counted as time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Unit {
+    Nanoseconds,
+    /// Instructions that the VM executed.
+    Instructions,
+}
+
+impl From<Clock> for Unit {
+    fn from(clock: Clock) -> Self {
+        match clock {
+            Clock::Host => Self::Nanoseconds,
+            Clock::Instructions => Self::Instructions,
+        }
+    }
+}
+
 /// The figures of a row.
 #[derive(Debug)]
 pub(super) struct Figures {
     pub(super) row: &'static Row,
     pub(super) times: u32,
     pub(super) rounds: usize,
-    /// Nanoseconds, or instructions.
+    pub(super) unit: Unit,
     pub(super) ours: Spread,
     pub(super) peer: Spread,
     /// Our time by the peer's in the same round.
@@ -81,7 +100,7 @@ pub(super) struct Figures {
 
 impl Figures {
     /// `None` when the guest has not measured both sides as often.
-    pub(super) fn of(row: &'static Row, samples: &Samples) -> Option<Self> {
+    pub(super) fn of(row: &'static Row, samples: &Samples, unit: Unit) -> Option<Self> {
         let Samples {
             times, ours, peer, ..
         } = samples;
@@ -93,6 +112,7 @@ impl Figures {
             row,
             times: *times,
             rounds: ours.len(),
+            unit,
             ratio: Spread::of(ratios)?,
             ours: Spread::of(ours.iter().copied())?,
             peer: Spread::of(peer.iter().copied())?,
@@ -118,6 +138,8 @@ mod tests {
     use super::super::bus;
     use super::*;
 
+    const NS: Unit = Unit::Nanoseconds;
+
     #[test]
     fn the_ratio_is_that_of_rounds_not_of_medians() {
         // The machine was half as fast in the second round, for both.
@@ -125,7 +147,7 @@ mod tests {
         let Line::Row(samples) = serde_json::from_str(line).unwrap() else {
             panic!("no row");
         };
-        let figures = Figures::of(bus::row("one-way").unwrap(), &samples).unwrap();
+        let figures = Figures::of(bus::row("one-way").unwrap(), &samples, NS).unwrap();
         assert_eq!(figures.ratio.median, 1.2);
         assert_eq!(figures.ratio.max, 1.3);
         assert_eq!(figures.shortest(), 1.2);
@@ -143,9 +165,9 @@ mod tests {
             peer: vec![100.0],
         };
         let row = bus::row("one-way").unwrap();
-        assert_eq!(Figures::of(row, &samples).unwrap().met(), Some(false));
+        assert_eq!(Figures::of(row, &samples, NS).unwrap().met(), Some(false));
         let without_goal = bus::row("connect").unwrap();
-        assert_eq!(Figures::of(without_goal, &samples).unwrap().met(), None);
+        assert_eq!(Figures::of(without_goal, &samples, NS).unwrap().met(), None);
     }
 
     #[test]
@@ -156,7 +178,7 @@ mod tests {
             ours: vec![1.0, 2.0],
             peer: vec![1.0],
         };
-        assert!(Figures::of(bus::row("one-way").unwrap(), &samples).is_none());
+        assert!(Figures::of(bus::row("one-way").unwrap(), &samples, NS).is_none());
     }
 
     #[test]

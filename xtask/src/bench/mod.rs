@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench`: measures ipcon against its peers.
 //!
-//! `bus` names the rows with their goals, `run` has them measured in the VM, `figures` makes figures of
-//! what was measured, `table` shows them, and `page` keeps them in the documentation.
+//! `bus` names the rows with their goals, `run` has them measured in the VM, `told` hears of it, `figures`
+//! makes figures of what was measured, `table` shows them, and `page` keeps them in the documentation.
 
 use crate::vm::config::Clock;
 use crate::vm::machine::Options;
@@ -12,6 +12,7 @@ mod figures;
 mod page;
 mod run;
 mod table;
+mod told;
 
 /// What is measured.
 #[derive(Debug, clap::Subcommand)]
@@ -36,7 +37,7 @@ pub(crate) struct BusArgs {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Rounds of each row; both sides take turns.
-    #[arg(long, value_name = "N", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
     /// What passes for time; without hardware virtualisation instructions are counted unless told otherwise.
     #[arg(long, value_enum)]

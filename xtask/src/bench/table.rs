@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::bus::Goal;
-use super::figures::{Figures, Spread};
+use super::figures::{Figures, Spread, Unit};
 
 /// Where it was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -17,21 +17,10 @@ pub(super) struct Place {
     pub(super) accel: &'static str,
     /// Processors of the VM.
     pub(super) cpus: usize,
-    /// What is counted.
-    pub(super) unit: Unit,
     /// What the kernel of the VM reads the time from.
     pub(super) clocksource: String,
     /// The host's processor.
     pub(super) processor: String,
-}
-
-/// What is counted as time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Unit {
-    Nanoseconds,
-    /// Instructions that the VM executed.
-    Instructions,
 }
 
 /// All that was measured.
@@ -52,7 +41,9 @@ struct Json<'a> {
 #[derive(Serialize)]
 struct JsonRow<'a> {
     name: &'a str,
-    /// Median, in the unit of the place.
+    /// What the times are counted in.
+    unit: Unit,
+    /// Median.
     ours: f64,
     peer: f64,
     /// Median of our time by the peer's in the same round.
@@ -74,6 +65,7 @@ impl Report {
     pub(super) fn json(&self) -> anyhow::Result<String> {
         let rows = self.rows.iter().map(|figures| JsonRow {
             name: figures.row.name,
+            unit: figures.unit,
             ours: figures.ours.median,
             peer: figures.peer.median,
             ratio: figures.ratio.median,
@@ -95,7 +87,6 @@ impl Report {
 
     /// A table for a terminal.
     pub(super) fn text(&self) -> String {
-        let unit = self.place.unit;
         let mut text = format!("{}\n", self.place());
         let _ = writeln!(
             text,
@@ -107,8 +98,8 @@ impl Report {
                 text,
                 "{:<24}{:>12}{:>12}{:>8.3}  {:<13}{:>8.3}  {:<8}{}",
                 figures.row.name,
-                time(unit, figures.ours.median),
-                time(unit, figures.peer.median),
+                time(figures.unit, figures.ours.median),
+                time(figures.unit, figures.peer.median),
                 figures.ratio.median,
                 quartiles(&figures.ratio),
                 figures.shortest(),
@@ -124,7 +115,6 @@ impl Report {
 
     /// What goes into the page.
     pub(super) fn markdown(&self) -> String {
-        let unit = self.place.unit;
         let mut text = format!("{}\n\n", self.place());
         text.push_str("| row | ours | peer | ratio | of the shortest | goal | met |\n|---|---|---|---|---|---|---|\n");
         for figures in &self.rows {
@@ -132,8 +122,8 @@ impl Report {
                 text,
                 "| `{}` | {} | {} | **{:.3}** ({}) | {:.3} | {} | {} |",
                 figures.row.name,
-                spread(unit, &figures.ours),
-                spread(unit, &figures.peer),
+                spread(figures.unit, &figures.ours),
+                spread(figures.unit, &figures.peer),
                 figures.ratio.median,
                 quartiles(&figures.ratio),
                 figures.shortest(),
@@ -164,7 +154,6 @@ impl Report {
             kernel,
             accel,
             cpus,
-            unit,
             processor,
             ..
         } = &self.place;
@@ -172,12 +161,9 @@ impl Report {
             "tcg" => "translated (TCG)",
             other => other,
         };
-        let counted = match unit {
-            Unit::Nanoseconds => "times are those of the host",
-            Unit::Instructions => "times are counted in instructions",
-        };
         format!(
-            "Kernel {kernel} in a VM with {cpus} processors, {accel}; {counted}. Host: {processor}."
+            "Kernel {kernel} in a VM with {cpus} processors, {accel}, on {processor}. Times are in \
+             microseconds (µs), or in thousands of instructions (k)."
         )
     }
 }
@@ -245,13 +231,12 @@ pub(super) mod tests {
                 kernel: "7.3.4".to_owned(),
                 accel: "tcg",
                 cpus: 2,
-                unit: Unit::Nanoseconds,
                 clocksource: "tsc".to_owned(),
                 processor: "a processor".to_owned(),
             },
             rows: [one_way, connect]
                 .iter()
-                .map(|it| Figures::of(bus::row(&it.name).unwrap(), it).unwrap())
+                .map(|it| Figures::of(bus::row(&it.name).unwrap(), it, Unit::Nanoseconds).unwrap())
                 .collect(),
             left_out: vec![("look-up-dbus".to_owned(), "no broker".to_owned())],
         }
@@ -271,16 +256,16 @@ pub(super) mod tests {
         assert_eq!(json["rows"][1]["goal"], serde_json::Value::Null);
         assert_eq!(json["rows"][1]["met"], serde_json::Value::Null);
         assert_eq!(json["place"]["accel"], "tcg");
-        assert_eq!(json["place"]["unit"], "nanoseconds");
+        assert_eq!(row["unit"], "nanoseconds");
     }
 
     #[test]
     fn instructions_are_not_shown_as_times() {
         let mut report = report();
-        report.place.unit = Unit::Instructions;
+        report.rows[0].unit = Unit::Instructions;
         assert!(report.text().contains("12.5 k"), "{}", report.text());
-        assert!(report.markdown().contains("1.50 M"));
-        assert!(!report.markdown().contains("µs"));
+        assert!(!report.text().contains("12.5 µs"));
+        assert!(report.markdown().contains("1.50 ms"));
     }
 
     #[test]
