@@ -19,6 +19,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod guest;
+mod install;
 mod interrupt;
 mod process;
 mod progress;
@@ -48,6 +49,8 @@ enum Command {
     Vm(vm::Args),
     /// Runs the end-to-end tests in the VM.
     Vmtest(vmtest::Args),
+    /// Installs the library, the programs, their manual and the module's source.
+    Install(install::Args),
     /// Shows the whole of it: module, traffic, dashboard and metrics, in a VM.
     Demo(demo::Args),
     /// Sets up what is missing and runs every check and every test.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Vm(args) => vm::run(args),
         Command::Vmtest(args) => vmtest::run(&args),
+        Command::Install(args) => install::run(&args).map(|()| 0),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(command) => bench::run(&command),

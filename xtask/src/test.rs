@@ -17,6 +17,7 @@ use crate::setup::{self, Flavour, Kernel, Scope};
 use crate::{codegen, coverage};
 
 mod depth;
+mod install;
 mod readme;
 mod vm;
 
@@ -27,8 +28,8 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 ///
 /// Sets up what is missing, then runs every check, also after one has failed: formatting, lints,
 /// documentation, unit and doc tests on the host, the same under loom and AddressSanitizer, a fuzzer, their
-/// coverage, generated files, licences, the lints of the module, the commands of the README, the
-/// end-to-end tests in the VM on the default and the debug kernel, and whether these find bugs that
+/// coverage, generated files, licences, the lints of the module, what is installed, the commands of the
+/// README, the end-to-end tests in the VM on the default and the debug kernel, and whether these find bugs that
 /// were put into the module. The exit status is 0 when all passed, else that of the last `vmtest`
 /// that failed, else 1.
 #[derive(Debug, clap::Args)]
@@ -77,6 +78,8 @@ enum Name {
     GeneratedFiles,
     /// The kernel's lints on the module.
     ModuleLints,
+    /// What is installed, and programs that use it.
+    Install,
     /// The command in the VM that the README shows.
     VmCommand,
     /// The demo that the README shows.
@@ -166,6 +169,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Name::Coverage => coverage::check(&cache, &workspace),
             Name::GeneratedFiles => codegen::run(codegen::Args { check: true }),
             Name::ModuleLints => build.lint_module(&Kernel::find(&cache, Flavour::default())?),
+            Name::Install => install::check(&workspace),
             Name::VmCommand => readme::vm(&Kernel::find(&cache, Flavour::default())?.release),
             Name::Demo => readme::demo(&workspace),
             Name::VmTests => vm::tests(Flavour::default(), &mut vm_status),

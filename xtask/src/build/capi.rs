@@ -34,8 +34,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("vm-tests/tests/vm/capi", "tests"),
 ];
 
-const SOURCES: &str = "libipcon/capi";
-const MAP: &str = "libipcon/capi/libipcon.map";
+pub(crate) const MAP: &str = "libipcon/capi/libipcon.map";
 
 impl Build<'_> {
     /// Makes the library of what cargo has built, and the programs that use it.
@@ -70,18 +69,14 @@ impl Build<'_> {
     /// What the results depend on.
     fn inputs(&self) -> anyhow::Result<String> {
         let mut text = String::new();
-        for sources in PROGRAMS
-            .iter()
-            .map(|(sources, _)| sources)
-            .chain([&SOURCES])
-        {
+        for (sources, _) in PROGRAMS {
             let sources = self.workspace.root().join(sources);
             if sources.is_dir() {
                 text.push_str(&describe(&sources)?);
             }
         }
-        for (header, _) in HEADERS {
-            text.push_str(&self.read(header)?);
+        for path in HEADERS.iter().map(|(header, _)| *header).chain([MAP]) {
+            text.push_str(&self.read(path)?);
         }
         let archive =
             fs::metadata(rust_archive(self.workspace)).context("looking at what cargo built")?;
@@ -115,7 +110,16 @@ struct Linking<'a> {
 
 impl Linking<'_> {
     fn headers(&self) -> anyhow::Result<()> {
-        install_headers(self.workspace, &self.folder.join("include"))
+        for (from, to) in HEADERS {
+            let from = self.workspace.root().join(from);
+            let to = self.folder.join("include").join(to);
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent)
+                    .with_context(|| format!("making {}", parent.display()))?;
+            }
+            fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
+        }
+        Ok(())
     }
 
     /// `libipcon.so.0`: what the functions need and nothing else, visible by the names of the map.
@@ -219,18 +223,6 @@ impl Linking<'_> {
     }
 }
 
-/// Puts the headers below `folder`.
-pub(crate) fn install_headers(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
-    for (from, to) in HEADERS {
-        let (from, to) = (workspace.root().join(from), folder.join(to));
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-        }
-        fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
-    }
-    Ok(())
-}
-
 fn compiler(variable: &str, usual: &str) -> Command {
     Command::new(std::env::var_os(variable).unwrap_or_else(|| usual.into()))
 }
@@ -252,7 +244,7 @@ fn c_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The names that a version script makes visible.
-fn exported(map: &str) -> BTreeSet<String> {
+pub(crate) fn exported(map: &str) -> BTreeSet<String> {
     map.lines()
         .filter_map(|line| line.trim().strip_suffix(';'))
         .filter(|name| {

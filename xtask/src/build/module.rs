@@ -195,7 +195,7 @@ fn copy_changed(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// The files below `folder`, relative to it, in order.
-fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(below) = pending.pop() {

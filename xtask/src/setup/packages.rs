@@ -47,6 +47,8 @@ pub(crate) const NEEDED: &[Package] = &[
         "reads ipcon.yaml for the kernel's own netlink client",
     ),
     package("build-essential", "links Rust programs"),
+    package("valgrind", "looks for leaks of the C library"),
+    package("man-db", "judges the manual pages of the C library"),
     package("pkg-config", "finds libraries of C"),
     package("libcap-ng-dev", "builds virtiofsd"),
     package("libseccomp-dev", "builds virtiofsd"),

@@ -56,7 +56,7 @@ pub(super) fn vm(release: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn xtask() -> anyhow::Result<Command> {
+pub(super) fn xtask() -> anyhow::Result<Command> {
     Ok(Command::new(
         std::env::current_exe().context("finding this program")?,
     ))
