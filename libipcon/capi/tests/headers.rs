@@ -186,3 +186,29 @@ fn a_limit_that_no_message_can_have_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_samples_and_the_programs_of_the_tutorial_compile_as_c_and_as_cxx() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for folder in ["samples", "tutorial"] {
+        for entry in fs::read_dir(here.join(folder)).unwrap() {
+            let source = entry.unwrap().path();
+            if source.extension().is_none_or(|extension| extension != "c") {
+                continue;
+            }
+            count += 1;
+            for words in [["gcc", "-xc"], ["g++", "-xc++"]] {
+                let mut command = Command::new(words[0]);
+                command.args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only", words[1]]);
+                for folder in headers() {
+                    command.arg("-I").arg(folder);
+                }
+                let output = command.arg(&source).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{command:?}\n{said}");
+            }
+        }
+    }
+    assert_eq!(count, 14);
+}
