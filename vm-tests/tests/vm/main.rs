@@ -12,6 +12,7 @@ mod asynchronous;
 mod attack;
 mod batches;
 mod books;
+mod capi;
 mod credentials;
 mod death;
 mod dumps;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("samples", samples::all()),
+        ("capi", capi::all()),
         ("module", module::all()),
         ("soak", soak::all()),
     ];
