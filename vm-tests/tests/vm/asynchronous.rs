@@ -29,7 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
         many_tasks_share_one_peer,
         a_busy_peer_lets_other_tasks_run,
         a_peer_goes_from_blocking_to_async_and_back,
-        many_peers_echo_on_one_thread => within(pace::seconds(settings::echo_peers() as u64 / 8 + 60)),
+        many_peers_echo_on_one_thread => within(settings::echo_peers() as u64 / 2 + 60),
     ]
 }
 

@@ -207,6 +207,15 @@ fn variables(
             path(&workspace.root().join("ipcon-kmod/ipcon.yaml")),
         ),
     ];
+    let asked = [
+        ("IPCON_SHARING_SECONDS", args.sharing_seconds),
+        ("IPCON_ECHO_PEERS", args.echo_peers),
+    ];
+    variables.extend(
+        asked
+            .into_iter()
+            .filter_map(|(name, number)| Some((name, number?.to_string()))),
+    );
     let ynl = kernel.tree.join("tools/net/ynl/pyynl");
     if ynl.is_dir() {
         variables.push(("IPCON_YNL", path(&ynl)));

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) size: Size,
     /// Longest time all tests of one kernel may take together, in seconds; without it half an hour,
-    /// an hour and a half on the debug kernel, and what fuzzing, soak and loads take.
+    /// an hour and a half on the debug kernel, and what was asked for takes.
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// What the random tests draw from; another number each time without it.
@@ -59,6 +59,12 @@ pub(crate) struct Args {
     /// How often the module is loaded and unloaded under use; about a second each.
     #[arg(long, value_name = "N", default_value_t = LOADS)]
     pub(super) loads: u32,
+    /// How long threads share one peer; 10 seconds without it.
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) sharing_seconds: Option<u64>,
+    /// How many async peers echo on one thread; 200 without it. 10,000 take some minutes.
+    #[arg(long, value_name = "N")]
+    pub(super) echo_peers: Option<u64>,
     /// Tests a module that has this bug, to see that it is found; on the debug kernel unless
     /// another is named.
     #[arg(long, value_name = "BUG")]
@@ -106,6 +112,8 @@ impl Args {
             fuzz_seconds: None,
             soak_seconds: SOAK,
             loads: LOADS,
+            sharing_seconds: None,
+            echo_peers: None,
             seeded_bug: None,
             ktap: false,
         }
@@ -149,11 +157,16 @@ impl Args {
         } else {
             1800
         };
-        let long = self
-            .fuzz(flavour)
-            .saturating_add(self.soak_seconds)
-            .saturating_add(self.loads.into());
-        self.timeout.unwrap_or(long.saturating_add(usual))
+        let asked = [
+            self.fuzz(flavour),
+            self.soak_seconds,
+            u64::from(self.loads),
+            self.sharing_seconds.unwrap_or(0),
+            // Each takes less than a second.
+            self.echo_peers.unwrap_or(0),
+        ];
+        let long = asked.into_iter().fold(usual, u64::saturating_add);
+        self.timeout.unwrap_or(long)
     }
 
     /// The command that does on one kernel the same again.
@@ -169,6 +182,12 @@ impl Args {
         }
         if self.loads != LOADS {
             words.push(format!("--loads {}", self.loads));
+        }
+        if let Some(seconds) = self.sharing_seconds {
+            words.push(format!("--sharing-seconds {seconds}"));
+        }
+        if let Some(peers) = self.echo_peers {
+            words.push(format!("--echo-peers {peers}"));
         }
         if let Some(bug) = self.seeded_bug {
             words.push(format!("--seeded-bug {bug}"));
@@ -212,12 +231,14 @@ mod tests {
                 cpus: 3,
             },
             timeout: Some(90),
+            sharing_seconds: Some(70),
+            echo_peers: Some(80),
             ..Args::of_bug(SeededBug::Leak, "services")
         };
         assert_eq!(
             args.reproduce(Flavour::Debug, 7),
-            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --seeded-bug leak \
-             --memory 4G --cpus 3 --timeout 90"
+            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --sharing-seconds 70 \
+             --echo-peers 80 --seeded-bug leak --memory 4G --cpus 3 --timeout 90"
         );
         assert_eq!(
             Args {
