@@ -76,7 +76,10 @@ struct sk_buff *ipcon_message_relay(struct sk_buff *skb, u32 from, struct ipcon_
 	return message;
 }
 
-/* Makes @skb the request again that it was, for the error that repeats it. Nobody may have the clone any more. */
+/*
+ * Makes @skb the request again that it was but for its padding, for the error that repeats it. Nobody may have the
+ * clone any more.
+ */
 void ipcon_request_restore(struct sk_buff *skb, const struct ipcon_request_head *kept)
 {
 	struct ipcon_relayed *request = (void *)skb->data;

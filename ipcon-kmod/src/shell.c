@@ -273,7 +273,8 @@ int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
 
 	if (sock_flag(sk, SOCK_DEAD))
 		return -ECONNREFUSED;
-	switch (sk_filter_reason(sk, skb)) {
+	/* A filter takes a message or leaves it. To cut one makes no sense, and would want a copy of a relayed one. */
+	switch (sk_filter_trim_cap(sk, skb, skb->len)) {
 	case SKB_NOT_DROPPED_YET:
 		break;
 	case SKB_DROP_REASON_SOCKET_FILTER:

@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_slow_filter_lets_nobody_overfill_a_queue => within(120),
         what_a_filter_throws_away_is_delivered,
         losses_told_to_a_filter_are_told,
+        a_filter_cuts_no_message,
     ]
 }
 
@@ -149,4 +150,12 @@ fn losses_told_to_a_filter_are_told() {
     owner.multicast("news", &numbered(2)).unwrap();
     let message = next(&reader);
     assert_eq!((number(&message.data), message.lost), (2, 0));
+}
+
+fn a_filter_cuts_no_message() {
+    let reader = Peer::connect().unwrap();
+    let sender = Peer::connect().unwrap();
+    attach_filter(&reader, 1, 30);
+    sender.send(reader.port(), &numbered(1)).unwrap();
+    assert_eq!(next(&reader).data, numbered(1));
 }
