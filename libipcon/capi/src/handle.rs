@@ -2,7 +2,7 @@
 //! What is behind a handler.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,10 @@ use crate::errno::Errno;
 #[derive(Debug)]
 pub(crate) struct Handle {
     peer: Peer,
-    /// Readable once the handle was freed, so that whoever waits for messages stops waiting.
+    /// Readable once the handle was freed, so that whoever waits for messages stops waiting; and also after
+    /// another process, which shares it since a fork, has freed its own.
     freed: OwnedFd,
+    is_freed: AtomicBool,
     /// Whoever takes a message holds it, but not while it waits for one.
     inbox: Mutex<Inbox>,
     /// Group messages that were lost, as received ones told.
@@ -66,6 +68,7 @@ impl Handle {
         Ok(Self {
             peer: Peer::connect()?,
             freed,
+            is_freed: AtomicBool::new(false),
             inbox: Mutex::default(),
             lost: AtomicU64::new(0),
         })
@@ -82,7 +85,8 @@ impl Handle {
 
     /// Ends all waits for messages, now and later.
     pub(crate) fn wake_all(&self) {
-        // It has room for 2^64 - 2 of these, and a handle is freed once.
+        self.is_freed.store(true, Ordering::SeqCst);
+        // It has room for 2^64 - 2 of these, more than there will ever be waits.
         let _ = rustix::io::write(&self.freed, &1_u64.to_ne_bytes());
     }
 
@@ -146,9 +150,17 @@ impl Handle {
             return Err(Errno::TIMEDOUT);
         }
         if watched[1].revents().is_empty() {
-            Ok(())
-        } else {
-            Err(Errno::BADF)
+            return Ok(());
         }
+        if !self.is_freed.load(Ordering::SeqCst) {
+            // Another process freed its own. That is taken off, or each wait would end at once from now on.
+            let _ = rustix::io::read(&self.freed, &mut [0_u8; 8]);
+            if !self.is_freed.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            // What was taken off may have been for the others that wait here.
+            self.wake_all();
+        }
+        Err(Errno::BADF)
     }
 }

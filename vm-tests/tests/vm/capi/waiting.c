@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -119,11 +120,32 @@ static void a_message_ends_a_wait(void)
 	ipcon_free_handler(handler);
 }
 
+static void a_forked_process_that_frees_its_own_wakes_nobody_here(void)
+{
+	IPCON_HANDLER handler = create();
+	struct timeval soon = { 0, 50 * 1000 };
+	struct ipcon_msg im;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		ipcon_free_handler(handler);
+		_exit(0);
+	}
+	is(waitpid(child, &status, 0), child);
+	is(status, 0);
+	is(ipcon_rcv_timeout(handler, &im, &soon), -ETIMEDOUT);
+	is(ipcon_send_unicast(handler, ipcon_get_selfport(handler), "x", 1), 0);
+	is(ipcon_rcv(handler, &im), 0);
+	ipcon_free_handler(handler);
+}
+
 int main(void)
 {
 	freeing_wakes_all_who_wait();
 	a_signal_ends_a_wait();
 	a_message_ends_a_wait();
+	a_forked_process_that_frees_its_own_wakes_nobody_here();
 	puts("all is well");
 	return 0;
 }
