@@ -20,7 +20,8 @@ pub(crate) use follower::Follower;
 pub enum Update {
     /// Everything that is there now. It replaces what was known before: what is not in it is gone.
     ///
-    /// It comes first of all, and again whenever kevents were lost.
+    /// It comes first of all, and again whenever kevents were lost, or came behind a thousand messages of
+    /// others that are nothing to tell.
     Snapshot(Snapshot),
     /// One change.
     Kevent(Kevent),

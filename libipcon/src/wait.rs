@@ -12,9 +12,9 @@ use crate::operation::Operation;
 use crate::peer::{Peer, Replay};
 use crate::port::Port;
 
-/// So many announcements are taken before the service is looked up, which always tells, and whoever else wants
-/// to run may.
-const AT_ONCE: usize = 1000;
+/// So many messages are taken before one looks at what is there, which always tells, and whoever else wants to
+/// run may.
+pub(crate) const AT_ONCE: usize = 1000;
 
 impl Peer {
     /// Waits until a service is there and gives its port, at once if it is there already.

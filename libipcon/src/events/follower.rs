@@ -12,6 +12,7 @@ use crate::kevent::KEVENT_GROUP;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::peer::{Peer, Replay};
+use crate::wait::AT_ONCE;
 
 /// Room for about a thousand kevents, or as many as this process may have, in bytes of kernel memory.
 const QUEUE_LIMIT: usize = 1 << 20;
@@ -55,7 +56,15 @@ impl Follower {
 
     /// What is next; `None` when nothing is before something comes into the queue.
     pub(crate) fn step(&mut self, peer: &Peer) -> Result<Option<Update>> {
+        let mut passed_over = 0;
         while !self.is_behind {
+            // Anybody may fill the queue as fast as it is read. That must keep nobody waiting for ever, and what
+            // is there now can be told at any time.
+            if passed_over == AT_ONCE {
+                self.is_behind = true;
+                break;
+            }
+            passed_over += 1;
             match peer.try_recv()? {
                 Some(message) => {
                     if let Some(update) = self.follow(&message)? {
@@ -65,8 +74,9 @@ impl Follower {
                 None if self.is_unchecked => {
                     // Whatever was lost found the queue full, and so before it was taken empty.
                     let newest = self.inspector.bus()?.kevent_sequence;
+                    let message = peer.try_recv()?;
                     self.is_unchecked = false;
-                    match peer.try_recv()? {
+                    match message {
                         Some(message) => {
                             if let Some(update) = self.follow(&message)? {
                                 return Ok(Some(update));
@@ -111,8 +121,12 @@ impl Follower {
         let mut looks = 0;
         loop {
             looks += 1;
-            // What is in the queue is older than the look that follows. What comes later stays there.
-            while peer.try_recv()?.is_some() {}
+            // What is in the queue is older than the look that follows, and is passed over later if it stays.
+            for _ in 0..AT_ONCE {
+                if peer.try_recv()?.is_none() {
+                    break;
+                }
+            }
             let before = self.inspector.bus()?;
             let services = self.inspector.services()?;
             let groups = self.inspector.groups()?;

@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
         what_was_lost_is_noticed_with_what_follows_it,
         a_table_is_right_after_a_storm_with_losses => within(120),
         a_stranger_who_writes_to_the_listener_changes_nothing,
+        a_flood_of_other_messages_keeps_nobody_waiting,
         a_stream_of_updates_makes_up_for_losses,
         a_dropped_future_of_updates_loses_none,
     ]
@@ -265,6 +266,33 @@ fn a_stranger_who_writes_to_the_listener_changes_nothing() {
     stranger.send(events.peer().port(), b"or so").unwrap();
     assert!(matches!(next(&mut events), Update::Kevent(_)));
     assert_eq!(events.try_recv().unwrap(), None);
+}
+
+fn a_flood_of_other_messages_keeps_nobody_waiting() {
+    let mut events = Events::open().unwrap();
+    snapshot(events.try_recv().unwrap());
+    let port = events.peer().port();
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let stranger = Peer::connect().unwrap();
+            while !ended.load(Ordering::Relaxed) {
+                // Most of them are refused, because the queue is full.
+                let _ = stranger.send_batch([(port, b"noise"); 100]);
+            }
+        });
+        let service = Peer::connect().unwrap();
+        let mut services = Services::new();
+        service.register_service("honest").unwrap();
+        let deadline = soon();
+        while !services.values().any(|port| *port == service.port()) {
+            assert!(Instant::now() < deadline, "not heard of in time");
+            if let Some(update) = events.try_recv().unwrap() {
+                apply(&mut services, update);
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
