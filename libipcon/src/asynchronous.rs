@@ -116,7 +116,8 @@ impl AsyncPeer {
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` as in [`Peer::recv_into`].
+    /// `EMSGSIZE` as in [`Peer::recv_into`]. The message that was put back is for the next call; it wakes no task
+    /// that waits already.
     pub async fn recv_into(&self, buffer: &mut [u8]) -> Result<Received> {
         self.receive(|peer| peer.try_recv_into(buffer)).await
     }

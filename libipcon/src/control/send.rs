@@ -14,8 +14,7 @@ use crate::operation::Operation;
 use crate::port::Port;
 use crate::wire::uapi::{attr, cmd};
 use crate::wire::{
-    Answer, Chunk, Flags, Frames, LARGEST_MESSAGE, Request, Unfit, attribute_len, padding,
-    request_len,
+    Answer, Chunk, Flags, Frames, Request, Unfit, attribute_len, padding, request_len,
 };
 
 /// Up to this many bytes are copied behind the head of the request, which costs less than having the kernel
@@ -25,6 +24,9 @@ const COPIED: usize = 1024;
 /// More than a refusal takes of the queue of the control socket, whatever the kernel's words: it repeats only
 /// the header of the request.
 const REFUSAL: usize = 2 * 1024;
+
+/// What fits into a block of 64 KiB together with what the kernel keeps behind a datagram.
+const LARGEST_CHUNK: usize = (64 << 10) - 512;
 
 /// What the kernel needs of the send buffer beside the datagram.
 const SEND_OVERHEAD: usize = 32;
@@ -240,8 +242,8 @@ impl Control {
             let (receive, send) = self.socket.buffer_sizes();
             Limits {
                 requests: (receive / REFUSAL).max(1),
-                // What is larger than any message makes the kernel look for larger memory.
-                bytes: LARGEST_MESSAGE.min(send.saturating_sub(SEND_OVERHEAD)),
+                // What is larger makes the kernel look for larger memory. Any one message is smaller.
+                bytes: LARGEST_CHUNK.min(send.saturating_sub(SEND_OVERHEAD)),
             }
         })
     }
