@@ -74,8 +74,8 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`SOCK_SEQPACKET` sent and received by one thread",
         goal: Goal::Known,
         at_once: false,
-        limit: "copying: into the request, from there into the message, out of it into the thread's \
-               buffer, and from that into the caller's; a socket copies twice.",
+        limit: "copying: into the request, which becomes the message, out of it into the thread's buffer, and \
+               from that into the caller's; a socket copies twice.",
     },
     Row {
         name: "send",
@@ -83,9 +83,9 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`SOCK_SEQPACKET` sending alone",
         goal: Goal::Known,
         at_once: false,
-        limit: "generic netlink. The request takes a buffer, and is looked up, parsed and checked; \
-               then the bus makes a second buffer for the receiver and copies the payload into it. A \
-               sixth is the look for a refusal afterwards, a system call that finds nothing.",
+        limit: "generic netlink. The request is looked up, parsed and checked before the bus sees it. The \
+               message is then relayed in the buffer that brought it. A sixth is the look for a refusal \
+               afterwards, a system call that finds nothing.",
     },
     Row {
         name: "receive",

@@ -25,6 +25,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "cargo xtask vm -- target/debug/examples/first",
         "the check `command in the VM`",
     ),
+    ("cargo xtask install --prefix DIR", "the check `install`"),
     ("cargo doc --open -p libipcon", "the check `documentation`"),
     ("cargo xtask --help", "a test of the command line"),
 ];
