@@ -41,7 +41,7 @@ fn runtime() -> Runtime {
 /// Runs a future to its end, which must come soon.
 fn run<T>(future: impl Future<Output = T>) -> T {
     runtime()
-        .block_on(async { timeout(Duration::from_secs(20), future).await })
+        .block_on(async { timeout(Duration::from_secs(pace::seconds(20)), future).await })
         .expect("an end in time")
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, pace};
 use libipcon::{AsyncEvents, Event, Events, Inspector, Name, Peer, Port, Snapshot, Update};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -298,7 +298,7 @@ fn a_flood_of_other_messages_keeps_nobody_waiting() {
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime
-        .block_on(async { timeout(Duration::from_secs(20), future).await })
+        .block_on(async { timeout(Duration::from_secs(pace::seconds(20)), future).await })
         .expect("an end in time")
 }
 
