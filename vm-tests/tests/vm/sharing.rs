@@ -232,6 +232,10 @@ fn sixteen_threads_share_one_peer() {
         requests.get(),
     );
     assert!(sends.count() > 100 && requests.count() > 100);
+    if settings::kernel_is_slow() {
+        // Its checkers make each call long, and so the wait behind fifteen others. What counts there is done.
+        return;
+    }
     // On a machine that keeps everybody waiting, a call that has many threads before it waits some times as long.
     let longest = STALL.max(10 * machine);
     assert!(sends.get() < longest, "a send took {:?}", sends.get());
