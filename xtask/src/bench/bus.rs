@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         peer: "the same through `SOCK_SEQPACKET`",
         goal: Goal::AtMost(1.15),
         at_once: false,
-        limit: "two sends and two receives take 19 k of our 31 k, switching between the processes the \
+        limit: "two sends and two receives take 18 k of our 29 k, switching between the processes the \
                rest, which is no more than with sockets. See `send`.",
     },
     Row {
