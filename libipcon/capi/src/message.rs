@@ -83,7 +83,7 @@ fn head(origin: Origin) -> Head {
     match origin {
         Origin::Peer(port) => Head {
             kind: NORMAL,
-            group: [0; _],
+            group: [0; GROUP_NAME_MAX_LEN + 1],
             port: port.get(),
         },
         Origin::Group { name, from } => Head {
@@ -101,7 +101,7 @@ fn head(origin: Origin) -> Head {
 
 /// A name with zeros after it. The wire has none that is longer than a group's.
 fn padded(name: &[u8]) -> [u8; GROUP_NAME_MAX_LEN + 1] {
-    let mut field = [0; _];
+    let mut field = [0; GROUP_NAME_MAX_LEN + 1];
     for (to, from) in field.iter_mut().zip(name.iter().take(GROUP_NAME_MAX_LEN)) {
         *to = *from;
     }
@@ -167,6 +167,21 @@ mod tests {
         let bytes = fill(512, Origin::Kevent(meta), b"ab");
         assert_eq!(bytes[4..20], *b"ipcon_kevent\0\0\0\0");
         assert_eq!(bytes[20..24], [0; 4]);
+    }
+
+    /// Or the library would write beyond the struct of a program that defines nothing.
+    #[test]
+    fn the_default_is_that_of_the_header() {
+        let header = include_str!("../include/ipcon.h");
+        let line = format!("#define IPCON_DEFAULT_MSG_LEN\t{DEFAULT_ROOM}");
+        assert!(header.lines().any(|it| it == line), "{line}");
+        let header = include_str!("../include/libipcon.h");
+        for line in [
+            format!("\tIPCON_NORMAL_MSG = {NORMAL},"),
+            format!("\tIPCON_GROUP_MSG = {GROUP}"),
+        ] {
+            assert!(header.lines().any(|it| it == line), "{line}");
+        }
     }
 
     #[test]
