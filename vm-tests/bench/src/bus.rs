@@ -6,8 +6,7 @@ use anyhow::{Context as _, bail};
 use libipcon::{Origin, Peer, Port};
 
 use crate::echo::{self, Echo, Kind};
-use crate::group::{Timed, bursts};
-use crate::measure::{Side, timed};
+use crate::measure::{Side, Timed, bursts, timed};
 
 /// Room for the largest message of the bus.
 const LARGEST: usize = 65_000;

@@ -3,57 +3,13 @@
 //! One message to many.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
 
 use libipcon::{Peer, Replay};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::bus::whole;
-use crate::measure::{Side, per_time};
+use crate::measure::{Side, Timed, bursts};
 use crate::seqpacket;
-
-/// Messages sent before the members read them; all queues have room for so many.
-const BURST: u32 = 8;
-
-/// What is timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timed {
-    /// Sending alone.
-    Sending,
-    /// Receiving alone, by all who receive.
-    Receiving,
-    /// Both.
-    All,
-}
-
-/// Sends bursts and has them received, and times what is asked for; nanoseconds for each message.
-pub(crate) fn bursts(
-    times: u32,
-    timed: Timed,
-    mut send: impl FnMut() -> anyhow::Result<()>,
-    mut receive: impl FnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<f64> {
-    let mut all = Duration::ZERO;
-    let mut left = times;
-    while left > 0 {
-        let burst = left.min(BURST);
-        let begin = Instant::now();
-        for _ in 0..burst {
-            send()?;
-        }
-        let sent = begin.elapsed();
-        for _ in 0..burst {
-            receive()?;
-        }
-        all += match timed {
-            Timed::Sending => sent,
-            Timed::Receiving => begin.elapsed() - sent,
-            Timed::All => begin.elapsed(),
-        };
-        left -= burst;
-    }
-    Ok(per_time(all, times))
-}
 
 const GROUP: &str = "bench";
 

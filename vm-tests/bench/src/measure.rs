@@ -115,7 +115,50 @@ pub(crate) fn timed(
     Ok(per_time(begin.elapsed(), times))
 }
 
+/// Messages sent before they are received; all queues have room for so many.
+const BURST: u32 = 8;
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timed {
+    /// Sending alone.
+    Sending,
+    /// Receiving alone, by all who receive.
+    Receiving,
+    /// Both.
+    All,
+}
+
+/// Sends bursts and has them received, and times what is asked for; nanoseconds for each message.
+pub(crate) fn bursts(
+    times: u32,
+    timed: Timed,
+    mut send: impl FnMut() -> anyhow::Result<()>,
+    mut receive: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let mut all = Duration::ZERO;
+    let mut left = times;
+    while left > 0 {
+        let burst = left.min(BURST);
+        let begin = Instant::now();
+        for _ in 0..burst {
+            send()?;
+        }
+        let sent = begin.elapsed();
+        for _ in 0..burst {
+            receive()?;
+        }
+        all += match timed {
+            Timed::Sending => sent,
+            Timed::Receiving => begin.elapsed() - sent,
+            Timed::All => begin.elapsed(),
+        };
+        left -= burst;
+    }
+    Ok(per_time(all, times))
+}
+
 /// Nanoseconds for each of so many times.
-pub(crate) fn per_time(all: Duration, times: u32) -> f64 {
+fn per_time(all: Duration, times: u32) -> f64 {
     all.as_nanos() as f64 / f64::from(times)
 }

@@ -9,8 +9,8 @@ use anyhow::Context as _;
 
 use crate::churn::{RoundTrips, Scene};
 use crate::dbus::{self, Broker};
-use crate::group::{Group, Sockets, Timed};
-use crate::measure::{FEWEST, Sides};
+use crate::group::{Group, Sockets};
+use crate::measure::{FEWEST, Sides, Timed};
 use crate::place::{FIRST, SECOND};
 use crate::scale::{self, Crowd};
 use crate::{bus, seqpacket};

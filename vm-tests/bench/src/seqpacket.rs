@@ -15,8 +15,7 @@ use rustix::net::{
 
 use crate::bus::whole;
 use crate::echo::{Echo, Kind};
-use crate::group::{Timed, bursts};
-use crate::measure::{Side, timed};
+use crate::measure::{Side, Timed, bursts, timed};
 use many::Many;
 
 mod many;
