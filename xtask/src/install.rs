@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::build::{Build, capi, module};
+use crate::build::{Build, capi, sources};
 use crate::cache::{Cache, Workspace};
 use crate::process::capture;
 use crate::progress::{Progress, Verbosity};
@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
     /// Each page, and a link to it for each other name that it has.
     fn manual(&self) -> anyhow::Result<()> {
         let pages = self.workspace.root().join(MANUAL);
-        for page in module::files(&pages)? {
+        for page in sources::files(&pages)? {
             let section = page.extension().and_then(OsStr::to_str);
             let section = section.with_context(|| format!("{} has no section", page.display()))?;
             let folder = self.root.join(format!("share/man/man{section}"));
@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
     fn module(&self) -> anyhow::Result<()> {
         let folder = self.root.join(format!("src/ipcon-{VERSION}"));
         let sources = self.workspace.root().join(MODULE);
-        for path in module::files(&sources)? {
+        for path in sources::files(&sources)? {
             if !NOT_OF_THE_MODULE.iter().any(|not| path.starts_with(not)) {
                 copy(&sources.join(&path), &folder.join(&path), 0o644)?;
             }
@@ -256,7 +256,7 @@ mod tests {
         let root = Workspace::locate().unwrap().root().to_path_buf();
         let pages = root.join(MANUAL);
         let mut told = Vec::new();
-        for page in module::files(&pages).unwrap() {
+        for page in sources::files(&pages).unwrap() {
             let text = fs::read_to_string(pages.join(page)).unwrap();
             told.extend(names(&text).into_iter().map(str::to_owned));
         }

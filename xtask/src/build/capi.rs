@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::module::describe;
+use super::sources::describe;
 use super::{Build, DEADLINE};
 use crate::cache::Workspace;
 use crate::process::{capture, run_logged};

@@ -8,10 +8,11 @@ use crate::progress::{Progress, Verbosity};
 use crate::setup::{Flavour, Kernel};
 
 pub(crate) mod capi;
-pub(crate) mod module;
+mod module;
 mod probes;
 pub(crate) mod programs;
 mod seeded_bug;
+pub(crate) mod sources;
 
 pub(crate) use seeded_bug::SeededBug;
 

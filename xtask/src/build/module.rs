@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, bail};
 use rustix::process::{getegid, geteuid};
 
+use super::sources::{describe, files};
 use super::{Build, DEADLINE, SeededBug};
 use crate::process::run_logged;
 use crate::setup::{Bind, Chroot, Flavour, Kernel, stamp};
@@ -138,22 +138,6 @@ fn script(flavour: Flavour, options: &str, uid: u32, gid: u32) -> String {
     )
 }
 
-/// Every file below `sources` with its size and time: what the built module depends on.
-pub(super) fn describe(sources: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    for path in files(sources)? {
-        let data = fs::metadata(sources.join(&path))
-            .with_context(|| format!("looking at {}", path.display()))?;
-        let time = data.modified().context("a file without a time")?;
-        let time = time
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
-        text.push_str(&format!("{} {} {time}\n", path.display(), data.len()));
-    }
-    Ok(text)
-}
-
 /// Makes `target` have the files of `sources`, with their times, so that make rebuilds what changed.
 /// Files that an earlier call put there and that are gone from `sources` are removed; what the
 /// build made stays.
@@ -192,30 +176,6 @@ fn copy_changed(from: &Path, to: &Path) -> anyhow::Result<()> {
         .open(to)
         .and_then(|file| file.set_times(FileTimes::new().set_modified(modified)))
         .with_context(|| format!("setting the time of {}", to.display()))
-}
-
-/// The files below `folder`, relative to it, in order.
-pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut pending = vec![PathBuf::new()];
-    while let Some(below) = pending.pop() {
-        let folder = folder.join(&below);
-        for entry in
-            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?
-        {
-            let entry = entry.context("reading a folder")?;
-            let path = below.join(entry.file_name());
-            let kind = entry.file_type().context("reading a folder")?;
-            // Cargo's own results, should somebody build inside.
-            if kind.is_dir() && entry.file_name() != "target" {
-                pending.push(path);
-            } else if kind.is_file() {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 #[cfg(test)]
