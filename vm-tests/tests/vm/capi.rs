@@ -17,7 +17,7 @@ mod samples;
 mod tutorial;
 
 pub(crate) fn all() -> Vec<Case> {
-    let seconds = 2 * sharing_seconds() + 60;
+    let seconds = settings::sharing_seconds() + 60;
     [
         tutorial::all(),
         samples::all(),
@@ -111,13 +111,8 @@ fn a_wait_ends_with_a_message_a_signal_or_the_handler() {
     }
 }
 
-/// How long the threads go on: a minute with `--soak-seconds 240`.
-fn sharing_seconds() -> u64 {
-    settings::soak_seconds() / 4
-}
-
 fn sixteen_threads_share_a_handler_and_lose_nothing() {
-    let seconds = sharing_seconds().max(1);
+    let seconds = settings::sharing_seconds();
     let said = run(c_program("tests/threads").arg(seconds.to_string()));
     let [calls, longest, sent, received, idle] = numbers(&said);
     eprintln!("{seconds} s: {said}");

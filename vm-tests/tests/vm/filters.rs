@@ -3,6 +3,7 @@
 //! Socket filters of receivers, which run while a message is on its way into the queue.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::ptr;
 use std::sync::Barrier;
 use std::thread;
 
@@ -44,34 +45,26 @@ fn attach_filter(peer: &Peer, len: usize, verdict: u32) {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),
     };
-    // SAFETY: The kernel reads the program, which lives until the call returns, and copies it.
-    let outcome = unsafe {
-        libc::setsockopt(
-            peer.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            size_of_val(&program) as libc::socklen_t,
-        )
-    };
-    let error = std::io::Error::last_os_error();
-    assert_eq!(outcome, 0, "attach a filter: {error}");
+    set_option(peer, libc::SO_ATTACH_FILTER, &program);
 }
 
 fn detach_filter(peer: &Peer) {
-    let nothing: libc::c_int = 0;
-    // SAFETY: The kernel reads one int from the pointer, which is that of a live int.
+    set_option(peer, libc::SO_DETACH_FILTER, &0_i32);
+}
+
+fn set_option<T>(peer: &Peer, option: libc::c_int, value: &T) {
+    // SAFETY: The kernel reads the value, and the filter that it may point to, which live until the call returns.
     let outcome = unsafe {
         libc::setsockopt(
             peer.as_fd().as_raw_fd(),
             libc::SOL_SOCKET,
-            libc::SO_DETACH_FILTER,
-            (&raw const nothing).cast(),
-            size_of_val(&nothing) as libc::socklen_t,
+            option,
+            ptr::from_ref(value).cast(),
+            size_of::<T>() as libc::socklen_t,
         )
     };
     let error = std::io::Error::last_os_error();
-    assert_eq!(outcome, 0, "detach the filter: {error}");
+    assert_eq!(outcome, 0, "set option {option}: {error}");
 }
 
 fn row(peer: &Peer) -> PeerInfo {

@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_user_pays_in_all_network_namespaces_together,
         who_made_a_user_namespace_pays_for_those_in_it,
         the_superuser_is_not_limited,
+        a_message_is_charged_with_all_memory_that_it_takes,
         what_one_user_can_pin_is_what_the_documentation_says => within(240),
     ]
 }
@@ -326,6 +327,17 @@ fn memory_in_use() -> u64 {
             .unwrap()
     };
     (kilobytes("MemTotal") - kilobytes("MemAvailable")) << 10
+}
+
+/// A request is charged by netlink with what it asked for, and its buffer may be twice as large. Or the bound of a
+/// queue would be one of half the memory in it.
+fn a_message_is_charged_with_all_memory_that_it_takes() {
+    let (sender, receiver) = (Peer::connect().unwrap(), Peer::connect().unwrap());
+    sender.send(receiver.port(), &[0; 33_000]).unwrap();
+    let peers = Inspector::open().unwrap().peers().unwrap().items;
+    let row = peers.iter().find(|peer| peer.id == receiver.id()).unwrap();
+    // The allocator gives out powers of two.
+    assert!(row.queue_bytes >= 64 << 10, "{} bytes", row.queue_bytes);
 }
 
 fn what_one_user_can_pin_is_what_the_documentation_says() {

@@ -59,7 +59,7 @@ pub(crate) struct Args {
     /// How often the module is loaded and unloaded under use; about a second each.
     #[arg(long, value_name = "N", default_value_t = LOADS)]
     pub(super) loads: u32,
-    /// How long threads share one peer; 10 seconds without it.
+    /// How long threads share one peer, in Rust and in C; 10 seconds without it.
     #[arg(long, value_name = "SECONDS")]
     pub(super) sharing_seconds: Option<u64>,
     /// How many async peers echo on one thread; 200 without it. 10,000 take some minutes.
@@ -231,14 +231,15 @@ mod tests {
                 cpus: 3,
             },
             timeout: Some(90),
+            loads: 60,
             sharing_seconds: Some(70),
             echo_peers: Some(80),
             ..Args::of_bug(SeededBug::Leak, "services")
         };
         assert_eq!(
             args.reproduce(Flavour::Debug, 7),
-            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --sharing-seconds 70 \
-             --echo-peers 80 --seeded-bug leak --memory 4G --cpus 3 --timeout 90"
+            "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --loads 60 \
+             --sharing-seconds 70 --echo-peers 80 --seeded-bug leak --memory 4G --cpus 3 --timeout 90"
         );
         assert_eq!(
             Args {
