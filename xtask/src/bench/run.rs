@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::bus::{self, Row};
+use super::figures::{Figures, Unit};
 use super::table::{Place, Report};
 use super::told::{Measured, Told};
 use super::{BusArgs, Format, page};
@@ -177,13 +178,16 @@ impl Bench<'_> {
 
 fn report(measured: Measured) -> Report {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    // Instructions are counted in translated code only.
+    let counted = |figures: &Figures| figures.unit == Unit::Instructions;
+    let accel = match Accel::detect() {
+        Accel::Kvm if !measured.rows.iter().any(counted) => "kvm",
+        _ => "tcg",
+    };
     Report {
         place: Place {
             kernel: measured.kernel,
-            accel: match Accel::detect() {
-                Accel::Kvm => "kvm",
-                Accel::Tcg => "tcg",
-            },
+            accel,
             cpus: measured.cpus,
             clocksource: measured.clocksource,
             processor: processor(&cpuinfo),

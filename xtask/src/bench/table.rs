@@ -36,6 +36,13 @@ pub(super) struct Report {
 struct Json<'a> {
     place: &'a Place,
     rows: Vec<JsonRow<'a>>,
+    left_out: Vec<JsonLeftOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonLeftOut<'a> {
+    name: &'a str,
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -78,9 +85,13 @@ impl Report {
             peer_spread: figures.peer,
             ratio_spread: figures.ratio,
         });
+        let left_out = self.left_out.iter();
         let json = Json {
             place: &self.place,
             rows: rows.collect(),
+            left_out: left_out
+                .map(|(name, why)| JsonLeftOut { name, why })
+                .collect(),
         };
         Ok(serde_json::to_string_pretty(&json)?)
     }
@@ -257,6 +268,8 @@ pub(super) mod tests {
         assert_eq!(json["rows"][1]["met"], serde_json::Value::Null);
         assert_eq!(json["place"]["accel"], "tcg");
         assert_eq!(row["unit"], "nanoseconds");
+        assert_eq!(json["left_out"][0]["name"], "look-up-dbus");
+        assert_eq!(json["left_out"][0]["why"], "no broker");
     }
 
     #[test]
