@@ -135,6 +135,22 @@ impl Request<'_> {
         Ok(self.bus.caller(self.sender_port(), key)?)
     }
 
+    /// The process that asks, and the user who opened its socket.
+    fn identity(&self) -> Identity {
+        let mut comm = [0; 16];
+        // SAFETY: The buffer has the size that is given; the process that sends the request is the current one, and
+        // `skb` is a request of netlink by the type invariants.
+        unsafe {
+            ffi::ipcon_current_comm(comm.as_mut_ptr(), comm.len());
+            Identity {
+                pid: ffi::ipcon_current_pid(),
+                uid: ffi::ipcon_opener_uid(self.skb),
+                sponsor: ffi::ipcon_opener_sponsor(self.skb),
+                comm,
+            }
+        }
+    }
+
     fn reply(&self, cmd: u8) -> Result<Reply, Refusal> {
         // SAFETY: `info` is valid while the handler runs, and so longer than the reply.
         Ok(unsafe { Reply::new(self.info, cmd) }?)
@@ -153,7 +169,7 @@ fn peer_new(request: &Request<'_>) -> Answer {
     let socket = request.hold_sender()?;
     let added = request
         .bus
-        .add_peer(port, socket, current_identity(), control_port)?;
+        .add_peer(port, socket, request.identity(), control_port)?;
     let told = match replies::new_peer(&mut reply.attributes(), &added) {
         Ok(()) => reply.send(),
         Err(no_memory) => Err(no_memory.into()),
@@ -168,7 +184,7 @@ fn peer_attach(request: &Request<'_>) -> Answer {
     let attached =
         request
             .bus
-            .attach_control(request.sender_port(), socket, current_identity(), peer_port);
+            .attach_control(request.sender_port(), socket, request.identity(), peer_port);
     match attached {
         Ok(_) => Ok(()),
         Err(error) => Err(Refusal::from(error).about(peer::PORT)),
@@ -271,20 +287,6 @@ fn send_multicast(request: &Request<'_>) -> Answer {
 
 fn blame_name(attribute: u16, result: Result<(), crate::bus::Error>) -> Answer {
     result.map_err(|error| Refusal::from(error).about(attribute))
-}
-
-fn current_identity() -> Identity {
-    let mut comm = [0; 16];
-    // SAFETY: The buffer has the size that is given; the process that sends the request is the current one.
-    unsafe {
-        ffi::ipcon_current_comm(comm.as_mut_ptr(), comm.len());
-        Identity {
-            pid: ffi::ipcon_current_pid(),
-            uid: ffi::ipcon_current_uid(),
-            sponsor: ffi::ipcon_current_sponsor(),
-            comm,
-        }
-    }
 }
 
 /// Defines the functions that the operation table names.

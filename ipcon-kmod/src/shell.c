@@ -334,6 +334,38 @@ void ipcon_message_stamp(struct sk_buff *skb)
 	};
 }
 
+/*
+ * Who opened the socket that sent the request, and so pays for what it asks for. Not who writes to it: a program
+ * with more rights may be made to write to a socket that it inherited. The sender is in its send call, so its file
+ * is open; a socket of the kernel's own has none.
+ */
+static const struct cred *ipcon_opener(const struct sk_buff *skb)
+{
+	const struct socket *socket = NETLINK_CB(skb).sk->sk_socket;
+
+	return socket && socket->file ? socket->file->f_cred : current_cred();
+}
+
+u32 ipcon_opener_uid(const struct sk_buff *skb)
+{
+	return from_kuid(&init_user_ns, ipcon_opener(skb)->euid);
+}
+
+/*
+ * Who answers for the opener: the user who made the outermost user namespace that it was in, since who owns a user
+ * namespace may have thousands of user ids in it. Without one it is the user itself.
+ */
+u32 ipcon_opener_sponsor(const struct sk_buff *skb)
+{
+	const struct user_namespace *ns = ipcon_opener(skb)->user_ns;
+
+	if (ns == &init_user_ns)
+		return ipcon_opener_uid(skb);
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	return from_kuid(&init_user_ns, ns->owner);
+}
+
 /* Ends a message that has its buffer to itself, also after more attributes were put to it. */
 void ipcon_message_close(struct sk_buff *skb)
 {
@@ -420,26 +452,6 @@ int ipcon_put_u64(struct sk_buff *skb, int type, u64 value, int pad)
 u32 ipcon_current_pid(void)
 {
 	return task_tgid_nr(current);
-}
-
-u32 ipcon_current_uid(void)
-{
-	return from_kuid(&init_user_ns, current_euid());
-}
-
-/*
- * Who answers for the current process: the user who made the outermost user namespace that it is in, since who
- * owns a user namespace may have thousands of user ids in it. Without one it is the user itself.
- */
-u32 ipcon_current_sponsor(void)
-{
-	const struct user_namespace *ns = current_user_ns();
-
-	if (ns == &init_user_ns)
-		return ipcon_current_uid();
-	while (ns->parent != &init_user_ns)
-		ns = ns->parent;
-	return from_kuid(&init_user_ns, ns->owner);
 }
 
 void ipcon_current_comm(u8 *comm, size_t size)

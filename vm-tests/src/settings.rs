@@ -33,6 +33,11 @@ pub fn sharing_seconds() -> u64 {
     number("IPCON_SHARING_SECONDS").unwrap_or(10)
 }
 
+/// Whether the length of that was chosen, by somebody who wants to know how long threads wait.
+pub fn is_sharing_asked_for() -> bool {
+    number("IPCON_SHARING_SECONDS").is_some()
+}
+
 /// How many peers echo on one thread: `IPCON_ECHO_PEERS`, or 200.
 pub fn echo_peers() -> usize {
     number("IPCON_ECHO_PEERS").unwrap_or(200) as usize
@@ -46,6 +51,19 @@ pub fn kernel_is_slow() -> bool {
     match std::env::var("IPCON_FLAVOUR") {
         Ok(flavour) => flavour == "debug",
         Err(_) => std::env::var("IPCON_KVER").is_ok_and(|release| release.contains("debug")),
+    }
+}
+
+/// What a test needs that looks at programs more than at the module: they are the same on every kernel, and take a
+/// slow one many minutes.
+///
+/// # Errors
+///
+/// The reason why the test is skipped.
+pub fn quick_kernel() -> Result<(), String> {
+    match kernel_is_slow() {
+        true => Err("the stock kernels show the same in less time".to_owned()),
+        false => Ok(()),
     }
 }
 

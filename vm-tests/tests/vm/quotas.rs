@@ -2,11 +2,14 @@
 
 //! What one user may have, and that another one does not notice when it is used up.
 
+use std::thread;
+
 use ipcon_vm_tests::module::Parameters;
 use ipcon_vm_tests::process::{Process, Role, hear, say};
-use ipcon_vm_tests::{Case, cases, place};
+use ipcon_vm_tests::{Case, cases, place, settings};
 use libipcon::{Inspector, Peer, Replay};
-use rustix::thread::UnshareFlags;
+use rustix::process::Uid;
+use rustix::thread::{UnshareFlags, set_thread_res_uid};
 
 use crate::speaker::{Refusal, Speaker, terminated};
 use crate::support::next;
@@ -20,8 +23,10 @@ pub(crate) fn all() -> Vec<Case> {
         a_user_pays_in_all_network_namespaces_together,
         who_made_a_user_namespace_pays_for_those_in_it,
         the_superuser_is_not_limited,
+        who_opened_a_socket_pays_whoever_writes_to_it,
         a_message_is_charged_with_all_memory_that_it_takes,
-        what_one_user_can_pin_is_what_the_documentation_says => within(240),
+        what_one_user_can_pin_is_what_the_documentation_says
+            => needs(settings::quick_kernel).within(240),
     ]
 }
 
@@ -279,6 +284,41 @@ fn who_made_a_user_namespace_pays_for_those_in_it() {
     inside.0.end();
 }
 
+/// As when a program with more rights is made to write to a socket that it inherited.
+fn who_opened_a_socket_pays_whoever_writes_to_it() {
+    let _small = small();
+    let become_user = |uid| {
+        let (real, saved) = (Uid::ROOT, Uid::ROOT);
+        set_thread_res_uid(real, Uid::from_raw(uid), saved).unwrap();
+    };
+    // Only this thread changes its user, and it ends with the scope.
+    let mut opened = thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            become_user(USER);
+            let opened = [(); 4].map(|()| Speaker::open());
+            become_user(0);
+            opened
+        });
+        opening.join().unwrap()
+    });
+    let [first, second, third, fourth] = &mut opened;
+    for speaker in [&mut *first, second, third] {
+        speaker.become_peer();
+    }
+    assert_eq!(
+        fourth.try_become_peer().unwrap_err().errno,
+        libc::EDQUOT,
+        "the writer paid"
+    );
+    for name in ["one", "two"] {
+        request(first, "service", name).unwrap();
+    }
+    let refused = request(first, "service", "three").unwrap_err();
+    assert_eq!(refused.errno, libc::EDQUOT);
+    let peers = Inspector::open().unwrap().peers().unwrap().items;
+    assert!(peers.iter().all(|peer| peer.uid == USER), "{peers:?}");
+}
+
 fn the_superuser_is_not_limited() {
     let _small = small();
     let peers: Vec<Peer> = (0..10).map(|_| Peer::connect().unwrap()).collect();
@@ -348,6 +388,9 @@ fn what_one_user_can_pin_is_what_the_documentation_says() {
     hoarder.expect("full");
     let pinned = memory_in_use().saturating_sub(before);
     let bound = documented_bound();
+    let documented = include_str!("../../../docs/limits.md");
+    let words = format!("which is {} MiB by default", bound.div_ceil(1 << 20));
+    assert!(documented.contains(&words), "docs/limits.md lacks: {words}");
     eprintln!(
         "one user pinned {} KiB of the kernel's memory; the bound is {} KiB",
         pinned >> 10,

@@ -41,6 +41,13 @@ pub(super) struct Holding<T: Transport> {
     pub(super) joined: Map<u64, Arc<Group<T>>>,
 }
 
+impl<T: Transport> Holding<T> {
+    /// Whether others can have heard of the peer by what it holds.
+    pub(super) fn is_used(&self) -> bool {
+        !(self.services.is_empty() && self.groups.is_empty() && self.joined.is_empty())
+    }
+}
+
 impl<T: Transport> Control<T> {
     pub(super) fn new() -> Self {
         Self {

@@ -9,15 +9,15 @@ use super::delivery::{DropReason, Marks, QueueFill};
 use super::quota::{Charge, Payers, SUPERUSER};
 use super::transport::{Trace, Transport};
 
-/// The process that made a peer.
+/// The process that made a peer, and who pays for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Process id in the initial pid namespace.
     pub pid: u32,
-    /// Effective user id in the initial user namespace.
+    /// Who opened its socket: the effective user id then, in the initial user namespace.
     pub uid: u32,
-    /// Who answers for the user: the owner of the outermost user namespace that the process is in
-    /// below the initial one, or the user itself.
+    /// Who answers for the user: the owner of the outermost user namespace that the socket was
+    /// opened in below the initial one, or the user itself.
     pub sponsor: u32,
     /// Command name, padded with zeros.
     pub comm: [u8; 16],

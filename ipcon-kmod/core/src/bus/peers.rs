@@ -66,7 +66,8 @@ impl<T: Transport> Bus<T> {
     }
 
     /// Takes a peer back that [`add_peer`](Self::add_peer) has just made and whose process was not
-    /// told of it: nobody knows it, so nothing is announced unless it holds something already.
+    /// told of it. Nobody knows it, so nothing is announced; unless it holds something already, as
+    /// when another thread has used the same socket meanwhile: then it ends like any other.
     pub fn withdraw_peer(&self, peer: &Arc<Peer<T>>) {
         let mut control = self.control.lock();
         if self
@@ -75,7 +76,14 @@ impl<T: Transport> Bus<T> {
         {
             let endpoint = self.routes.lock().ports.remove(&peer.port);
             drop(endpoint);
-            self.remove_peer(&mut control, peer);
+            let is_known = control
+                .holding(peer.id)
+                .is_ok_and(|holding| holding.is_used());
+            if is_known {
+                self.end_peer(&mut control, peer);
+            } else {
+                self.remove_peer(&mut control, peer);
+            }
         }
     }
 

@@ -371,6 +371,24 @@ fn only_the_process_that_made_a_peer_attaches_its_control_socket() {
 }
 
 #[test]
+fn a_withdrawn_peer_that_others_know_of_ends_like_any_other() {
+    let bus = Fixture::new();
+    let observer = bus.observer(9);
+    let peer = bus.add_peer(1, Socket::new(1), identity(1), None).unwrap();
+    bus.register_service(&peer, service("clock")).unwrap();
+    bus.withdraw_peer(&peer);
+    let (name, port) = (service("clock"), 1);
+    assert_eq!(
+        observer.events(),
+        [
+            Event::ServiceAdded { name, port },
+            Event::ServiceRemoved { name, port },
+            Event::PeerRemoved { port },
+        ]
+    );
+}
+
+#[test]
 fn a_withdrawn_peer_never_was() {
     let bus = Fixture::new();
     let observer = bus.observer(9);
