@@ -6,9 +6,11 @@ use std::sync::Barrier;
 use std::thread;
 
 use ipcon_vm_tests::{Case, cases};
-use libipcon::{Inspector, Name, Origin, Peer, Replay};
+use libipcon::{Inspector, Name, Origin, Peer, Port, Replay};
 
+use crate::speaker::{Speaker, terminated};
 use crate::support::{drain, next, number, numbered};
+use crate::uapi::{attr, cmd};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -97,25 +99,38 @@ fn only_the_owner_sends() {
 }
 
 /// Two threads send as the same owner, so that the order is not given by the sender.
+/// The two sockets of the owner send at once, so that the kernel has to find one order. (The library lets the threads
+/// that share a peer send one after the other.)
 fn every_member_sees_the_same_order() {
     const EACH: u64 = 500;
-    let owner = Peer::connect().unwrap();
-    owner.register_group("race").unwrap();
+    let (receive, mut control) = Speaker::pair();
+    let name = terminated("race");
+    control
+        .ask(cmd::GROUP_REGISTER, &[(attr::group::NAME, &name)])
+        .unwrap();
     let members: Vec<Peer> = (0..4).map(|_| member_of("race")).collect();
     for member in &members {
         member.set_queue_limit(8 << 20).unwrap();
     }
+    let port = Port::new(receive.port()).unwrap();
     let start = Barrier::new(2);
     thread::scope(|scope| {
-        for half in 0..2 {
-            let (owner, start) = (&owner, &start);
+        for (half, mut socket) in [receive, control].into_iter().enumerate() {
+            let (start, name, first) = (&start, &name, half as u64 * EACH);
             scope.spawn(move || {
                 start.wait();
-                for step in 0..EACH {
-                    owner
-                        .multicast("race", &numbered(half * EACH + step))
-                        .unwrap();
+                for number in first..first + EACH {
+                    let message = [
+                        (attr::message::GROUP, name.as_slice()),
+                        (attr::message::DATA, &numbered(number)),
+                    ];
+                    socket.ask(cmd::SEND_MULTICAST, &message).unwrap();
                 }
+                // Neither may close before the other has sent.
+                start.wait();
+                let sent = Inspector::open().unwrap().peer(port).unwrap().counters;
+                assert_eq!(sent.sent_multicast_messages, 2 * EACH);
+                start.wait();
             });
         }
     });

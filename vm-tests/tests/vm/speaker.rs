@@ -104,6 +104,20 @@ impl Speaker {
         speaker
     }
 
+    /// The receive socket and the control socket of a new peer.
+    pub(crate) fn pair() -> (Self, Self) {
+        let (mut receive, mut control) = (Self::open(), Self::open());
+        let port = control.port().to_ne_bytes();
+        receive
+            .ask(uapi::cmd::PEER_NEW, &[(uapi::attr::peer::CTL_PORT, &port)])
+            .unwrap();
+        let port = receive.port().to_ne_bytes();
+        control
+            .ask(uapi::cmd::PEER_ATTACH, &[(uapi::attr::peer::PORT, &port)])
+            .unwrap();
+        (receive, control)
+    }
+
     /// Makes this socket a peer, and gives the id of the peer.
     pub(crate) fn become_peer(&mut self) -> u64 {
         self.try_become_peer().unwrap()
@@ -230,6 +244,40 @@ impl Speaker {
             body.extend(attribute(*number, payload));
         }
         self.send(NlmF::REQUEST | NlmF::ACK, cmd, &body);
+    }
+
+    /// Sends a request like [`tell`](Self::tell) that is only answered when it is refused, as the library sends
+    /// messages.
+    pub(crate) fn tell_quietly(&mut self, cmd: u8, attributes: &[Attribute<'_>]) {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        self.send(NlmF::REQUEST, cmd, &body);
+    }
+
+    /// Sends a request that is only answered when it is refused. The kernel may lack memory anywhere on the way.
+    pub(crate) fn try_tell_quietly(
+        &mut self,
+        cmd: u8,
+        attributes: &[Attribute<'_>],
+    ) -> Result<(), Errno> {
+        let mut body = Vec::new();
+        for (number, payload) in attributes {
+            body.extend(attribute(*number, payload));
+        }
+        let request = self.request(NlmF::REQUEST, cmd, &body);
+        rustix::net::send(self.descriptor(), &request, SendFlags::empty())?;
+        let mut buffer = [0; 4096];
+        let flags = rustix::net::RecvFlags::DONTWAIT;
+        match rustix::net::recv(self.descriptor(), &mut buffer[..], flags) {
+            Err(Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                assert_eq!(u16_at(&buffer, 4), NLMSG_ERROR);
+                Err(Errno::from_raw_os_error(-(u32_at(&buffer, HEADER) as i32)))
+            }
+        }
     }
 
     /// Sends a request, or asks for a list, and gives the attributes of each answer. The kernel may lack memory

@@ -18,10 +18,20 @@ pub(super) struct Deed {
     pub(super) members: i64,
 }
 
+/// How a request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// With an acknowledgement.
+    Acknowledged,
+    /// Answered only when it is refused: so that a message may be relayed in the buffer that brought it.
+    Quiet,
+    List,
+}
+
 /// A socket that is about to ask for something, and those around it.
 pub(super) struct Scene {
     speaker: Speaker,
-    list: bool,
+    form: Form,
     cmd: u8,
     attributes: Vec<(u16, Vec<u8>)>,
     deed: Deed,
@@ -37,7 +47,12 @@ impl Scene {
             .iter()
             .map(|(number, bytes)| (*number, bytes.as_slice()))
             .collect();
-        let answers = self.speaker.try_ask(self.list, self.cmd, &attributes);
+        let list = match self.form {
+            Form::Quiet => return self.speaker.try_tell_quietly(self.cmd, &attributes),
+            Form::Acknowledged => false,
+            Form::List => true,
+        };
+        let answers = self.speaker.try_ask(list, self.cmd, &attributes);
         answers.map(drop)
     }
 
@@ -49,7 +64,7 @@ impl Scene {
     fn new(speaker: Speaker, cmd: u8, attributes: Vec<(u16, Vec<u8>)>) -> Self {
         Self {
             speaker,
-            list: false,
+            form: Form::Acknowledged,
             cmd,
             attributes,
             deed: Deed::default(),
@@ -63,7 +78,7 @@ impl Scene {
         peer.register_group("group").unwrap();
         peer.join_group("group", Replay::None).unwrap();
         Self {
-            list: true,
+            form: Form::List,
             ..Self::new(Speaker::open(), cmd, Vec::new()).amid(peer)
         }
     }
@@ -76,6 +91,13 @@ impl Scene {
     fn beside(mut self, speaker: Speaker) -> Self {
         self._around.0.push(speaker);
         self
+    }
+
+    fn quietly(self) -> Self {
+        Self {
+            form: Form::Quiet,
+            ..self
+        }
     }
 
     fn does(self, deed: Deed) -> Self {
@@ -172,8 +194,7 @@ pub(super) fn scenes() -> Vec<Named> {
             let owner = Peer::connect().unwrap();
             owner.register_group(NAME).unwrap();
             owner.multicast(NAME, b"last").unwrap();
-            let (mut receiver, control) = (Speaker::open(), Speaker::open());
-            let control = attach(&mut receiver, control);
+            let (receiver, control) = Speaker::pair();
             let mut attributes = name(attr::group::NAME);
             attributes.push((attr::group::REPLAY, vec![]));
             Scene::new(control, cmd::GROUP_JOIN, attributes)
@@ -200,6 +221,12 @@ pub(super) fn scenes() -> Vec<Named> {
         ("dump of members", || Scene::list(cmd::MEMBER_GET)),
         ("send-unicast", || unicast(Peer::connect().unwrap())),
         ("send-unicast that tells of a loss", || unicast(loser())),
+        ("send-unicast, relayed", || {
+            unicast(Peer::connect().unwrap()).quietly()
+        }),
+        ("send-unicast, relayed, that tells of a loss", || {
+            unicast(loser()).quietly()
+        }),
         ("send-multicast to five members", || {
             let owner = having(cmd::GROUP_REGISTER, attr::group::NAME);
             let mut attributes = vec![(attr::message::GROUP, terminated(NAME))];
@@ -229,19 +256,6 @@ fn having(register: u8, attribute: u16) -> Speaker {
     peer.ask(register, &[(attribute, &terminated(NAME))])
         .unwrap();
     peer
-}
-
-/// Makes `control` the control socket of a new peer.
-fn attach(receiver: &mut Speaker, mut control: Speaker) -> Speaker {
-    let port = control.port().to_ne_bytes();
-    receiver
-        .ask(cmd::PEER_NEW, &[(attr::peer::CTL_PORT, &port)])
-        .unwrap();
-    let port = receiver.port().to_ne_bytes();
-    control
-        .ask(cmd::PEER_ATTACH, &[(attr::peer::PORT, &port)])
-        .unwrap();
-    control
 }
 
 /// A member of the group.
