@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, pace};
 use libipcon::{Batch, BatchError, Inspector, KEVENT_GROUP, Origin, Peer, Port, Replay};
 
 use crate::support::{drain, number, numbered, soon};
@@ -78,36 +78,36 @@ fn batches_of_every_size_arrive_whole_and_in_order() {
 }
 
 fn a_hundred_thousand_in_batches_in_order() {
-    const MESSAGES: u64 = 100_000;
+    let messages = pace::work(100_000) as u64;
     const AT_ONCE: u64 = 100;
     let (sender, receiver) = two_peers();
     let to = receiver.port();
     let (grant, credits) = std::sync::mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
-            for first in (0..MESSAGES).step_by(AT_ONCE as usize) {
+            for first in (0..messages).step_by(AT_ONCE as usize) {
                 credits.recv().unwrap();
-                let messages = (first..first + AT_ONCE).map(|at| (to, numbered(at)));
-                sender.send_batch(messages).unwrap();
+                let chunk = (first..first + AT_ONCE).map(|at| (to, numbered(at)));
+                sender.send_batch(chunk).unwrap();
             }
         });
         grant.send(()).unwrap();
         let mut batch = Batch::new(32);
         let mut expected = 0;
-        while expected < MESSAGES {
+        while expected < messages {
             fill(&mut batch, &receiver);
             for message in &batch {
                 assert_eq!((number(message.data), message.lost), (expected, 0));
                 expected += 1;
-                if expected % AT_ONCE == 0 && expected < MESSAGES {
+                if expected % AT_ONCE == 0 && expected < messages {
                     grant.send(()).unwrap();
                 }
             }
         }
     });
     let info = Inspector::open().unwrap().peer(to).unwrap();
-    assert_eq!(info.counters.delivered_unicast_messages, MESSAGES);
-    assert_eq!(info.counters.delivered_unicast_bytes, 8 * MESSAGES);
+    assert_eq!(info.counters.delivered_unicast_messages, messages);
+    assert_eq!(info.counters.delivered_unicast_bytes, 8 * messages);
 }
 
 fn each_refusal_is_told_of_its_message() {

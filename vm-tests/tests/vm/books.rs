@@ -5,7 +5,7 @@
 use std::thread;
 
 use ipcon_vm_tests::process::{Process, Role, hear, say};
-use ipcon_vm_tests::{Case, cases, counters};
+use ipcon_vm_tests::{Case, cases, counters, pace};
 use libipcon::{Counters, Inspector, Peer, Port, Replay};
 
 use crate::support::{drain, soon};
@@ -107,7 +107,7 @@ fn totals_are_sums_across_the_death_of_peers() {
 
 fn many_threads_at_once_lose_no_count() {
     const THREADS: u64 = 4;
-    const EACH: u64 = 2000;
+    let each = pace::work(2000) as u64;
     let (shared, sink) = (Peer::connect().unwrap(), Peer::connect().unwrap());
     let gone = Peer::connect().unwrap().port();
     shared.register_group("group").unwrap();
@@ -118,7 +118,7 @@ fn many_threads_at_once_lose_no_count() {
         for _ in 0..THREADS {
             let (shared, to) = (&shared, sink.port());
             scope.spawn(move || {
-                for _ in 0..EACH {
+                for _ in 0..each {
                     shared.send_deadline(to, &[0; 16], soon()).unwrap();
                     shared.send(gone, &[0; 16]).unwrap_err();
                     shared.multicast("group", &[0; 16]).unwrap();
@@ -126,7 +126,7 @@ fn many_threads_at_once_lose_no_count() {
             });
         }
         let mut unicast = 0;
-        while unicast < THREADS * EACH {
+        while unicast < THREADS * each {
             let message = crate::support::next(&sink);
             received += 1;
             told += u64::from(message.lost);
@@ -146,7 +146,7 @@ fn many_threads_at_once_lose_no_count() {
         .find(|row| row.id == sink.id())
         .unwrap()
         .counters;
-    let all = THREADS * EACH;
+    let all = THREADS * each;
     assert_eq!(bus.counters.refused_no_peer, all);
     assert_eq!(bus.counters.sent_multicast_messages, all);
     assert_eq!(sink_counters.delivered_unicast_messages, all + 1);
@@ -167,7 +167,7 @@ fn many_threads_at_once_lose_no_count() {
 /// a reason that can be, and in the end nothing is left and all counts agree.
 fn everything_at_once_balances() {
     const THREADS: u64 = 4;
-    const ROUNDS: u64 = 400;
+    let rounds = pace::work(400);
     let survivor = Peer::connect().unwrap();
     survivor.register_group("always").unwrap();
     thread::scope(|scope| {
@@ -175,7 +175,7 @@ fn everything_at_once_balances() {
             let survivor = &survivor;
             scope.spawn(move || {
                 let mut chance = Chance(seed);
-                for _ in 0..ROUNDS {
+                for _ in 0..rounds {
                     live_once(&mut chance, survivor);
                 }
             });

@@ -221,7 +221,8 @@ fn a_dump_that_is_given_up_halfway_holds_nothing() {
     for (number, peer) in peers.iter().enumerate() {
         peer.register_service(&format!("service-{number}")).unwrap();
         peer.register_group(&format!("group-{number}")).unwrap();
-        peer.join_group(KEVENT_GROUP, Replay::None).unwrap();
+        peer.join_group(&format!("group-{number}"), Replay::None)
+            .unwrap();
     }
     for _ in 0..20 {
         for cmd in [

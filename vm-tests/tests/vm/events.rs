@@ -15,7 +15,7 @@ use libipcon::{AsyncEvents, Event, Events, Inspector, Name, Peer, Port, Snapshot
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::support::soon;
+use crate::support::{SetOnDrop, soon};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -64,8 +64,8 @@ fn services_now() -> Services {
     services.items.iter().map(|it| (it.name, it.port)).collect()
 }
 
-/// More changes than the queue of a listener has room for.
-const MANY: u64 = 2000;
+/// More changes than the smallest queue of a listener has room for.
+const MANY: u64 = 200;
 
 /// Registers a service and takes it back, so many times.
 fn come_and_go(peer: &Peer, times: u64) {
@@ -200,7 +200,6 @@ fn what_was_lost_is_noticed_with_what_follows_it() {
 
 fn a_table_is_right_after_a_storm_with_losses() {
     const THREADS: usize = 4;
-    const TIME: Duration = Duration::from_secs(3);
     let mut events = listener_with_a_small_queue();
     let mut services = Services::new();
     let mut snapshots = 0;
@@ -231,27 +230,23 @@ fn a_table_is_right_after_a_storm_with_losses() {
                 peers
             });
         }
-        let end = Instant::now() + TIME;
-        while Instant::now() < end {
-            if let Some(update) = events.recv_deadline(end).unwrap() {
-                match &update {
-                    Update::Snapshot(_) => snapshots += 1,
-                    Update::Kevent(_) => kevents += 1,
-                }
-                apply(&mut services, update);
+        // Also when an assertion fails, or the threads would keep the test from ending.
+        let _stop = SetOnDrop(&is_over);
+        // A look in the storm takes a slow kernel seconds: the storm lasts until both were told often enough.
+        while snapshots < 3 || kevents < 100 {
+            let update = next(&mut events);
+            match &update {
+                Update::Snapshot(_) => snapshots += 1,
+                Update::Kevent(_) => kevents += 1,
             }
+            apply(&mut services, update);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     while let Some(update) = events.try_recv().unwrap() {
         apply(&mut services, update);
     }
     assert_eq!(services, services_now());
     println!("{snapshots} snapshots, {kevents} kevents");
-    assert!(
-        snapshots > 0 && kevents > 0,
-        "{snapshots} snapshots, {kevents} kevents"
-    );
 }
 
 fn a_stranger_who_writes_to_the_listener_changes_nothing() {

@@ -5,10 +5,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, pace};
 use libipcon::{Inspector, Origin, Peer, Replay};
 
-use crate::support::{next, number, numbered};
+use crate::support::{SetOnDrop, next, number, numbered};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -72,7 +72,7 @@ fn nothing_is_replayed_where_nothing_was_sent() {
 /// A publisher never stops. Of each join, the first message is the replayed one, and the numbers go on from it without
 /// a gap and without a duplicate.
 fn join_and_replay_are_one_step_at_any_load() {
-    const JOINS: usize = 1000;
+    let joins = pace::work(1000);
     let owner = owner_of("flood");
     owner.multicast("flood", &numbered(0)).unwrap();
     let over = AtomicBool::new(false);
@@ -91,7 +91,7 @@ fn join_and_replay_are_one_step_at_any_load() {
         // Room for all that is sent while this thread is not scheduled.
         member.set_queue_limit(8 << 20).unwrap();
         let mut newest = 0;
-        for join in 0..JOINS {
+        for join in 0..joins {
             member.join_group("flood", Replay::Last).unwrap();
             let first = next(&member);
             assert!(
@@ -127,14 +127,6 @@ fn expect_successor(member: &Peer, before: u64) -> u64 {
     assert_eq!((message.replay, message.lost), (false, 0), "after {before}");
     assert_eq!(number(&message.data), before + 1);
     before + 1
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn owner_of(group: &str) -> Peer {

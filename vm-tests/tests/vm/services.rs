@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ipcon_vm_tests::process::{Process, Role, say};
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, pace};
 use libipcon::{Inspector, Peer, PeerInfo};
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
@@ -105,15 +105,19 @@ fn a_look_up_does_not_wait_behind_a_blocked_receive() {
     });
 }
 
+/// How many moments of a registration are tried.
+const DELAYS: usize = 40;
+
 /// The registration races with the look-up: at any moment of it, it must be found or heard of.
 fn waiting_never_misses_a_registration() {
     let (holder, _, user) = three_peers();
     // Each round begins on both sides at once; a side that has failed ends the other.
     let (go, start) = mpsc::sync_channel(0);
     let (holder, user) = (&holder, &user);
+    let rounds = pace::work(200).max(DELAYS);
     thread::scope(move |scope| {
         let waiter = scope.spawn(move || {
-            for round in 0..200 {
+            for round in 0..rounds {
                 start.recv().unwrap();
                 let deadline = soon();
                 let found = user.wait_for_service(&format!("late-{round}"), deadline);
@@ -126,10 +130,10 @@ fn waiting_never_misses_a_registration() {
                 );
             }
         });
-        for round in 0..200 {
+        for round in 0..rounds {
             go.send(()).expect("the waiter goes on");
             // From before the waiter has subscribed to well after it.
-            for _ in 0..round % 40 {
+            for _ in 0..round % DELAYS {
                 holder.find_service("delay").unwrap_err();
             }
             holder.register_service(&format!("late-{round}")).unwrap();

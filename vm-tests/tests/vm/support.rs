@@ -2,14 +2,16 @@
 
 //! What many tests say in the same words.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use ipcon_vm_tests::pace;
 use libipcon::{Event, KEVENT_GROUP, Kevent, Message, Peer, Replay};
 
 /// A deadline that passes only when something is wrong: far beyond what the slowest machine needs, and before that of
 /// the test.
 pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    pace::deadline(20)
 }
 
 /// The next message, which must come.
@@ -60,4 +62,13 @@ pub(crate) fn numbered(number: u64) -> [u8; 8] {
 /// The number in a message.
 pub(crate) fn number(data: &[u8]) -> u64 {
     u64::from_ne_bytes(data[..8].try_into().unwrap())
+}
+
+/// Tells other threads that it is over, also when an assertion fails.
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use ipcon_vm_tests::process::Process;
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, settings};
 use libipcon::{Event, Inspector, Origin, Peer, Replay};
 use serde_json::{Value, json};
 
@@ -15,24 +15,17 @@ use crate::support::{next, next_kevent, observer, soon};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
-        every_list_is_what_the_library_sees => needs(client_is_there).within(120),
-        every_question_is_answered_as_to_the_library => needs(client_is_there).within(120),
-        a_peer_does_all_requests_on_one_socket => needs(client_is_there).within(120),
-        a_peer_with_a_control_socket => needs(client_is_there).within(120),
-        a_refusal_comes_with_the_modules_words => needs(client_is_there).within(120),
+        every_list_is_what_the_library_sees => needs(settings::quick_kernel).within(120),
+        every_question_is_answered_as_to_the_library => needs(settings::quick_kernel).within(120),
+        a_peer_does_all_requests_on_one_socket => needs(settings::quick_kernel).within(120),
+        a_peer_with_a_control_socket => needs(settings::quick_kernel).within(120),
+        a_refusal_comes_with_the_modules_words => needs(settings::quick_kernel).within(120),
     ]
 }
 
-/// What vmtest says where it is.
-fn client_is_there() -> Result<(), String> {
-    for name in ["IPCON_YNL", "IPCON_SPEC"] {
-        std::env::var(name).map_err(|_| format!("{name} is not set"))?;
-    }
-    Ok(())
-}
-
+/// Where vmtest says that something is. Set-up unpacks the client with the kernel's source.
 fn variable(name: &str) -> String {
-    std::env::var(name).expect("client_is_there has looked")
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
 }
 
 /// Runs the client with these arguments.

@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, settings};
 
 use super::{as_nobody, place_of};
 
@@ -18,6 +18,7 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 fn valgrind() -> Result<(), String> {
+    settings::quick_kernel()?;
     let found = Command::new("valgrind").arg("--version").output();
     match found {
         Ok(output) if output.status.success() => Ok(()),
