@@ -102,6 +102,7 @@ impl Receiver {
 
     /// The next message, into the caller's memory; `None` when there is none in time. A message that is
     /// longer than `out` fails with its length and is put back, to be the next one again.
+    #[inline]
     pub(crate) fn receive_into(
         &self,
         out: &mut [u8],
@@ -121,6 +122,7 @@ impl Receiver {
         })
     }
 
+    #[inline]
     fn hand_out(
         &self,
         incoming: Incoming<'_>,
@@ -150,6 +152,7 @@ impl Receiver {
 
     /// Receives one datagram of the kernel; `None` when there is none in time. What processes send here is
     /// dropped, whoever they claim to be.
+    #[inline]
     fn fetch(&self, buffer: &mut Vec<u8>, wait: Wait) -> Result<Option<Datagram>, Failure> {
         loop {
             match self.socket.receive(buffer, wait.flags()) {

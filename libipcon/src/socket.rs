@@ -117,6 +117,7 @@ impl Socket {
     }
 
     /// Receives one datagram into the capacity of `buffer`.
+    #[inline]
     pub(crate) fn receive(
         &self,
         buffer: &mut Vec<u8>,

@@ -128,13 +128,21 @@ impl Control {
         let mut chunk = Chunk::default();
         // Of each request of the chunk: its place in the batch.
         let mut places: Vec<(usize, Address<'a>)> = Vec::new();
+        // What an iterator says of itself need not be true.
+        let expected = messages.size_hint().0.min(limits.requests);
         let mut total = 0;
         for (place, (to, data)) in messages.enumerate() {
             total = place + 1;
             let data = data.as_ref();
-            let len = chunk.as_bytes().len() + request_len(to.len(), data.len());
-            if chunk.len() == limits.requests || (chunk.len() > 0 && len > limits.bytes) {
+            let len = request_len(to.len(), data.len());
+            let all = chunk.as_bytes().len() + len;
+            if chunk.len() == limits.requests || (chunk.len() > 0 && all > limits.bytes) {
                 self.flush(&mut chunk, &mut places, &mut unsent);
+            }
+            if place == 0 {
+                // Others are likely to be as long.
+                chunk.reserve(expected, len.saturating_mul(expected).min(limits.bytes));
+                places.reserve(expected);
             }
             let target = self.target(to.command());
             // The address first: a name that cannot be sent is another fault than data that cannot.

@@ -23,6 +23,12 @@ impl Chunk {
         &self.bytes
     }
 
+    /// Takes memory for so many requests of as many bytes in all, so that it need not grow.
+    pub(crate) fn reserve(&mut self, requests: usize, bytes: usize) {
+        self.starts.reserve(requests);
+        self.bytes.reserve(bytes);
+    }
+
     /// Takes out all requests, and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

@@ -92,8 +92,10 @@ impl<'a> Request<'a> {
     }
 
     pub(crate) fn u32(self, number: u16, value: u32) -> Self {
-        self.bytes.extend(attribute_header(number, 4));
-        self.bytes.extend(value.to_ne_bytes());
+        let mut attribute = [0; ATTRIBUTE_HEADER + 4];
+        attribute[..ATTRIBUTE_HEADER].copy_from_slice(&attribute_header(number, 4));
+        attribute[ATTRIBUTE_HEADER..].copy_from_slice(&value.to_ne_bytes());
+        self.bytes.extend(attribute);
         self
     }
 
@@ -121,6 +123,8 @@ impl<'a> Request<'a> {
     pub(crate) fn data(self, number: u16, value: &[u8]) -> Result<Self, Unfit> {
         let len = u16::try_from(value.len()).map_err(|_| Unfit::TooLong)?;
         let header = checked_header(number, len).ok_or(Unfit::TooLong)?;
+        // Once, and not before each part.
+        self.bytes.reserve(ATTRIBUTE_HEADER + align(value.len()));
         self.bytes.extend(header);
         self.bytes.extend(value);
         self.bytes.extend(padding(value.len()));
