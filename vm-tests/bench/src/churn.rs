@@ -1,25 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How long others wait while somebody makes, fills and ends a large group over and over.
+//! How long others wait while somebody makes, fills and ends a large group over and over, or does as much that has
+//! nothing to do with the bus.
 
 use std::cell::RefCell;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
 use ipcon_vm_tests::process::Process;
 use libipcon::{Peer, Replay};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 use crate::measure::Side;
-use crate::place;
-use crate::{bus, echo};
+use crate::{bus, echo, place, seqpacket};
 
 const GROUP: &str = "churn";
 
-/// What the busy process does, for ever.
-pub(crate) fn run(members: usize) -> anyhow::Result<()> {
+/// What a busy process does, for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Work {
+    /// Makes a group, has peers join it, sends to it and ends it.
+    Group,
+    /// Sends and receives through as many Unix sockets.
+    Sockets,
+}
+
+impl Work {
+    const ALL: [Self; 2] = [Self::Group, Self::Sockets];
+
+    /// Does it, with so many members or sockets.
+    pub(crate) fn run(self, members: usize) -> anyhow::Result<()> {
+        match self {
+            Self::Group => churn_group(members),
+            Self::Sockets => use_sockets(members),
+        }
+    }
+
+    /// Starts a process that does it, and waits until it is about to begin.
+    fn start(self, members: usize) -> anyhow::Result<Process> {
+        let mut command = Command::new("/proc/self/exe");
+        let value = self.to_possible_value().context("it has a name")?;
+        command.arg("churn").arg(value.get_name());
+        command.arg(format!("--members={members}"));
+        command.arg(format!("--cpu={}", place::SECOND));
+        let mut process = Process::spawn(&mut command);
+        process.expect("ready");
+        Ok(process)
+    }
+}
+
+fn churn_group(members: usize) -> anyhow::Result<()> {
     let owner = Peer::connect()?;
     let members = (0..members)
         .map(|_| Peer::connect())
@@ -39,56 +73,88 @@ pub(crate) fn run(members: usize) -> anyhow::Result<()> {
     }
 }
 
-/// The two peers that are waited for, and the process that disturbs them.
+fn use_sockets(count: usize) -> anyhow::Result<()> {
+    let pairs = (0..count)
+        .map(|_| seqpacket::pair())
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    echo::tell("ready")?;
+    let mut buffer = [0; 64];
+    loop {
+        for (from, to) in &pairs {
+            send(from, &[7; 64], SendFlags::empty())?;
+            recv(to, &mut buffer[..], RecvFlags::empty())?;
+        }
+    }
+}
+
+/// The two peers that are waited for, and the processes that disturb them, of which one runs at most.
 pub(crate) struct Scene {
     pair: bus::RoundTrip,
-    busy: Process,
-    stopped: bool,
+    busy: Vec<(Work, Process)>,
 }
 
 impl Scene {
     pub(crate) fn new(members: usize) -> anyhow::Result<Rc<RefCell<Self>>> {
-        let mut command = Command::new("/proc/self/exe");
-        command.arg("churn").arg(format!("--members={members}"));
-        command.arg(format!("--cpu={}", place::SECOND));
-        let mut busy = Process::spawn(&mut command);
-        busy.expect("ready");
+        let mut busy = Vec::new();
+        for work in Work::ALL {
+            let process = work.start(members)?;
+            stop(&process)?;
+            busy.push((work, process));
+        }
         let pair = bus::RoundTrip::new(64, place::FIRST)?;
-        Ok(Rc::new(RefCell::new(Self {
-            pair,
-            busy,
-            stopped: false,
-        })))
+        Ok(Rc::new(RefCell::new(Self { pair, busy })))
     }
 
-    /// Lets the busy process go on, or stops it and waits until it has stopped.
-    fn disturb(&mut self, on: bool) -> anyhow::Result<()> {
-        if on == self.stopped {
-            self.busy
-                .signal(if on { Signal::CONT } else { Signal::STOP });
-            if !on {
-                let pid = Pid::from_raw(i32::try_from(self.busy.pid())?);
-                waitpid(pid, WaitOptions::UNTRACED)
-                    .context("waiting until the busy process stops")?;
-            }
-            self.stopped = !on;
+    /// The 99th percentile of so many round trips, meanwhile `work` is done.
+    fn round_trips(
+        &mut self,
+        work: Option<Work>,
+        times: u32,
+        took: &mut Vec<u64>,
+    ) -> anyhow::Result<f64> {
+        let busy = self.busy.iter().find(|(which, _)| Some(*which) == work);
+        if let Some((_, process)) = busy {
+            process.signal(Signal::CONT);
         }
-        Ok(())
+        took.clear();
+        for _ in 0..times {
+            let begin = Instant::now();
+            self.pair.once()?;
+            took.push(u64::try_from(begin.elapsed().as_nanos())?);
+        }
+        if let Some((_, process)) = busy {
+            stop(process)?;
+        }
+        took.sort_unstable();
+        Ok(percentile(took, 99))
     }
 }
 
-/// Round trips with the busy process at work, or not.
+/// Stops a process, and waits until it has stopped.
+fn stop(process: &Process) -> anyhow::Result<()> {
+    process.signal(Signal::STOP);
+    let pid = Pid::from_raw(i32::try_from(process.pid())?);
+    let state = waitpid(pid, WaitOptions::UNTRACED)
+        .context("waiting until the busy process stops")?
+        .context("the busy process is no child")?;
+    if !state.1.stopped() {
+        bail!("the busy process has ended: {:?}", state.1);
+    }
+    Ok(())
+}
+
+/// Round trips while the other processor is busy with some work, or idle.
 pub(crate) struct RoundTrips {
     scene: Rc<RefCell<Scene>>,
-    busy: bool,
+    work: Option<Work>,
     took: Vec<u64>,
 }
 
 impl RoundTrips {
-    pub(crate) fn new(scene: &Rc<RefCell<Scene>>, busy: bool) -> Self {
+    pub(crate) fn new(scene: &Rc<RefCell<Scene>>, work: Option<Work>) -> Self {
         Self {
             scene: Rc::clone(scene),
-            busy,
+            work,
             took: Vec::new(),
         }
     }
@@ -98,15 +164,7 @@ impl Side for RoundTrips {
     /// The time that 99 of 100 round trips do not exceed.
     fn round(&mut self, times: u32) -> anyhow::Result<f64> {
         let mut scene = self.scene.borrow_mut();
-        scene.disturb(self.busy)?;
-        self.took.clear();
-        for _ in 0..times {
-            let begin = Instant::now();
-            scene.pair.once()?;
-            self.took.push(u64::try_from(begin.elapsed().as_nanos())?);
-        }
-        self.took.sort_unstable();
-        Ok(percentile(&self.took, 99))
+        scene.round_trips(self.work, times, &mut self.took)
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 
+use churn::Work;
 use echo::Kind;
 
 mod bus;
@@ -21,6 +22,7 @@ mod dbus;
 mod echo;
 mod group;
 mod measure;
+mod observed;
 mod place;
 mod plan;
 mod report;
@@ -51,9 +53,11 @@ enum Command {
         #[arg(long)]
         cpu: usize,
     },
-    /// Makes, fills and ends a large group over and over.
+    /// Keeps a processor busy.
     #[command(hide = true)]
     Churn {
+        work: Work,
+        /// Members of the group, or sockets.
         #[arg(long)]
         members: usize,
         #[arg(long)]
@@ -84,9 +88,9 @@ fn main() -> anyhow::Result<()> {
             place::pin(cpu)?;
             echo::run(kind, at.as_deref())
         }
-        Command::Churn { members, cpu } => {
+        Command::Churn { work, members, cpu } => {
             place::pin(cpu)?;
-            churn::run(members)
+            work.run(members)
         }
     }
 }

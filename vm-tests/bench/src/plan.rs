@@ -6,11 +6,13 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use anyhow::Context as _;
+use ipcon_observe::probes::Probes;
 
-use crate::churn::{RoundTrips, Scene};
+use crate::churn::{RoundTrips, Scene, Work};
 use crate::dbus::{self, Broker};
-use crate::group::{Group, Sockets};
+use crate::group::{Group, GroupBatch, SocketBatch, Sockets};
 use crate::measure::{FEWEST, Sides, Timed};
+use crate::observed::{Observed, Observer, Tracer};
 use crate::place::{FIRST, SECOND};
 use crate::scale::{self, Crowd};
 use crate::{bus, seqpacket};
@@ -50,6 +52,15 @@ const fn dbus_row(name: &'static str, sides: fn(&Context) -> anyhow::Result<Side
     }
 }
 
+/// What others wait while the other processor is busy in one of two ways.
+const fn churn_row(name: &'static str, sides: fn(&Context) -> anyhow::Result<Sides>) -> Row {
+    Row {
+        // The worst 1 % of them shall be more than a few.
+        fewest: 1_000,
+        ..row(name, sides)
+    }
+}
+
 /// All rows, in the order in which they are measured and shown.
 pub(crate) const ROWS: &[Row] = &[
     row("round-trip-one-cpu", |_| round_trip(FIRST)),
@@ -69,6 +80,12 @@ pub(crate) const ROWS: &[Row] = &[
     }),
     row("group-send", |_| group(Timed::Sending)),
     row("group-deliver", |_| group(Timed::All)),
+    row("group-batch", |_| {
+        Sides::new(
+            GroupBatch::new(MEMBERS, BATCH, SMALL)?,
+            SocketBatch::new(MEMBERS, BATCH, SMALL)?,
+        )
+    }),
     row("connect", |_| {
         Sides::new(bus::Connect, seqpacket::Connect::new()?)
     }),
@@ -102,17 +119,14 @@ pub(crate) const ROWS: &[Row] = &[
         let (many, few) = context.crowds()?;
         Sides::new(scale::LookUp::new(many), scale::LookUp::new(few))
     }),
-    Row {
-        // The worst 1 % of fewer are no more than one.
-        fewest: 200,
-        ..row("churn-p99", |context| {
-            let scene = Scene::new(context.churned)?;
-            Sides::new(
-                RoundTrips::new(&scene, true),
-                RoundTrips::new(&scene, false),
-            )
-        })
-    },
+    row("counters", |_| observed::<Probes>()),
+    row("traced", |_| observed::<Tracer>()),
+    churn_row("churn-p99", |context| {
+        disturbed(context, Some(Work::Group), Some(Work::Sockets))
+    }),
+    churn_row("busy-p99", |context| {
+        disturbed(context, Some(Work::Sockets), None)
+    }),
 ];
 
 fn round_trip(cpu: usize) -> anyhow::Result<Sides> {
@@ -138,6 +152,16 @@ fn group(timed: Timed) -> anyhow::Result<Sides> {
         Group::new(MEMBERS, SMALL, timed)?,
         Sockets::new(MEMBERS, SMALL, timed)?,
     )
+}
+
+fn disturbed(context: &Context, ours: Option<Work>, peer: Option<Work>) -> anyhow::Result<Sides> {
+    let scene = Scene::new(context.churned)?;
+    Sides::new(RoundTrips::new(&scene, ours), RoundTrips::new(&scene, peer))
+}
+
+fn observed<O: Observer + 'static>() -> anyhow::Result<Sides> {
+    let (on, off) = Observed::<O>::and_not(SMALL)?;
+    Sides::new(on, off)
 }
 
 fn request_reply(context: &Context, cpu: usize, broker: &[usize]) -> anyhow::Result<Sides> {

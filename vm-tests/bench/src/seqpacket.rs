@@ -16,7 +16,7 @@ use rustix::net::{
 use crate::bus::whole;
 use crate::echo::{Echo, Kind};
 use crate::measure::{Side, Timed, bursts, timed};
-use many::Many;
+pub(crate) use many::Many;
 
 mod many;
 

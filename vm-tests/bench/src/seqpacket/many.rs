@@ -11,20 +11,20 @@ use std::os::fd::{AsFd, AsRawFd as _};
 use anyhow::{Context as _, bail};
 
 /// Messages with memory of their own, which are sent or received together.
-pub(super) struct Many {
+pub(crate) struct Many {
     buffers: Vec<Vec<u8>>,
 }
 
 impl Many {
     /// So many messages of `len` bytes.
-    pub(super) fn new(count: usize, len: usize) -> Self {
+    pub(crate) fn new(count: usize, len: usize) -> Self {
         Self {
             buffers: vec![vec![7; len]; count],
         }
     }
 
     /// Sends all of them with one `sendmmsg`.
-    pub(super) fn send(&mut self, socket: impl AsFd) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, socket: impl AsFd) -> anyhow::Result<()> {
         self.with_headers(|headers| {
             // SAFETY: The headers are valid for this call, and the kernel only reads what they point to.
             let sent = unsafe {
@@ -40,7 +40,7 @@ impl Many {
     }
 
     /// Receives as many with one `recvmmsg`, each as long as there is room for it.
-    pub(super) fn receive(&mut self, socket: impl AsFd) -> anyhow::Result<()> {
+    pub(crate) fn receive(&mut self, socket: impl AsFd) -> anyhow::Result<()> {
         self.with_headers(|headers| {
             // SAFETY: The headers are valid for this call, and nobody else uses what they point to meanwhile.
             let received = unsafe {
