@@ -69,10 +69,14 @@ pub(super) fn fuzz(workspace: &Workspace) -> anyhow::Result<Command> {
     Ok(cargo)
 }
 
-/// Seconds and bytes as libFuzzer takes them: no input of these lengths may make for a piece of memory of 1 MiB.
-const FUZZER: [&str; 4] = [
+/// Seconds and bytes as libFuzzer takes them: no input of these lengths may make for a piece of memory of 1 MiB. The
+/// longest one is more than an attribute can hold, whose length has 16 bits. It begins with long ones too, and keeps the
+/// corpus whole: the long ones in there run through the same code as the short ones.
+const FUZZER: [&str; 6] = [
     "-max_total_time=20",
-    "-max_len=4096",
+    "-max_len=66000",
+    "-len_control=0",
+    "-keep_seed=1",
     "-malloc_limit_mb=1",
     "-artifact_prefix=target/fuzz/",
 ];

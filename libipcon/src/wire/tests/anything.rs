@@ -45,13 +45,18 @@ fn read_all(bytes: &[u8]) {
 #[test]
 fn the_corpus_of_the_fuzzer_is_read_without_panic() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/wire");
-    let mut messages = 0;
+    let (mut messages, mut longest) = (0, 0);
     for entry in std::fs::read_dir(corpus).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         read_all(&bytes);
-        messages += usize::from(matches!(Incoming::read(&bytes, FAMILY), Ok(Some(_))));
+        if let Ok(Some(message)) = Incoming::read(&bytes, FAMILY) {
+            messages += 1;
+            longest = longest.max(message.data.len());
+        }
     }
     assert!(messages >= 3, "the corpus has {messages} whole messages");
+    // With its header it is as long as an attribute can be.
+    assert_eq!(longest + 4, usize::from(u16::MAX));
 }
 
 proptest! {
@@ -134,7 +139,7 @@ proptest! {
     ) {
         let mut bytes = vec![0xee; 5];
         let request = Request::new(&mut bytes, FAMILY, 1, command, Flags::Acknowledged, sequence);
-        let request = request.text(1, &name).unwrap().u32(2, to).flag(4);
+        let request = request.text(1, name.as_bytes()).unwrap().u32(2, to).flag(4);
         let mut sent = request.finish_with_data(3, data.len()).unwrap().to_vec();
         sent.extend(&data);
         sent.extend(padding(data.len()));
