@@ -72,7 +72,7 @@ impl Control {
         let number = control.request(
             target,
             Flags::Replied,
-            |request| request.text(CtrlAttr::FamilyName.into(), uapi::FAMILY_NAME),
+            |request| request.text(CtrlAttr::FamilyName.into(), uapi::FAMILY_NAME.as_bytes()),
             wire::family_number,
         )?;
         control.family = number.ok_or(Failure::NoAnswer)?;

@@ -107,7 +107,8 @@ impl Inspector {
     /// # Errors
     ///
     /// `ENOENT` when there is no such service; `EINVAL` when no service can have that name.
-    pub fn service(&self, name: &str) -> Result<ServiceInfo> {
+    pub fn service(&self, name: impl AsRef<[u8]>) -> Result<ServiceInfo> {
+        let name = name.as_ref();
         self.control
             .query(
                 cmd::SERVICE_GET,
@@ -122,7 +123,8 @@ impl Inspector {
     /// # Errors
     ///
     /// `ENOENT` when there is no such group; `EINVAL` when no group can have that name.
-    pub fn group(&self, name: &str) -> Result<GroupInfo> {
+    pub fn group(&self, name: impl AsRef<[u8]>) -> Result<GroupInfo> {
+        let name = name.as_ref();
         self.control
             .query(
                 cmd::GROUP_GET,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can be done on the bus, and what error numbers mean for it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::port::Port;
 
-/// What was being done when an [`Error`](crate::Error) came up.
+/// What was being done when an [`Error`](crate::Error) came up. Names are the bytes that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -16,25 +16,25 @@ pub enum Operation {
     /// Asking for the credentials of senders, or no longer.
     ReceiveCredentials,
     /// Registering a service of this name.
-    RegisterService(String),
+    RegisterService(Vec<u8>),
     /// Taking back a service of this name.
-    UnregisterService(String),
+    UnregisterService(Vec<u8>),
     /// Looking up a service of this name.
-    FindService(String),
+    FindService(Vec<u8>),
     /// Waiting for a service of this name.
-    WaitForService(String),
+    WaitForService(Vec<u8>),
     /// Registering a group of this name.
-    RegisterGroup(String),
+    RegisterGroup(Vec<u8>),
     /// Ending a group of this name.
-    UnregisterGroup(String),
+    UnregisterGroup(Vec<u8>),
     /// Joining a group of this name.
-    JoinGroup(String),
+    JoinGroup(Vec<u8>),
     /// Leaving a group of this name.
-    LeaveGroup(String),
+    LeaveGroup(Vec<u8>),
     /// Sending to this peer.
     Send(Port),
     /// Sending to the group of this name.
-    Multicast(String),
+    Multicast(Vec<u8>),
     /// Receiving a message.
     Receive,
     /// Asking about the objects of this kind.
@@ -100,18 +100,32 @@ impl fmt::Display for Operation {
             Self::Connect => f.write_str("connect to the bus"),
             Self::ReceiveCredentials => f.write_str("switch the credentials of senders"),
             Self::SetQueueLimit => f.write_str("set the size of the receive queue"),
-            Self::RegisterService(name) => write!(f, "register service {name:?}"),
-            Self::UnregisterService(name) => write!(f, "unregister service {name:?}"),
-            Self::FindService(name) => write!(f, "find service {name:?}"),
-            Self::WaitForService(name) => write!(f, "wait for service {name:?}"),
-            Self::RegisterGroup(name) => write!(f, "register group {name:?}"),
-            Self::UnregisterGroup(name) => write!(f, "unregister group {name:?}"),
-            Self::JoinGroup(name) => write!(f, "join group {name:?}"),
-            Self::LeaveGroup(name) => write!(f, "leave group {name:?}"),
+            Self::RegisterService(name) => write!(f, "register service {}", Quoted(name)),
+            Self::UnregisterService(name) => write!(f, "unregister service {}", Quoted(name)),
+            Self::FindService(name) => write!(f, "find service {}", Quoted(name)),
+            Self::WaitForService(name) => write!(f, "wait for service {}", Quoted(name)),
+            Self::RegisterGroup(name) => write!(f, "register group {}", Quoted(name)),
+            Self::UnregisterGroup(name) => write!(f, "unregister group {}", Quoted(name)),
+            Self::JoinGroup(name) => write!(f, "join group {}", Quoted(name)),
+            Self::LeaveGroup(name) => write!(f, "leave group {}", Quoted(name)),
             Self::Send(port) => write!(f, "send to port {port}"),
-            Self::Multicast(name) => write!(f, "send to group {name:?}"),
+            Self::Multicast(name) => write!(f, "send to group {}", Quoted(name)),
             Self::Receive => f.write_str("receive a message"),
             Self::Inspect(what) => write!(f, "ask about {what}"),
         }
+    }
+}
+
+/// A name in quotes, with a backslash before whatever is no text or might order a terminal about.
+struct Quoted<'a>(&'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for chunk in self.0.utf8_chunks() {
+            write!(f, "{}", chunk.valid().escape_debug())?;
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        f.write_char('"')
     }
 }

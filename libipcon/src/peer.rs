@@ -139,15 +139,19 @@ impl Peer {
             .map_err(|failure| Error::new(Operation::ReceiveCredentials, failure))
     }
 
-    /// Gives this peer a name under which others find it. A peer may have several.
+    /// Gives this peer a name under which others find it. A peer may have several. A name is text or any other
+    /// bytes, which are compared as they are.
     ///
     /// # Errors
     ///
     /// `EEXIST` when the name is taken; `EINVAL` when it is empty, longer than 31 bytes or holds a control
     /// character.
-    pub fn register_service(&self, name: &str) -> Result<()> {
-        self.with_service(cmd::SERVICE_REGISTER, name)
-            .map_err(|failure| Error::new(Operation::RegisterService(name.to_owned()), failure))
+    pub fn register_service(&self, name: impl AsRef<[u8]>) -> Result<()> {
+        self.with_service(
+            cmd::SERVICE_REGISTER,
+            name.as_ref(),
+            Operation::RegisterService,
+        )
     }
 
     /// Takes a name of this peer back. The peer stays usable, also by those who know its port.
@@ -156,9 +160,12 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such service; `EPERM` when another peer holds it; `EINVAL` as in
     /// [`register_service`](Self::register_service).
-    pub fn unregister_service(&self, name: &str) -> Result<()> {
-        self.with_service(cmd::SERVICE_UNREGISTER, name)
-            .map_err(|failure| Error::new(Operation::UnregisterService(name.to_owned()), failure))
+    pub fn unregister_service(&self, name: impl AsRef<[u8]>) -> Result<()> {
+        self.with_service(
+            cmd::SERVICE_UNREGISTER,
+            name.as_ref(),
+            Operation::UnregisterService,
+        )
     }
 
     /// Looks a service up, without waiting for it.
@@ -167,7 +174,8 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such service now; `EINVAL` as in
     /// [`register_service`](Self::register_service).
-    pub fn find_service(&self, name: &str) -> Result<Port> {
+    pub fn find_service(&self, name: impl AsRef<[u8]>) -> Result<Port> {
+        let name = name.as_ref();
         self.control
             .query(
                 cmd::SERVICE_GET,
@@ -184,9 +192,8 @@ impl Peer {
     ///
     /// `EEXIST` when there is such a group; `EINVAL` when the name is empty, longer than 15 bytes, holds a
     /// control character or is [`KEVENT_GROUP`](crate::KEVENT_GROUP).
-    pub fn register_group(&self, name: &str) -> Result<()> {
-        self.with_group(cmd::GROUP_REGISTER, name)
-            .map_err(|failure| Error::new(Operation::RegisterGroup(name.to_owned()), failure))
+    pub fn register_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
+        self.with_group(cmd::GROUP_REGISTER, name.as_ref(), Operation::RegisterGroup)
     }
 
     /// Ends a group of this peer and all memberships in it. Members still receive what was sent before.
@@ -195,9 +202,12 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EINVAL` as in
     /// [`register_group`](Self::register_group).
-    pub fn unregister_group(&self, name: &str) -> Result<()> {
-        self.with_group(cmd::GROUP_UNREGISTER, name)
-            .map_err(|failure| Error::new(Operation::UnregisterGroup(name.to_owned()), failure))
+    pub fn unregister_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
+        self.with_group(
+            cmd::GROUP_UNREGISTER,
+            name.as_ref(),
+            Operation::UnregisterGroup,
+        )
     }
 
     /// Becomes a member of a group, which may be one's own or [`KEVENT_GROUP`](crate::KEVENT_GROUP).
@@ -206,7 +216,8 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such group; `EALREADY` when this peer is a member; `EINVAL` when no group can
     /// have that name.
-    pub fn join_group(&self, name: &str, replay: Replay) -> Result<()> {
+    pub fn join_group(&self, name: impl AsRef<[u8]>, replay: Replay) -> Result<()> {
+        let name = name.as_ref();
         self.control
             .command(cmd::GROUP_JOIN, |request| {
                 let request = request.text(attr::group::NAME, name)?;
@@ -224,9 +235,8 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such group, or this peer is no member of it; `EINVAL` when no group can have
     /// that name.
-    pub fn leave_group(&self, name: &str) -> Result<()> {
-        self.with_group(cmd::GROUP_LEAVE, name)
-            .map_err(|failure| Error::new(Operation::LeaveGroup(name.to_owned()), failure))
+    pub fn leave_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
+        self.with_group(cmd::GROUP_LEAVE, name.as_ref(), Operation::LeaveGroup)
     }
 
     /// Whether a message was put back, which the descriptor does not show.
@@ -240,14 +250,28 @@ impl Peer {
         self.receiver.wait(wait)
     }
 
-    fn with_service(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
+    /// Has something done to a service, and gives what it is called in an error its name.
+    fn with_service(
+        &self,
+        command: u8,
+        name: &[u8],
+        operation: fn(Vec<u8>) -> Operation,
+    ) -> Result<()> {
         self.control
             .command(command, |request| request.text(attr::service::NAME, name))
+            .map_err(|failure| Error::new(operation(name.to_owned()), failure))
     }
 
-    fn with_group(&self, command: u8, name: &str) -> std::result::Result<(), Failure> {
+    /// The same with a group.
+    fn with_group(
+        &self,
+        command: u8,
+        name: &[u8],
+        operation: fn(Vec<u8>) -> Operation,
+    ) -> Result<()> {
         self.control
             .command(command, |request| request.text(attr::group::NAME, name))
+            .map_err(|failure| Error::new(operation(name.to_owned()), failure))
     }
 }
 

@@ -27,8 +27,8 @@ impl Peer {
     ///
     /// `ETIMEDOUT` when the service did not come before the deadline; `EINVAL` as in
     /// [`register_service`](Self::register_service); those of [`connect`](Self::connect).
-    pub fn wait_for_service(&self, name: &str, deadline: Instant) -> Result<Port> {
-        let search = Search::new(name, deadline);
+    pub fn wait_for_service(&self, name: impl AsRef<[u8]>, deadline: Instant) -> Result<Port> {
+        let search = Search::new(name.as_ref(), deadline);
         let watcher = search.watcher()?;
         loop {
             if let Some(port) = search.look(&watcher)? {
@@ -48,12 +48,12 @@ impl Peer {
 /// whatever was lost was lost before the last message was taken from the queue, and between that and the next
 /// wait there must be a look-up. The kernel makes a registration visible before it announces it.
 pub(crate) struct Search<'a> {
-    name: &'a str,
+    name: &'a [u8],
     deadline: Instant,
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(name: &'a str, deadline: Instant) -> Self {
+    pub(crate) fn new(name: &'a [u8], deadline: Instant) -> Self {
         Self { name, deadline }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Search<'a> {
         for _ in 0..AT_ONCE {
             let Some(message) = next else { break };
             match message.kevent().transpose()?.map(|kevent| kevent.event) {
-                Some(Event::ServiceAdded { name, port }) if name == *self.name => {
+                Some(Event::ServiceAdded { name, port }) if name.as_bytes() == self.name => {
                     return Ok(Some(port));
                 }
                 // A queue that fills as fast as it is read must keep neither a loss nor the deadline waiting.

@@ -3,8 +3,8 @@
  * libipcon.h - packet IPC between the processes of one network namespace.
  *
  * See libipcon(7). Unless it is said otherwise, a function returns 0, or a negative error number:
- * -EBADF when the handler is none, or was freed; -EINVAL when a pointer is NULL, a name is empty, too long,
- * no UTF-8 or holds a control character.
+ * -EBADF when the handler is none, or was freed; -EINVAL when a pointer is NULL, a name is empty, too long or
+ * holds a control character.
  */
 
 #ifndef _LIBIPCON_H

@@ -89,7 +89,11 @@ pub unsafe extern "C" fn ipcon_register_service(
     name: *const c_char,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    unsafe { with_name(handler, name, Kind::Service, Peer::register_service) }
+    unsafe {
+        with_name(handler, name, Kind::Service, |peer, name| {
+            peer.register_service(name)
+        })
+    }
 }
 
 /// `ipcon_unregister_service()` of `libipcon.h`.
@@ -103,7 +107,11 @@ pub unsafe extern "C" fn ipcon_unregister_service(
     name: *const c_char,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    unsafe { with_name(handler, name, Kind::Service, Peer::unregister_service) }
+    unsafe {
+        with_name(handler, name, Kind::Service, |peer, name| {
+            peer.unregister_service(name)
+        })
+    }
 }
 
 /// `is_peer_present()` of `libipcon.h`.
@@ -123,7 +131,7 @@ pub unsafe extern "C" fn is_peer_present(
         unsafe {
             let name = Name::read(name, Kind::Service)?;
             store(srv_port, || {
-                Ok(handle.peer().find_service(name.as_str()?)?.get())
+                Ok(handle.peer().find_service(name.as_bytes())?.get())
             })
         }
     })
@@ -152,7 +160,11 @@ pub unsafe extern "C" fn ipcon_find_service(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ipcon_register_group(handler: *mut c_void, name: *const c_char) -> c_int {
     // SAFETY: By the requirements of this function.
-    unsafe { with_name(handler, name, Kind::Group, Peer::register_group) }
+    unsafe {
+        with_name(handler, name, Kind::Group, |peer, name| {
+            peer.register_group(name)
+        })
+    }
 }
 
 /// `ipcon_unregister_group()` of `libipcon.h`.
@@ -166,7 +178,11 @@ pub unsafe extern "C" fn ipcon_unregister_group(
     name: *const c_char,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    unsafe { with_name(handler, name, Kind::Group, Peer::unregister_group) }
+    unsafe {
+        with_name(handler, name, Kind::Group, |peer, name| {
+            peer.unregister_group(name)
+        })
+    }
 }
 
 /// `ipcon_join_group()` of `libipcon.h`.
@@ -200,7 +216,11 @@ pub unsafe extern "C" fn ipcon_join_group(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ipcon_leave_group(handler: *mut c_void, name: *const c_char) -> c_int {
     // SAFETY: By the requirements of this function.
-    unsafe { with_name(handler, name, Kind::Group, Peer::leave_group) }
+    unsafe {
+        with_name(handler, name, Kind::Group, |peer, name| {
+            peer.leave_group(name)
+        })
+    }
 }
 
 /// `ipcon_rcv()` of `libipcon.h`, for a `struct ipcon_msg` of the default size.
@@ -363,7 +383,7 @@ pub unsafe extern "C" fn ipcon_send_multicast_sized(
                 payload(buf, size, max_msg_len)?,
             )
         };
-        Ok(handle.peer().multicast(name.as_str()?, data)?)
+        Ok(handle.peer().multicast(name.as_bytes(), data)?)
     })
 }
 
@@ -381,13 +401,13 @@ unsafe fn with_name(
     handler: *mut c_void,
     name: *const c_char,
     kind: Kind,
-    act: impl FnOnce(&Peer, &str) -> libipcon::Result<()>,
+    act: impl FnOnce(&Peer, &[u8]) -> libipcon::Result<()>,
 ) -> c_int {
     status(|| {
         let handle = find(handler)?;
         // SAFETY: By the requirements of this function.
         let name = unsafe { Name::read(name, kind) }?;
-        Ok(act(handle.peer(), name.as_str()?)?)
+        Ok(act(handle.peer(), name.as_bytes())?)
     })
 }
 

@@ -58,9 +58,9 @@ impl Name {
         }
     }
 
-    /// The name for `libipcon`, whose requests carry text.
-    pub(crate) fn as_str(&self) -> Result<&str, Errno> {
-        str::from_utf8(&self.bytes[..self.len]).map_err(|_| Errno::INVAL)
+    /// The bytes of the name, whatever they are: the kernel judges them.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -68,16 +68,16 @@ impl Name {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], kind: Kind) -> Result<String, Errno> {
+    fn read(bytes: &[u8], kind: Kind) -> Result<Vec<u8>, Errno> {
         // SAFETY: Each has a NUL, or as many bytes as the longest name and one more.
         let name = unsafe { Name::read(bytes.as_ptr().cast(), kind) }?;
-        name.as_str().map(str::to_owned)
+        Ok(name.as_bytes().to_vec())
     }
 
     #[test]
     fn a_name_ends_at_its_nul() {
-        assert_eq!(read(b"clock\0more", Kind::Service).unwrap(), "clock");
-        assert_eq!(read(b"\0", Kind::Group).unwrap(), "");
+        assert_eq!(read(b"clock\0more", Kind::Service).unwrap(), b"clock");
+        assert_eq!(read(b"\0", Kind::Group).unwrap(), b"");
     }
 
     #[test]
@@ -93,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn null_and_what_is_no_text_are_refused() {
+    fn null_is_refused_and_what_is_no_text_is_passed_on() {
         // SAFETY: NULL is allowed.
         let null = unsafe { Name::read(std::ptr::null(), Kind::Group) };
         assert_eq!(null.unwrap_err(), Errno::INVAL);
-        assert_eq!(read(b"\xff\0", Kind::Service), Err(Errno::INVAL));
+        assert_eq!(read(b"\xff\0", Kind::Service).unwrap(), b"\xff");
     }
 }

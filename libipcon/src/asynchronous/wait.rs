@@ -63,8 +63,12 @@ impl AsyncPeer {
     /// # Errors
     ///
     /// Those of [`Peer::wait_for_service`](crate::Peer::wait_for_service).
-    pub async fn wait_for_service(&self, name: &str, deadline: Instant) -> Result<Port> {
-        let search = Search::new(name, deadline);
+    pub async fn wait_for_service(
+        &self,
+        name: impl AsRef<[u8]>,
+        deadline: Instant,
+    ) -> Result<Port> {
+        let search = Search::new(name.as_ref(), deadline);
         let watcher = Self::new(search.watcher()?)?;
         loop {
             if let Some(port) = search.look(&watcher)? {

@@ -35,7 +35,7 @@ const SEND_OVERHEAD: usize = 32;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Address<'a> {
     Peer(Port),
-    Group(&'a str),
+    Group(&'a [u8]),
 }
 
 /// A message of a batch that was not sent, or perhaps not.

@@ -47,13 +47,12 @@ impl Peer {
     /// Which messages were not sent, and for each why, as [`multicast`](Self::multicast) would tell.
     pub fn multicast_batch<D: AsRef<[u8]>>(
         &self,
-        group: &str,
+        group: impl AsRef<[u8]>,
         messages: impl IntoIterator<Item = D>,
     ) -> std::result::Result<(), BatchError> {
+        let group = Address::Group(group.as_ref());
         let messages = messages.into_iter();
-        let (unsent, total) = self
-            .control
-            .send_batch(messages.map(|data| (Address::Group(group), data)));
+        let (unsent, total) = self.control.send_batch(messages.map(|data| (group, data)));
         BatchError::check(unsent, total)
     }
 

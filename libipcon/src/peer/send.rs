@@ -78,8 +78,8 @@ impl Peer {
     ///
     /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EMSGSIZE` when the message
     /// is longer than the bus carries; `EINVAL` when it is empty.
-    pub fn multicast(&self, group: &str, data: &[u8]) -> Result<()> {
-        self.send_to(Address::Group(group), data)
+    pub fn multicast(&self, group: impl AsRef<[u8]>, data: &[u8]) -> Result<()> {
+        self.send_to(Address::Group(group.as_ref()), data)
     }
 
     fn send_to(&self, to: Address<'_>, data: &[u8]) -> Result<()> {

@@ -106,7 +106,7 @@ mod tests {
         for sequence in 1..=3 {
             let request = Request::new(&mut request, 16, 1, 3, Flags::Silent, sequence);
             socket
-                .send(request.text(2, "none").unwrap().finish())
+                .send(request.text(2, b"none").unwrap().finish())
                 .unwrap();
         }
         let mut buffers: Vec<Vec<u8>> = (0..4).map(|_| Vec::with_capacity(1024)).collect();
@@ -115,7 +115,7 @@ mod tests {
             if with_credentials {
                 let again = Request::new(&mut request, 16, 1, 3, Flags::Silent, 1);
                 socket
-                    .send(again.text(2, "none").unwrap().finish())
+                    .send(again.text(2, b"none").unwrap().finish())
                     .unwrap();
             }
             let datagrams = socket
@@ -140,7 +140,7 @@ mod tests {
         let mut request = Vec::new();
         let request = Request::new(&mut request, 16, 1, 3, Flags::Silent, 1);
         socket
-            .send(request.text(2, "none").unwrap().finish())
+            .send(request.text(2, b"none").unwrap().finish())
             .unwrap();
         let mut buffers = [Vec::with_capacity(20)];
         let datagrams = socket

@@ -81,7 +81,7 @@ mod tests {
                 .push(20, 1, 14, |request| request.u32(1, 7).data(3, data))
                 .unwrap();
         }
-        let unfit = chunk.push(20, 1, 14, |request| request.text(1, "a\0b"));
+        let unfit = chunk.push(20, 1, 14, |request| request.text(1, b"a\0b"));
         assert_eq!(unfit, Err(Unfit::HoldsNul));
         chunk.number(u32::MAX);
 

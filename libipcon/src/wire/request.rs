@@ -106,14 +106,14 @@ impl<'a> Request<'a> {
 
     /// Text with a terminating NUL. The kernel judges whether it is a good name; only what an attribute
     /// cannot carry is refused here.
-    pub(crate) fn text(self, number: u16, value: &str) -> Result<Self, Unfit> {
-        if value.contains('\0') {
+    pub(crate) fn text(self, number: u16, value: &[u8]) -> Result<Self, Unfit> {
+        if value.contains(&0) {
             return Err(Unfit::HoldsNul);
         }
         let len = u16::try_from(value.len() + 1).map_err(|_| Unfit::TooLong)?;
         let header = checked_header(number, len).ok_or(Unfit::TooLong)?;
         self.bytes.extend(header);
-        self.bytes.extend(value.as_bytes());
+        self.bytes.extend(value);
         self.bytes.push(0);
         self.bytes.resize(align(self.bytes.len()), 0);
         Ok(self)
@@ -180,7 +180,7 @@ mod tests {
         }
         let mut bytes = vec![9; 3];
         let request = Request::new(&mut bytes, 0x1234, 1, 9, Flags::Acknowledged, 0x0a0b_0c0d);
-        let bytes = request.text(1, "hello").unwrap().flag(17).finish();
+        let bytes = request.text(1, b"hello").unwrap().flag(17).finish();
         assert_eq!(
             bytes,
             [
@@ -214,12 +214,12 @@ mod tests {
             request(&mut bytes).finish_with_data(3, 65_532),
             Err(Unfit::TooLong)
         );
-        assert!(request(&mut bytes).text(1, &"n".repeat(65_530)).is_ok());
+        assert!(request(&mut bytes).text(1, &vec![b'n'; 65_530]).is_ok());
         for len in [65_531, 65_535, 65_536] {
-            let refused = request(&mut bytes).text(1, &"n".repeat(len)).map(drop);
+            let refused = request(&mut bytes).text(1, &vec![b'n'; len]).map(drop);
             assert_eq!(refused, Err(Unfit::TooLong));
         }
-        let refused = request(&mut bytes).text(1, "a\0b").map(drop);
+        let refused = request(&mut bytes).text(1, b"a\0b").map(drop);
         assert_eq!(refused, Err(Unfit::HoldsNul));
     }
 }

@@ -55,7 +55,7 @@ static void what_is_no_handler_is_refused(void)
 
 static void pointers_and_names_are_checked(IPCON_HANDLER handler)
 {
-	const char *const bad[] = { NULL, "", "a\nb", "\x7f", "\xff", LONGEST_SERVICE "2" };
+	const char *const bad[] = { NULL, "", "a\nb", "\x7f", "\xc2\x9b", LONGEST_SERVICE "2" };
 	struct timeval negative = { -1, 0 }, many = { 0, 1000000 };
 	char endless[IPCON_MAX_SRV_NAME_LEN];
 	struct ipcon_msg im;
@@ -144,6 +144,35 @@ static void groups(IPCON_HANDLER owner, IPCON_HANDLER member)
 	is(ipcon_unregister_group(owner, LONGEST_GROUP), 0);
 	is(ipcon_leave_group(owner, LONGEST_GROUP), -ENOENT);
 	is(ipcon_unregister_group(owner, LONGEST_GROUP), -ENOENT);
+}
+
+/* In Latin-1, say: the kernel takes whatever is no control character. */
+static void a_name_may_be_any_bytes(IPCON_HANDLER one, IPCON_HANDLER two)
+{
+	const char name[] = "caf\xe9";
+	struct ipcon_kevent event;
+	struct ipcon_msg im;
+	__u32 port;
+
+	is(ipcon_join_group(two, IPCON_KERNEL_GROUP, 0), 0);
+	is(ipcon_register_service(one, name), 0);
+	is(is_peer_present(two, name, &port), 0);
+	is(port, ipcon_get_selfport(one));
+	is(is_peer_present(two, "caf\xc3\xa9", &port), -ENOENT);
+	is(ipcon_rcv(two, &im), 0);
+	memcpy(&event, im.buf, sizeof(event));
+	is(event.type, IPCON_EVENT_SRV_ADD);
+	is(strcmp(event.srv.name, name), 0);
+	is(ipcon_leave_group(two, IPCON_KERNEL_GROUP), 0);
+	is(ipcon_unregister_service(one, name), 0);
+
+	is(ipcon_register_group(one, name), 0);
+	is(ipcon_join_group(two, name, 0), 0);
+	is(ipcon_send_multicast(one, name, "au lait", 8), 0);
+	is(ipcon_rcv(two, &im), 0);
+	is(strcmp(im.group, name), 0);
+	is(ipcon_leave_group(two, name), 0);
+	is(ipcon_unregister_group(one, name), 0);
 }
 
 static void an_empty_queue_is_told(IPCON_HANDLER handler)
@@ -288,6 +317,7 @@ int main(void)
 	pointers_and_names_are_checked(one);
 	services(one, two);
 	groups(one, two);
+	a_name_may_be_any_bytes(one, two);
 	an_empty_queue_is_told(one);
 	a_message_that_is_too_long_is_told_once(one);
 	a_port_without_a_peer_and_a_full_queue_are_told(one);
