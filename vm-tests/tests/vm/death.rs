@@ -215,8 +215,8 @@ fn a_port_that_is_used_again_inherits_nothing() {
 fn be_a_crowd() {
     let peers: Vec<Peer> = (0..100).map(|_| Peer::connect().unwrap()).collect();
     for (number, peer) in peers.iter().enumerate() {
-        peer.register_service(&format!("crowd-{number}")).unwrap();
-        peer.register_group(&format!("crowd-{number}")).unwrap();
+        peer.register_service(format!("crowd-{number}")).unwrap();
+        peer.register_group(format!("crowd-{number}")).unwrap();
         peer.join_group("crowd-0", Replay::None).unwrap();
     }
     say("ready");

@@ -43,12 +43,12 @@ fn five_hundred_of_each_are_listed_completely() {
     const EACH: usize = 500;
     let peers: Vec<Peer> = (0..EACH).map(|_| Peer::connect().unwrap()).collect();
     for (number, peer) in peers.iter().enumerate() {
-        peer.register_service(&format!("service-{number}")).unwrap();
-        peer.register_group(&format!("group-{number}")).unwrap();
+        peer.register_service(format!("service-{number}")).unwrap();
+        peer.register_group(format!("group-{number}")).unwrap();
         // A large group and many small ones.
         peer.join_group("group-0", Replay::None).unwrap();
         if number > 0 {
-            peer.join_group(&format!("group-{number}"), Replay::None)
+            peer.join_group(format!("group-{number}"), Replay::None)
                 .unwrap();
         }
     }
@@ -219,9 +219,9 @@ fn a_dump_is_complete_or_flagged_while_things_come_and_go() {
 fn a_dump_that_is_given_up_halfway_holds_nothing() {
     let peers: Vec<Peer> = (0..300).map(|_| Peer::connect().unwrap()).collect();
     for (number, peer) in peers.iter().enumerate() {
-        peer.register_service(&format!("service-{number}")).unwrap();
-        peer.register_group(&format!("group-{number}")).unwrap();
-        peer.join_group(&format!("group-{number}"), Replay::None)
+        peer.register_service(format!("service-{number}")).unwrap();
+        peer.register_group(format!("group-{number}")).unwrap();
+        peer.join_group(format!("group-{number}"), Replay::None)
             .unwrap();
     }
     for _ in 0..20 {

@@ -224,7 +224,7 @@ fn a_table_is_right_after_a_storm_with_losses() {
                     }
                 }
                 peers[0]
-                    .register_service(&format!("left by {thread}"))
+                    .register_service(format!("left by {thread}"))
                     .unwrap();
                 // They stay until the table was compared.
                 peers

@@ -323,12 +323,12 @@ fn the_superuser_is_not_limited() {
     let _small = small();
     let peers: Vec<Peer> = (0..10).map(|_| Peer::connect().unwrap()).collect();
     for (number, peer) in peers.iter().enumerate() {
-        peer.register_service(&format!("service {number}")).unwrap();
-        peer.register_group(&format!("group {number}")).unwrap();
-        peer.multicast(&format!("group {number}"), &[1; 10_000])
+        peer.register_service(format!("service {number}")).unwrap();
+        peer.register_group(format!("group {number}")).unwrap();
+        peer.multicast(format!("group {number}"), &[1; 10_000])
             .unwrap();
         peers[0]
-            .join_group(&format!("group {number}"), Replay::Last)
+            .join_group(format!("group {number}"), Replay::Last)
             .unwrap();
         assert!(next(&peers[0]).replay);
     }

@@ -120,7 +120,7 @@ fn waiting_never_misses_a_registration() {
             for round in 0..rounds {
                 start.recv().unwrap();
                 let deadline = soon();
-                let found = user.wait_for_service(&format!("late-{round}"), deadline);
+                let found = user.wait_for_service(format!("late-{round}"), deadline);
                 assert_eq!(found.unwrap(), holder.port(), "round {round}");
                 // A look-up at the deadline finds what was missed before: that is too late.
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -136,7 +136,7 @@ fn waiting_never_misses_a_registration() {
             for _ in 0..round % DELAYS {
                 holder.find_service("delay").unwrap_err();
             }
-            holder.register_service(&format!("late-{round}")).unwrap();
+            holder.register_service(format!("late-{round}")).unwrap();
         }
         waiter.join().unwrap();
     });

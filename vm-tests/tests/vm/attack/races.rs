@@ -232,7 +232,7 @@ fn lists_that_hundreds_never_read_to_the_end() {
     let held = module::references();
     let peer = Peer::connect().unwrap();
     for number in 0..300 {
-        peer.register_service(&format!("service {number}")).unwrap();
+        peer.register_service(format!("service {number}")).unwrap();
     }
     let mut readers: Vec<_> = (0..HUNDREDS).map(|_| Speaker::open()).collect();
     for reader in &mut readers {
@@ -240,7 +240,7 @@ fn lists_that_hundreds_never_read_to_the_end() {
     }
     // The lists are open, and things change and are listed all the same.
     for number in 0..300 {
-        peer.unregister_service(&format!("service {number}"))
+        peer.unregister_service(format!("service {number}"))
             .unwrap();
     }
     assert_eq!(Inspector::open().unwrap().services().unwrap().items, []);

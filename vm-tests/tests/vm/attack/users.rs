@@ -107,9 +107,9 @@ fn take_everything() {
     });
     assert_eq!(refused.expect("an end of peers").errno, libc::EDQUOT);
     report("peers");
-    until_refused(|n| peer.register_service(&format!("s{n}")));
+    until_refused(|n| peer.register_service(format!("s{n}")));
     report("services");
-    until_refused(|n| peer.register_group(&format!("g{n}")));
+    until_refused(|n| peer.register_group(format!("g{n}")));
     report("groups");
     // Make room for the other one that is in all of them.
     peers.truncate(peers.len() / 2);
@@ -120,12 +120,12 @@ fn take_everything() {
         if member == members.len() {
             members.push(Peer::connect()?);
         }
-        members[member].join_group(&format!("g{}", n % groups), Replay::None)
+        members[member].join_group(format!("g{}", n % groups), Replay::None)
     });
     report("memberships");
     drop(members);
     let data = vec![0; peer.max_message_len()];
-    until_refused(|n| peer.multicast(&format!("g{n}"), &data));
+    until_refused(|n| peer.multicast(format!("g{n}"), &data));
     report("cached bytes");
     say("has everything");
     hear();
