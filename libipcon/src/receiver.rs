@@ -32,6 +32,14 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(LARGEST_MESSAGE));
 }
 
+/// Lends the thread's buffer. A thread that ends has none any more, and may still receive, from what its other
+/// thread-local values or the program's exit handlers do: it gets one for the moment.
+fn with_buffer<T>(mut receive: impl FnMut(&mut Vec<u8>) -> T) -> T {
+    BUFFER
+        .try_with(|buffer| receive(&mut buffer.borrow_mut()))
+        .unwrap_or_else(|_| receive(&mut Vec::with_capacity(LARGEST_MESSAGE)))
+}
+
 /// How long to wait for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -90,7 +98,7 @@ impl Receiver {
         if let Some(message) = self.parked.take() {
             return Ok(Some(message));
         }
-        BUFFER.with_borrow_mut(|buffer| {
+        with_buffer(|buffer| {
             while let Some(datagram) = self.fetch(buffer, wait)? {
                 if let Some(incoming) = Incoming::read(buffer, self.family)? {
                     return Ok(Some(Message::keep(incoming, datagram.credentials)));
@@ -112,7 +120,7 @@ impl Receiver {
             let incoming = message.as_incoming();
             return self.hand_out(incoming, message.credentials, out).map(Some);
         }
-        BUFFER.with_borrow_mut(|buffer| {
+        with_buffer(|buffer| {
             while let Some(datagram) = self.fetch(buffer, wait)? {
                 if let Some(incoming) = Incoming::read(buffer, self.family)? {
                     return self.hand_out(incoming, datagram.credentials, out).map(Some);
@@ -199,5 +207,39 @@ impl Receiver {
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+
+    use super::*;
+
+    /// Receives, as it were, when its thread ends.
+    struct Last(Sender<bool>);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let has_own = BUFFER.try_with(|_| ()).is_ok();
+            let has_room = with_buffer(|buffer| buffer.capacity() >= LARGEST_MESSAGE);
+            self.0.send(!has_own && has_room).unwrap();
+        }
+    }
+
+    thread_local! {
+        static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_thread_that_ends_may_still_receive() {
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            // What comes last goes first.
+            LAST.set(Some(Last(tell)));
+            with_buffer(|buffer| assert!(buffer.is_empty()));
+        });
+        assert!(told.recv().unwrap());
     }
 }

@@ -84,16 +84,69 @@ impl<'a> Search<'a> {
         let mut next = first;
         for _ in 0..AT_ONCE {
             let Some(message) = next else { break };
-            match message.kevent().transpose()?.map(|kevent| kevent.event) {
-                Some(Event::ServiceAdded { name, port }) if name.as_bytes() == self.name => {
-                    return Ok(Some(port));
-                }
-                // A queue that fills as fast as it is read must keep neither a loss nor the deadline waiting.
-                _ if message.lost > 0 || Instant::now() >= self.deadline => break,
-                _ => {}
+            if let Some(port) = announced(&message, self.name) {
+                return Ok(Some(port));
+            }
+            // A queue that fills as fast as it is read must keep neither a loss nor the deadline waiting.
+            if message.lost > 0 || Instant::now() >= self.deadline {
+                break;
             }
             next = watcher.try_recv()?;
         }
         Ok(None)
+    }
+}
+
+/// The port of a service, if a message announces that it was registered. Whatever else there is says nothing about it,
+/// also a kevent that only a newer library knows.
+fn announced(message: &Message, service: &[u8]) -> Option<Port> {
+    match message.kevent()?.ok()?.event {
+        Event::ServiceAdded { name, port } if name.as_bytes() == service => Some(port),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::origin::{KeventMeta, Origin};
+
+    /// A message of the kernel with `struct ipcon_kevent` of this type about this service at port 9.
+    fn kevent(kind: u32, service: &[u8]) -> Message {
+        let mut data = vec![0; 40];
+        data[..4].copy_from_slice(&kind.to_ne_bytes());
+        data[4..4 + service.len()].copy_from_slice(service);
+        data[36..].copy_from_slice(&9_u32.to_ne_bytes());
+        let origin = Origin::Kevent(KeventMeta {
+            sequence: 1,
+            time: Duration::ZERO,
+            pid: 1,
+        });
+        Message {
+            origin,
+            data,
+            replay: false,
+            lost: 0,
+            credentials: None,
+        }
+    }
+
+    #[test]
+    fn only_the_registration_of_the_service_announces_it() {
+        assert_eq!(announced(&kevent(0, b"clock"), b"clock"), Port::new(9));
+        assert_eq!(announced(&kevent(0, b"cloc"), b"clock"), None);
+        assert_eq!(announced(&kevent(1, b"clock"), b"clock"), None);
+        let mut of_a_peer = kevent(0, b"clock");
+        of_a_peer.origin = Origin::Peer(Port::new(7).unwrap());
+        assert_eq!(announced(&of_a_peer, b"clock"), None);
+    }
+
+    #[test]
+    fn a_kevent_that_cannot_be_read_is_passed_over() {
+        let unknown = kevent(5, b"clock");
+        assert!(unknown.kevent().unwrap().is_err());
+        assert_eq!(announced(&unknown, b"clock"), None);
     }
 }

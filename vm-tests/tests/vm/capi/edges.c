@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 
 #include "check.h"
@@ -237,6 +238,42 @@ static void a_message_that_is_too_long_is_told_once(IPCON_HANDLER handler)
 	is(ipcon_rcv_nonblock(handler, &im), -EAGAIN);
 }
 
+static pthread_key_t last;
+
+/* Runs when its thread has given up what the library keeps for it. */
+static void receive_at_the_end(void *handler)
+{
+	struct ipcon_msg im;
+
+	is(ipcon_rcv_nonblock(handler, &im), 0);
+	is(strcmp(im.buf, "two"), 0);
+}
+
+static void *receive_and_end(void *handler)
+{
+	struct ipcon_msg im;
+
+	is(ipcon_rcv_nonblock(handler, &im), 0);
+	is(strcmp(im.buf, "one"), 0);
+	is(pthread_setspecific(last, handler), 0);
+	return NULL;
+}
+
+static void a_thread_that_ends_may_still_receive(IPCON_HANDLER handler)
+{
+	__u32 self = ipcon_get_selfport(handler);
+	struct ipcon_msg im;
+	pthread_t thread;
+
+	is(pthread_key_create(&last, receive_at_the_end), 0);
+	is(ipcon_send_unicast(handler, self, "one", 4), 0);
+	is(ipcon_send_unicast(handler, self, "two", 4), 0);
+	is(pthread_create(&thread, NULL, receive_and_end, handler), 0);
+	is(pthread_join(thread, NULL), 0);
+	is(ipcon_rcv_nonblock(handler, &im), -EAGAIN);
+	is(pthread_key_delete(last), 0);
+}
+
 static void a_port_without_a_peer_and_a_full_queue_are_told(IPCON_HANDLER sender)
 {
 	IPCON_HANDLER receiver = create();
@@ -320,6 +357,7 @@ int main(void)
 	a_name_may_be_any_bytes(one, two);
 	an_empty_queue_is_told(one);
 	a_message_that_is_too_long_is_told_once(one);
+	a_thread_that_ends_may_still_receive(one);
 	a_port_without_a_peer_and_a_full_queue_are_told(one);
 	what_a_slow_member_lost_is_told(one);
 	nothing_stays_open();
