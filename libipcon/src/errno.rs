@@ -14,6 +14,7 @@ pub(crate) fn error_name(errno: i32) -> Option<&'static str> {
         libc::EACCES => "EACCES",
         libc::EBUSY => "EBUSY",
         libc::EEXIST => "EEXIST",
+        libc::ENODEV => "ENODEV",
         libc::EINVAL => "EINVAL",
         libc::ENFILE => "ENFILE",
         libc::EMFILE => "EMFILE",

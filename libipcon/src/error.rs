@@ -263,6 +263,14 @@ mod tests {
     fn the_kind_tells_a_missing_bus_from_a_missing_service() {
         let kind = |operation| Error::new(operation, Errno::NOENT).kind();
         assert_eq!(kind(Operation::Connect), ErrorKind::NoBus);
+        let going = Error::new(Operation::Connect, Errno::NODEV);
+        assert_eq!(going.kind(), ErrorKind::NoBus);
+        assert!(
+            going
+                .to_string()
+                .contains("is being unloaded; connect again"),
+            "{going}"
+        );
         assert_eq!(
             kind(Operation::FindService("x".into())),
             ErrorKind::NotFound

@@ -47,6 +47,9 @@ impl Operation {
         use Operation as O;
         Some(match (errno, self) {
             (libc::ENOENT, O::Connect) => "the ipcon module is not loaded; run: modprobe ipcon",
+            (libc::ENODEV, O::Connect) => {
+                "the ipcon module is being unloaded; connect again when it is loaded"
+            }
             (libc::ENOENT, O::UnregisterService(_) | O::FindService(_)) => {
                 "there is no such service"
             }
@@ -86,7 +89,7 @@ impl Operation {
                 "the receive queue of the peer stayed full until the deadline"
             }
             (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
-            (libc::EDQUOT, _) => "as many of them as one user, or one peer, may have are there",
+            (libc::EDQUOT, _) => "this user has as many of them as it may",
             (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
             (libc::EPROTO, _) => "the kernel did not answer",
             _ => return None,

@@ -37,16 +37,18 @@ pub enum Replay {
 /// blocked in a receive call.
 ///
 /// One process at a time: after a fork only one of the two processes may go on using it, since both would
-/// read each other's answers. A child that needs the bus connects a peer of its own.
+/// read each other's answers. A child that needs the bus connects a peer of its own. The child holds the peer's
+/// sockets as well, unless it executes another program: the peer lives until both have dropped it or ended.
 ///
 /// To wait for messages together with other descriptors, poll the descriptor of [`AsFd`] for input and call
 /// [`try_recv`](Self::try_recv) until it gives `None`. Do not read from that descriptor.
 ///
 /// # Errors
 ///
-/// Besides those named with each method: `EDQUOT` when a user or a peer would have more peers, services, groups
-/// or memberships, or more memory in the last messages of its groups, than it may; `ENOMEM` and `ENOBUFS` when the kernel has no memory, and `EBADMSG`
-/// or `EPROTO` when the kernel's answers are not those of the module that this library was made for.
+/// Besides those named with each method: `EDQUOT` when the user would have more peers, services, groups or
+/// memberships, or more memory in the last messages of its groups, than it may; `ENOMEM` and `ENOBUFS` when the
+/// kernel has no memory, and `EBADMSG` or `EPROTO` when the kernel's answers are not those of the module that this
+/// library was made for.
 #[derive(Debug)]
 pub struct Peer {
     port: Port,
@@ -61,8 +63,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// `ENOENT` when the module is not loaded; `EMFILE` or `ENFILE` when no descriptor is left (a peer takes
-    /// two).
+    /// `ENOENT` when the module is not loaded, `ENODEV` when it is being unloaded; `EMFILE` or `ENFILE` when no
+    /// descriptor is left (a peer takes two).
     pub fn connect() -> Result<Self> {
         Self::open().map_err(|failure| Error::new(Operation::Connect, failure))
     }

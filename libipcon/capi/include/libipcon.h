@@ -43,8 +43,8 @@ struct ipcon_msg {
 };
 
 /*
- * Becomes a peer. Gives NULL and sets errno on failure: ENOENT when the kernel module is not loaded, EDQUOT,
- * EMFILE, ENFILE, ENOMEM.
+ * Becomes a peer. Gives NULL and sets errno on failure: ENOENT when the kernel module is not loaded, ENODEV when it
+ * is being unloaded, EDQUOT, EMFILE, ENFILE, ENOMEM. A child of fork() holds the peer as well until it ends.
  */
 IPCON_HANDLER ipcon_create_handler(void);
 
@@ -83,7 +83,7 @@ int ipcon_unregister_group(IPCON_HANDLER handler, const char *name);
 
 /*
  * Becomes a member of a group; if rcv_last_msg is not 0, its last message comes first. -ENOENT: there is no such
- * group. -EALREADY: this peer is a member.
+ * group. -EALREADY: this peer is a member. -EDQUOT: this user has too many memberships.
  */
 int ipcon_join_group(IPCON_HANDLER handler, const char *name, int rcv_last_msg);
 
@@ -110,7 +110,7 @@ int ipcon_send_multicast_sized(IPCON_HANDLER handler, const char *name, const vo
 
 /*
  * Waits for a message. -EINTR: a signal handler ran. -EMSGSIZE: the message is longer than buf, im->len is its
- * length; the next call gets it, or drops it if it has no more room.
+ * length; the next call gets it, or drops it if it has no more room. A call that waits already is not woken for it.
  */
 int ipcon_rcv(IPCON_HANDLER handler, struct ipcon_msg *im);
 
@@ -122,13 +122,14 @@ int ipcon_rcv_nonblock(IPCON_HANDLER handler, struct ipcon_msg *im);
 
 /*
  * -ECONNREFUSED: no peer has the port. -EAGAIN: its queue is full. -EMSGSIZE: more than IPCON_MAX_MSG_LEN
- * bytes. -EINVAL: no bytes.
+ * bytes. -EINVAL: no bytes. -ENOBUFS: the kernel has no memory, and the message may have been sent or not.
  */
 int ipcon_send_unicast(IPCON_HANDLER handler, __u32 port, const void *buf, size_t size);
 
 /*
  * Sends to all members of a group of this peer, be there any or not. -ENOENT: there is no such group. -EPERM:
- * another peer owns it. -EMSGSIZE, -EINVAL: as ipcon_send_unicast().
+ * another peer owns it. -EDQUOT: the last messages of this user's groups take too much memory. -EMSGSIZE, -EINVAL,
+ * -ENOBUFS: as ipcon_send_unicast().
  */
 int ipcon_send_multicast(IPCON_HANDLER handler, const char *name, const void *buf, size_t size);
 

@@ -9,7 +9,7 @@ use crate::operation::Operation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The module is not loaded (`ENOENT` from connecting).
+    /// The module is not loaded, or is being unloaded (`ENOENT` and `ENODEV` from connecting).
     NoBus,
     /// There is no such service or group (`ENOENT`).
     NotFound,
@@ -29,7 +29,7 @@ pub enum ErrorKind {
     TooLong,
     /// A name or a payload that the bus does not take (`EINVAL`).
     Invalid,
-    /// The user, or the peer, has as many of them as it may (`EDQUOT`).
+    /// The user has as many of them as it may (`EDQUOT`).
     OverQuota,
     /// No memory or no descriptor is left (`ENOMEM`, `ENOBUFS`, `EMFILE`, `ENFILE`).
     NoResources,
@@ -44,7 +44,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     pub(super) fn of(operation: &Operation, errno: i32) -> Self {
         match errno {
-            libc::ENOENT if matches!(operation, Operation::Connect) => Self::NoBus,
+            libc::ENOENT | libc::ENODEV if matches!(operation, Operation::Connect) => Self::NoBus,
             libc::ENOENT => Self::NotFound,
             libc::EEXIST => Self::Taken,
             libc::EPERM => Self::NotOwner,

@@ -44,6 +44,10 @@ impl Peer {
 
     /// Receives a message into memory of the caller, waiting for as long as it takes.
     ///
+    /// Where threads share a peer and a message may be longer than `buffer`, let one thread at a time receive in this
+    /// way. Of two messages that two threads put back at the same time the later one may come first, and a thread
+    /// that waits in a receive call already is not woken for one that was put back, and may get others before it.
+    ///
     /// # Errors
     ///
     /// `EMSGSIZE` when the message is longer than `buffer`: [`Error::message_len`] has its length, and it
