@@ -23,8 +23,8 @@ impl Crowd {
             (0..count)
                 .map(|number| {
                     let peer = Peer::connect()?;
-                    peer.register_service(&name(number))?;
-                    peer.register_group(&name(number))?;
+                    peer.register_service(name(number))?;
+                    peer.register_group(name(number))?;
                     Ok(peer)
                 })
                 .collect::<libipcon::Result<Vec<_>>>()
@@ -79,7 +79,7 @@ pub(crate) struct Multicast {
 impl Multicast {
     pub(crate) fn new(crowd: &Rc<Crowd>) -> anyhow::Result<Self> {
         let (number, _) = crowd.middle();
-        crowd.peers[0].join_group(&name(number), Replay::None)?;
+        crowd.peers[0].join_group(name(number), Replay::None)?;
         Ok(Self {
             crowd: Rc::clone(crowd),
             buffer: vec![0; 64],
