@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         peer: "the same through `SOCK_SEQPACKET`",
         goal: Goal::AtMost(1.15),
         at_once: false,
-        limit: "two sends and two receives, which take 17 k of our 28 k; the rest is switching between the \
+        limit: "two sends and two receives, which take 17 k of our 29 k; the rest is switching between the \
                processes, no more than with sockets. See `one-way`.",
     },
     Row {
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         peer: "`SOCK_SEQPACKET` sent and received by one thread",
         goal: Goal::AtMost(1.35),
         at_once: false,
-        limit: "generic netlink and the kernel's sockets. Of 8.4 k instructions 0.6 k are the module's and 0.7 k \
+        limit: "generic netlink and the kernel's sockets. Of 8.6 k instructions 0.6 k are the module's and 0.7 k \
                the library's; without any of these it would still be 1.7 times the socket. The kernel's own go \
                to memory (1.8 k), finding and checking the request (0.8 k), security hooks (0.6 k), checks of \
                copies (0.5 k), and a third system call: it looks for a refusal (0.8 k).",
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
         peer: "the same with `sendmmsg` and `recvmmsg`",
         goal: Goal::AtMost(0.9),
         at_once: false,
-        limit: "each message takes the whole way through generic netlink: of 5.6 k instructions 0.9 k find and \
+        limit: "each message takes the whole way through generic netlink: of 5.7 k instructions 0.9 k find and \
                check the request, 1.3 k are memory, and only 0.6 k are the module's and 0.6 k the library's, \
                without which it would be 1.05 times the sockets. Only entries into the kernel are saved, which \
                weigh more on a processor than their instructions.",
