@@ -89,6 +89,9 @@ impl Operation {
                 "the receive queue of the peer stayed full until the deadline"
             }
             (libc::ETIMEDOUT, O::WaitForService(_)) => "it did not come before the deadline",
+            (libc::EDQUOT, O::Multicast(_)) => {
+                "the last messages of this user's groups take as much memory as they may"
+            }
             (libc::EDQUOT, _) => "this user has as many of them as it may",
             (libc::EBADMSG, _) => "the kernel's answer does not follow the wire",
             (libc::EPROTO, _) => "the kernel did not answer",
