@@ -1,23 +1,109 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Prints each message of the group `str_msg`, which `ipcon_server` sends.
+//! Prints what is sent to the group `str_msg` of `ipcon_server`.
+//!
+//! Waits for the group if it is not there, and again after it went. Ends with SIGINT or SIGTERM.
 
-use libipcon::{Origin, Peer, Replay, Result};
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use libipcon::{ErrorKind, Event, KEVENT_GROUP, Message, Origin, Peer, Replay};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
 
 const GROUP: &str = "str_msg";
 
-fn main() -> Result<()> {
-    let user = Peer::connect()?;
-    user.join_group(GROUP, Replay::None)?;
-    println!("joined group {GROUP}");
-    loop {
-        let message = user.recv()?;
-        if let Origin::Group { name, from } = message.origin {
-            if message.lost > 0 {
-                println!("{} messages were lost", message.lost);
+/// A stream that is readable once SIGINT or SIGTERM came.
+fn catch_signals() -> io::Result<UnixStream> {
+    let (quit, signalled) = UnixStream::pair()?;
+    pipe::register(SIGINT, signalled.try_clone()?)?;
+    pipe::register(SIGTERM, signalled)?;
+    Ok(quit)
+}
+
+fn join(user: &Peer) -> libipcon::Result<()> {
+    match user.join_group(GROUP, Replay::Last) {
+        Ok(()) => println!("Joined the group {GROUP}"),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => println!("Waiting for the group {GROUP}"),
+            // A group that came while it was looked for is both found and announced.
+            ErrorKind::AlreadyMember => {}
+            _ => return Err(error),
+        },
+    }
+    Ok(())
+}
+
+fn handle_event(user: &Peer, event: &Event) -> libipcon::Result<()> {
+    match event {
+        Event::GroupAdded { name, .. } if name == GROUP => join(user),
+        Event::GroupRemoved { name, .. } if name == GROUP => {
+            // The membership has gone with the group.
+            println!("The group {GROUP} is gone");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a message; before it, says what was lost.
+fn hear(user: &Peer, message: &Message) -> Result<(), Box<dyn Error>> {
+    if message.lost > 0 {
+        println!("{} messages were lost", message.lost);
+        // The return of the group may have been among them.
+        join(user)?;
+    }
+    match message.origin {
+        Origin::Kevent(_) => {
+            // One of a newer kernel may be unknown here.
+            if let Some(Ok(kevent)) = message.kevent() {
+                handle_event(user, &kevent.event)?;
             }
+        }
+        Origin::Group { name, .. } => {
             // Programs in C send the end of their strings with them.
-            let text = message.data.strip_suffix(b"\0").unwrap_or(&message.data);
-            println!("{name} of port {from}: {}", String::from_utf8_lossy(text));
+            let text = message.data.split(|&byte| byte == 0).next().unwrap_or(&[]);
+            let line = [name.as_bytes(), b": ", text, b"\n"].concat();
+            io::stdout().write_all(&line)?;
+        }
+        Origin::Peer(_) => {}
+    }
+    Ok(())
+}
+
+fn listen_to_group() -> Result<(), Box<dyn Error>> {
+    let quit = catch_signals()?;
+    let user = Peer::connect()?;
+    // Before the group is looked for, or its arrival in between would be missed.
+    user.join_group(KEVENT_GROUP, Replay::None)?;
+    join(&user)?;
+    loop {
+        let mut watched = [
+            PollFd::new(&user, PollFlags::IN),
+            PollFd::new(&quit, PollFlags::IN),
+        ];
+        match poll(&mut watched, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if !watched[1].revents().is_empty() {
+            return Ok(());
+        }
+        if let Some(message) = user.try_recv()? {
+            hear(&user, &message)?;
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match listen_to_group() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ipcon_user: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -8,58 +8,68 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
+/* As much as the bus carries. */
+#define IPCON_MAX_MSG_LEN	65000
 #include <libipcon.h>
 
 #define SERVICE	"ipcon_server"
 
-static volatile sig_atomic_t should_quit;
-
-static void quit(int signal)
+static int failed(const char *doing, int error)
 {
-	(void)signal;
-	should_quit = 1;
+	fprintf(stderr, "ipcon_sender: %s: %s\n", doing, strerror(-error));
+	return 1;
+}
+
+static int send_again_and_again(IPCON_HANDLER handler, const char *message, const sigset_t *quit)
+{
+	const struct timespec interval = { 1, 0 };
+	__u32 port;
+	int ret;
+
+	ret = is_peer_present(handler, SERVICE, &port);
+	if (ret < 0)
+		return failed("find service \"" SERVICE "\"", ret);
+
+	do {
+		/* With its NUL, so that the receiver may take it for a string. */
+		ret = ipcon_send_unicast(handler, port, message, strlen(message) + 1);
+		if (ret < 0)
+			return failed("send to " SERVICE, ret);
+
+		printf("Sent to %s@%u\n", SERVICE, port);
+		fflush(stdout);
+		/* The pause: it ends early with one of these signals, and only then with its number. */
+	} while (sigtimedwait(quit, NULL, &interval) < 0);
+
+	return 0;
 }
 
 int main(int argc, char *argv[])
 {
-	struct sigaction action;
 	IPCON_HANDLER handler;
-	__u32 port;
+	sigset_t quit;
 	int ret;
 
 	if (argc != 2) {
-		fprintf(stderr, "Usage: %s MESSAGE\n", argv[0]);
+		fputs("Usage: ipcon_sender MESSAGE\n", stderr);
 		return 2;
 	}
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = quit;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	/* Blocked, so that none is missed that comes when nobody waits for it. */
+	sigemptyset(&quit);
+	sigaddset(&quit, SIGINT);
+	sigaddset(&quit, SIGTERM);
+	sigprocmask(SIG_BLOCK, &quit, NULL);
 
 	handler = ipcon_create_handler();
 	if (!handler) {
-		perror("ipcon_sender: create a handler");
+		perror("ipcon_sender: connect to the bus");
 		return 1;
 	}
 
-	ret = is_peer_present(handler, SERVICE, &port);
-	if (ret < 0)
-		fprintf(stderr, "ipcon_sender: find %s: %s\n", SERVICE, strerror(-ret));
-
-	while (ret == 0 && !should_quit) {
-		ret = ipcon_send_unicast(handler, port, argv[1], strlen(argv[1]) + 1);
-		if (ret < 0) {
-			fprintf(stderr, "ipcon_sender: send to %s: %s\n", SERVICE, strerror(-ret));
-			break;
-		}
-		printf("Sent to %s@%u\n", SERVICE, port);
-		fflush(stdout);
-		sleep(1);
-	}
-
+	ret = send_again_and_again(handler, argv[1], &quit);
 	ipcon_free_handler(handler);
-	return ret < 0;
+	return ret;
 }

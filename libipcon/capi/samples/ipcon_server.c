@@ -7,89 +7,110 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+/* As much as the bus carries, so that no message is too long. */
+#define IPCON_MAX_MSG_LEN	65000
 #include <libipcon.h>
 
 #define SERVICE	"ipcon_server"
 #define GROUP	"str_msg"
 
-static volatile sig_atomic_t should_quit;
-
-static void quit(int signal)
-{
-	(void)signal;
-	should_quit = 1;
-}
-
 static int failed(const char *doing, int error)
 {
-	fprintf(stderr, "ipcon_server: %s: %s (%d)\n", doing, strerror(-error), -error);
+	fprintf(stderr, "ipcon_server: %s: %s\n", doing, strerror(-error));
 	return 1;
 }
 
-static int serve(IPCON_HANDLER handler)
+/* A descriptor that is readable once SIGINT or SIGTERM came. They are blocked, so that none is missed. */
+static int catch_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+/* Takes the next message, if there is one, and passes it on. */
+static int pass_on(IPCON_HANDLER handler)
 {
 	struct ipcon_msg im;
+	int ret;
+
+	ret = ipcon_rcv_nonblock(handler, &im);
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret < 0)
+		return failed("receive a message", ret);
+
+	if (im.type != IPCON_NORMAL_MSG)
+		return 0;
+
+	printf("%u says: %.*s\n", im.port, (int)im.len, im.buf);
+	fflush(stdout);
+
+	ret = ipcon_send_multicast(handler, GROUP, im.buf, im.len);
+	if (ret < 0)
+		return failed("send to group \"" GROUP "\"", ret);
+
+	return 0;
+}
+
+static int serve(IPCON_HANDLER handler, int quit)
+{
+	struct pollfd watched[] = { { ipcon_getfd(handler), POLLIN, 0 }, { quit, POLLIN, 0 } };
 	int ret;
 
 	/* The group first: who finds the service may join the group at once. */
 	ret = ipcon_register_group(handler, GROUP);
 	if (ret < 0)
-		return failed("register the group " GROUP, ret);
+		return failed("register group \"" GROUP "\"", ret);
 
 	ret = ipcon_register_service(handler, SERVICE);
 	if (ret < 0)
-		return failed("register the service " SERVICE, ret);
+		return failed("register service \"" SERVICE "\"", ret);
 
 	printf("Service %s and group %s are there\n", SERVICE, GROUP);
 	fflush(stdout);
 
-	while (!should_quit) {
-		ret = ipcon_rcv(handler, &im);
-		if (ret == -EINTR)
-			continue;
-		if (ret == -EMSGSIZE) {
-			fprintf(stderr, "ipcon_server: a message of %u bytes is too long\n", im.len);
-			continue;
-		}
-		if (ret < 0)
-			return failed("receive", ret);
-
-		if (im.type != IPCON_NORMAL_MSG)
-			continue;
-
-		printf("%u says: %.*s\n", im.port, (int)im.len, im.buf);
-		fflush(stdout);
-
-		ret = ipcon_send_multicast(handler, GROUP, im.buf, im.len);
-		if (ret < 0)
-			return failed("send to the group " GROUP, ret);
+	while (ret == 0) {
+		if (poll(watched, 2, -1) < 0 && errno != EINTR)
+			return failed("wait for a message", -errno);
+		if (watched[1].revents)
+			return 0;
+		ret = pass_on(handler);
 	}
 
-	return 0;
+	return ret;
 }
 
 int main(void)
 {
-	struct sigaction action;
 	IPCON_HANDLER handler;
-	int ret;
+	int quit, ret;
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = quit;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-
-	handler = ipcon_create_handler();
-	if (!handler) {
-		perror("ipcon_server: create a handler");
+	quit = catch_signals();
+	if (quit < 0) {
+		perror("ipcon_server: catch signals");
 		return 1;
 	}
 
-	ret = serve(handler);
+	handler = ipcon_create_handler();
+	if (!handler) {
+		perror("ipcon_server: connect to the bus");
+		return 1;
+	}
+
+	ret = serve(handler, quit);
 	ipcon_free_handler(handler);
+	close(quit);
 	return ret;
 }

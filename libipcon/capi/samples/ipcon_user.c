@@ -6,41 +6,60 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+/* As much as the bus carries, so that no message is too long. */
+#define IPCON_MAX_MSG_LEN	65000
 #include <libipcon.h>
 
 #define GROUP	"str_msg"
 
-static volatile sig_atomic_t should_quit;
-
-static void quit(int signal)
-{
-	(void)signal;
-	should_quit = 1;
-}
-
 static int failed(const char *doing, int error)
 {
-	fprintf(stderr, "ipcon_user: %s: %s (%d)\n", doing, strerror(-error), -error);
+	fprintf(stderr, "ipcon_user: %s: %s\n", doing, strerror(-error));
 	return 1;
+}
+
+static void say(const char *what)
+{
+	puts(what);
+	fflush(stdout);
+}
+
+/* A descriptor that is readable once SIGINT or SIGTERM came. They are blocked, so that none is missed. */
+static int catch_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
 static int join(IPCON_HANDLER handler)
 {
 	int ret = ipcon_join_group(handler, GROUP, 1);
 
-	if (ret == -ENOENT) {
-		puts("Waiting for the group " GROUP);
-		ret = 0;
-	} else if (ret == 0) {
-		puts("Joined the group " GROUP);
+	switch (ret) {
+	case 0:
+		say("Joined the group " GROUP);
+		return 0;
+	case -ENOENT:
+		say("Waiting for the group " GROUP);
+		return 0;
+	case -EALREADY:
+		/* A group that came while it was looked for is both found and announced. */
+		return 0;
+	default:
+		return failed("join group \"" GROUP "\"", ret);
 	}
-	fflush(stdout);
-	/* A group that came while it was looked for is both found and announced. */
-	return ret == -EALREADY ? 0 : ret;
 }
 
 static int handle_event(IPCON_HANDLER handler, const struct ipcon_kevent *event)
@@ -49,71 +68,94 @@ static int handle_event(IPCON_HANDLER handler, const struct ipcon_kevent *event)
 	case IPCON_EVENT_GRP_ADD:
 		return strcmp(event->grp.name, GROUP) ? 0 : join(handler);
 	case IPCON_EVENT_GRP_REMOVE:
-		if (!strcmp(event->grp.name, GROUP)) {
-			/* The membership has gone with the group. */
-			puts("The group " GROUP " is gone");
-			fflush(stdout);
-		}
+		/* The membership has gone with the group. */
+		if (!strcmp(event->grp.name, GROUP))
+			say("The group " GROUP " is gone");
 		return 0;
 	default:
 		return 0;
 	}
 }
 
-static int listen_to_group(IPCON_HANDLER handler)
+/* Takes the next message, if there is one; before it, says what was lost, beyond what is known to be. */
+static int hear(IPCON_HANDLER handler, __u64 *known)
 {
 	struct ipcon_kevent event;
 	struct ipcon_msg im;
+	__u64 lost;
+	int ret;
+
+	ret = ipcon_rcv_nonblock(handler, &im);
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret < 0)
+		return failed("receive a message", ret);
+
+	if (ipcon_get_lost(handler, &lost) == 0 && lost > *known) {
+		printf("%llu messages were lost\n", (unsigned long long)(lost - *known));
+		fflush(stdout);
+		*known = lost;
+		/* The return of the group may have been among them. */
+		ret = join(handler);
+		if (ret)
+			return ret;
+	}
+
+	if (im.type != IPCON_GROUP_MSG)
+		return 0;
+
+	if (!strcmp(im.group, IPCON_KERNEL_GROUP)) {
+		memcpy(&event, im.buf, sizeof(event));
+		return handle_event(handler, &event);
+	}
+
+	printf("%s: %.*s\n", im.group, (int)im.len, im.buf);
+	fflush(stdout);
+	return 0;
+}
+
+static int listen_to_group(IPCON_HANDLER handler, int quit)
+{
+	struct pollfd watched[] = { { ipcon_getfd(handler), POLLIN, 0 }, { quit, POLLIN, 0 } };
+	__u64 lost = 0;
 	int ret;
 
 	/* Before the group is looked for, or its arrival in between would be missed. */
 	ret = ipcon_join_group(handler, IPCON_KERNEL_GROUP, 0);
 	if (ret < 0)
-		return failed("join the group " IPCON_KERNEL_GROUP, ret);
+		return failed("join group \"" IPCON_KERNEL_GROUP "\"", ret);
 
 	ret = join(handler);
-	while (ret == 0 && !should_quit) {
-		ret = ipcon_rcv(handler, &im);
-		if (ret == -EINTR || ret == -EMSGSIZE) {
-			ret = 0;
-			continue;
-		}
-		if (ret < 0)
-			break;
-
-		if (im.type != IPCON_GROUP_MSG)
-			continue;
-
-		if (!strcmp(im.group, IPCON_KERNEL_GROUP)) {
-			memcpy(&event, im.buf, sizeof(event));
-			ret = handle_event(handler, &event);
-		} else if (!strcmp(im.group, GROUP)) {
-			printf("%s: %.*s\n", im.group, (int)im.len, im.buf);
-			fflush(stdout);
-		}
+	while (ret == 0) {
+		if (poll(watched, 2, -1) < 0 && errno != EINTR)
+			return failed("wait for a message", -errno);
+		if (watched[1].revents)
+			return 0;
+		ret = hear(handler, &lost);
 	}
 
-	return ret < 0 ? failed("listen to the group " GROUP, ret) : 0;
+	return ret;
 }
 
 int main(void)
 {
-	struct sigaction action;
 	IPCON_HANDLER handler;
-	int ret;
+	int quit, ret;
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = quit;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-
-	handler = ipcon_create_handler();
-	if (!handler) {
-		perror("ipcon_user: create a handler");
+	quit = catch_signals();
+	if (quit < 0) {
+		perror("ipcon_user: catch signals");
 		return 1;
 	}
 
-	ret = listen_to_group(handler);
+	handler = ipcon_create_handler();
+	if (!handler) {
+		perror("ipcon_user: connect to the bus");
+		return 1;
+	}
+
+	ret = listen_to_group(handler, quit);
 	ipcon_free_handler(handler);
+	close(quit);
 	return ret;
 }

@@ -13,14 +13,12 @@ use ipcon_vm_tests::process::{Process, program};
 use ipcon_vm_tests::{Case, cases, settings};
 
 mod memory;
-mod samples;
 mod tutorial;
 
 pub(crate) fn all() -> Vec<Case> {
     let seconds = settings::sharing_seconds() + 60;
     [
         tutorial::all(),
-        samples::all(),
         cases![
             every_call_refuses_what_it_must,
             a_program_may_choose_the_largest_messages,
@@ -38,7 +36,7 @@ const NOBODY: u32 = 65_534;
 const LANGUAGES: [&str; 2] = ["", ".cxx"];
 
 /// A program of C, to be started by somebody without any privilege.
-fn c_program(path: &str) -> Command {
+pub(crate) fn c_program(path: &str) -> Command {
     as_nobody(Command::new(place_of(path)))
 }
 
