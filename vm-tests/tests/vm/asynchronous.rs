@@ -17,20 +17,21 @@ use tokio::time::timeout;
 
 use crate::support::{number, numbered, soon};
 
+mod dropping;
+
 pub(crate) fn all() -> Vec<Case> {
-    cases![
+    let own = cases![
         a_message_wakes_the_task_that_waits_for_it,
         a_receive_with_a_deadline_ends_in_time_and_takes_what_is_there,
         what_did_not_fit_is_received_by_the_next,
-        a_dropped_receive_has_taken_nothing => within(120),
-        a_dropped_send_has_sent_nothing,
         a_send_waits_for_room,
         a_service_is_waited_for,
         many_tasks_share_one_peer,
         a_busy_peer_lets_other_tasks_run,
         a_peer_goes_from_blocking_to_async_and_back,
         many_peers_echo_on_one_thread => within(settings::echo_peers() as u64 / 2 + 60),
-    ]
+    ];
+    [own, dropping::all()].concat()
 }
 
 /// A runtime of one thread, this one.
@@ -129,51 +130,6 @@ fn what_did_not_fit_is_received_by_the_next() {
     });
 }
 
-/// Receives are dropped after each number of polls; whatever was sent comes in order all the same.
-fn a_dropped_receive_has_taken_nothing() {
-    const MESSAGES: u64 = 2000;
-    run(async {
-        let receiver = Arc::new(AsyncPeer::connect().unwrap());
-        let to = receiver.port();
-        let sending = tokio::spawn(async move {
-            let sender = AsyncPeer::connect().unwrap();
-            for round in 0..MESSAGES {
-                sender.send_wait(to, &numbered(round)).await.unwrap();
-                if round % 7 == 0 {
-                    tokio::task::yield_now().await;
-                }
-            }
-        });
-        let mut batch = Batch::new(3);
-        let mut expected = 0;
-        let mut dropped = 0_u64;
-        while expected < MESSAGES {
-            // Dropped when it is not ready at the first poll.
-            if let Some(message) = poll_and_drop(receiver.recv()) {
-                assert_eq!(number(&message.unwrap().data), expected);
-                expected += 1;
-                continue;
-            }
-            dropped += 1;
-            // Dropped by whatever comes first: the message, or another task that runs.
-            tokio::select! {
-                biased;
-                () = tokio::task::yield_now(), if dropped.is_multiple_of(2) => {}
-                count = receiver.recv_batch(&mut batch) => {
-                    assert_eq!(count.unwrap(), batch.len());
-                    for message in &batch {
-                        assert_eq!(number(message.data), expected);
-                        expected += 1;
-                    }
-                }
-            }
-        }
-        sending.await.unwrap();
-        assert!(dropped > 0, "no receive was dropped");
-        assert_eq!(receiver.try_recv().unwrap(), None);
-    });
-}
-
 /// Sends until the queue of the peer is full, and gives the number of messages.
 fn fill(peer: &Peer, to: &Peer) -> u64 {
     let mut sent = 0;
@@ -181,27 +137,6 @@ fn fill(peer: &Peer, to: &Peer) -> u64 {
         sent += 1;
     }
     sent
-}
-
-fn a_dropped_send_has_sent_nothing() {
-    run(async {
-        let sender = AsyncPeer::connect().unwrap();
-        let receiver = Peer::connect().unwrap();
-        let sent = fill(&sender, &receiver);
-        let to = receiver.port();
-        assert!(poll_and_drop(sender.send_wait(to, b"dropped")).is_none());
-        assert!(poll_and_drop(sender.send_deadline(to, b"dropped", soon())).is_none());
-        let short = Duration::from_millis(20);
-        assert!(
-            timeout(short, sender.send_wait(to, b"dropped"))
-                .await
-                .is_err()
-        );
-        for round in 0..sent {
-            assert_eq!(number(&receiver.try_recv().unwrap().unwrap().data), round);
-        }
-        assert_eq!(receiver.try_recv().unwrap(), None);
-    });
 }
 
 fn a_send_waits_for_room() {
