@@ -72,6 +72,9 @@
 //!
 //! With the cargo feature `tokio` there are `AsyncPeer` and `AsyncEvents`, for programs that run on it.
 //!
+//! With the cargo feature `coroipc` there is `libipcon::coroipc`: authenticated requests and responses through shared
+//! memory, which need no module.
+//!
 //! An [`Inspector`] asks about all peers, services, groups and memberships, with their counters.
 //!
 //! Messages arrive whole and, from one sender to one receiver, in order. The kernel stamps each with its
@@ -103,6 +106,8 @@ mod socket;
 mod wait;
 mod wire;
 
+#[cfg(feature = "coroipc")]
+pub use ::coroipc;
 #[cfg(feature = "tokio")]
 pub use asynchronous::{AsyncEvents, AsyncPeer};
 pub use batch::{Batch, BatchError, BatchIter, MessageRef};

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests that were sent, and their replies.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::error::CallError;
+use super::slots::Slot;
+use crate::region::Bytes;
+use crate::ring::Answer;
+use crate::status::Status;
+
+/// A request under way. Dropping it cancels the call: the handler can see that, and the reply is thrown away.
+pub struct Pending<'c> {
+    core: &'c Core,
+    /// Nothing once the reply was taken.
+    slot: Option<Slot>,
+    number: u32,
+    deadline: Option<Instant>,
+}
+
+impl<'c> Pending<'c> {
+    pub(super) fn new(core: &'c Core, slot: Slot, number: u32, deadline: Option<Instant>) -> Self {
+        Self {
+            core,
+            slot: Some(slot),
+            number,
+            deadline,
+        }
+    }
+
+    /// Waits for the reply until the deadline of the request.
+    ///
+    /// # Errors
+    /// [`CallError`] says why there is none. When it is late, the call is cancelled.
+    #[inline]
+    pub fn wait(mut self) -> Result<Reply<'c>, CallError> {
+        let slot = self.slot.take().expect("it is there until the reply is");
+        match self.core.wait_for_answer(&slot, self.number, self.deadline) {
+            Ok(answer) => Reply::new(self.core, slot, answer),
+            Err(error) => {
+                self.slot = Some(slot);
+                Err(error)
+            }
+        }
+    }
+
+    /// The reply if it is there, or else this again.
+    ///
+    /// # Errors
+    /// The request itself while there is no reply.
+    pub fn try_reply(mut self) -> Result<Result<Reply<'c>, CallError>, Self> {
+        let Some(slot) = self.slot.take() else {
+            return Err(self);
+        };
+        match self.core.answer_now(&slot, self.number) {
+            Some(Ok(answer)) => Ok(Reply::new(self.core, slot, answer)),
+            Some(Err(error)) => {
+                self.slot = Some(slot);
+                Ok(Err(error))
+            }
+            None => {
+                self.slot = Some(slot);
+                Err(self)
+            }
+        }
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.core.abandon(slot, self.number);
+        }
+    }
+}
+
+/// A reply, in place. Its memory belongs to it, and its slot takes no other request, until it is dropped.
+pub struct Reply<'c> {
+    core: &'c Core,
+    /// There until it is dropped.
+    slot: Option<Slot>,
+    len: usize,
+}
+
+impl<'c> Reply<'c> {
+    #[inline]
+    fn new(core: &'c Core, slot: Slot, answer: Answer) -> Result<Self, CallError> {
+        // In any case the slot is free again when this goes.
+        let reply = Self {
+            core,
+            slot: Some(slot),
+            len: answer.len as usize,
+        };
+        if answer.status == Status::Replied {
+            return Ok(reply);
+        }
+        Err(reply.error(answer))
+    }
+
+    fn error(&self, answer: Answer) -> CallError {
+        match answer.status {
+            Status::Replied | Status::NoReply => CallError::NoReply,
+            Status::Failed => CallError::Failed(answer.detail),
+            Status::UnknownCommand => CallError::UnknownCommand,
+            Status::Denied => CallError::Denied,
+            Status::Overloaded => CallError::Overloaded {
+                retry_after: Duration::from_micros(answer.detail.into()),
+            },
+            Status::ReplyTooLong => CallError::ReplyTooLong(answer.detail),
+            Status::Expired => CallError::Expired,
+            Status::Panicked => CallError::Panicked,
+        }
+    }
+
+    /// The payload, in place: see [`Bytes`].
+    #[inline]
+    pub fn bytes(&self) -> Bytes<'_> {
+        let index = self.slot.as_ref().map_or(0, |slot| slot.index as usize);
+        self.core.peer.room(index, self.len)
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A copy of the payload.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.bytes().to_vec()
+    }
+
+    /// Copies the beginning of the payload, as much as fits, and returns how much that was.
+    #[inline]
+    pub fn copy_to(&self, to: &mut [u8]) -> usize {
+        self.bytes().copy_to(to)
+    }
+}
+
+impl Drop for Reply<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.core.slots.give_back(slot);
+        }
+    }
+}
+
+impl fmt::Debug for Pending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending(request {})", self.number)
+    }
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({} bytes)", self.len)
+    }
+}

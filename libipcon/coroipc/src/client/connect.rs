@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Connecting, and the client itself.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+
+use super::call::{Pending, Reply};
+use super::core::Core;
+use super::error::{CallError, ConnectError, Disconnected};
+use super::events::Events;
+use super::request::RequestRoom;
+use super::slots::Slots;
+use crate::gather::{gather, total};
+use crate::handshake::socket::{self, Received};
+use crate::handshake::wire::Message;
+use crate::handshake::{Address, Credentials, Refusal};
+use crate::id::{CommandId, ServiceId};
+use crate::region::{Own, Peer};
+use crate::sizes::Sizes;
+use crate::wait::watcher::{self, Watching};
+use crate::wait::{End, Spin};
+
+/// A connection to a service. Any number of threads may call through it at once; calls of which there is no slot for
+/// wait. Dropping it disconnects.
+///
+/// ```no_run
+/// use coroipc::{Address, Client, CommandId, ServiceId};
+///
+/// let client = Client::builder(Address::path("/run/clock.sock"), ServiceId::new(1)).connect()?;
+/// let reply = client.call(CommandId::new(3), b"what time is it?")?;
+/// println!("{}", String::from_utf8_lossy(&reply.to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    core: Arc<Core>,
+    timeout: Option<Duration>,
+    events: parking_lot::Mutex<Option<Events>>,
+    _watching: Arc<Watching>,
+}
+
+type VerifyServer = dyn Fn(&Credentials) -> Result<(), Refusal>;
+
+/// Collects what makes a connection.
+pub struct ClientBuilder {
+    address: Address,
+    service: ServiceId,
+    sizes: Sizes,
+    interface: u64,
+    connect_timeout: Duration,
+    timeout: Option<Duration>,
+    spin_limit: Duration,
+    verify: Option<Box<VerifyServer>>,
+    lock_memory: bool,
+}
+
+impl Client {
+    /// A connection to a service at an address.
+    pub fn builder(address: Address, service: ServiceId) -> ClientBuilder {
+        ClientBuilder {
+            address,
+            service,
+            sizes: Sizes::default(),
+            interface: 0,
+            connect_timeout: Duration::from_secs(5),
+            timeout: None,
+            spin_limit: crate::SPIN_LIMIT,
+            verify: None,
+            lock_memory: false,
+        }
+    }
+
+    /// Sends a request and waits for its reply, for as long as [`ClientBuilder::timeout`] says.
+    ///
+    /// # Errors
+    /// [`CallError`] says why there is no reply.
+    #[inline]
+    pub fn call(&self, command: CommandId, payload: &[u8]) -> Result<Reply<'_>, CallError> {
+        let deadline = self.deadline();
+        let mut room = self.room(payload.len(), deadline)?;
+        room.bytes().copy_from_slice(payload);
+        room.call(command, deadline)
+    }
+
+    /// Sends a request that consists of several pieces, and waits for its reply until a deadline.
+    ///
+    /// # Errors
+    /// [`CallError`] says why there is no reply.
+    pub fn call_vectored(
+        &self,
+        command: CommandId,
+        payload: &[IoSlice<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Reply<'_>, CallError> {
+        self.start(command, payload, deadline)?.wait()
+    }
+
+    /// Sends a request and does not wait: its reply is asked for later. Several may be under way, and be answered in
+    /// any order. Where all slots are taken it waits for one until the deadline.
+    ///
+    /// # Errors
+    /// [`CallError`] says why it was not sent.
+    pub fn start(
+        &self,
+        command: CommandId,
+        payload: &[IoSlice<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Pending<'_>, CallError> {
+        let mut room = self.room(total(payload), deadline)?;
+        // It has exactly this length.
+        let _ = gather(payload, room.bytes());
+        Ok(room.start(command, deadline))
+    }
+
+    /// Sends a request that is not answered. It waits where all slots are taken.
+    ///
+    /// # Errors
+    /// [`CallError`] says why it was not sent.
+    pub fn notify(&self, command: CommandId, payload: &[IoSlice<'_>]) -> Result<(), CallError> {
+        let mut room = self.room(total(payload), self.deadline())?;
+        let _ = gather(payload, room.bytes());
+        room.notify(command);
+        Ok(())
+    }
+
+    /// The memory for a request of `len` bytes, to be written in place.
+    ///
+    /// ```
+    /// # use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+    /// # let address = Address::abstract_name(format!("doc-room-{}", std::process::id()));
+    /// # let sum = Service::new(ServiceId::new(1), |_| Ok(())).command(CommandId::new(1), |_, call| {
+    /// #     let sum: u64 = call.payload().to_vec().iter().map(|&byte| u64::from(byte)).sum();
+    /// #     call.reply(&sum.to_ne_bytes());
+    /// # });
+    /// # let server = Endpoint::builder(address.clone()).service(sum).bind()?.spawn()?;
+    /// # let client = Client::builder(address, ServiceId::new(1)).connect()?;
+    /// let mut room = client.room(4, None)?;
+    /// room.bytes().copy_from_slice(&[1, 2, 3, 4]);
+    /// let reply = room.call(CommandId::new(1), None)?;
+    /// assert_eq!(reply.bytes().first(), Some(10u64.to_ne_bytes()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError::TooLong`], [`CallError::TimedOut`] where no slot was free until the deadline, or
+    /// [`CallError::Disconnected`].
+    #[inline]
+    pub fn room(
+        &self,
+        len: usize,
+        deadline: Option<Instant>,
+    ) -> Result<RequestRoom<'_>, CallError> {
+        let most = self.core.sizes.request as usize;
+        if len > most {
+            return Err(CallError::TooLong { len, most });
+        }
+        let slot = self.core.slot(deadline)?;
+        Ok(RequestRoom::new(&self.core, slot, len))
+    }
+
+    /// The receiving end of the server's events: there is one, so only the first call gets it, and only if the
+    /// connection has a ring of events.
+    pub fn events(&self) -> Option<Events> {
+        self.events.lock().take()
+    }
+
+    /// The memory that both sides agreed on.
+    pub fn sizes(&self) -> Sizes {
+        self.core.sizes
+    }
+
+    /// Who the server is: whoever began to listen at the address.
+    pub fn server(&self) -> &Credentials {
+        &self.core.server
+    }
+
+    /// Why the connection is over, if it is.
+    pub fn disconnected(&self) -> Option<Disconnected> {
+        self.core.life.over().map(|_| self.core.disconnected())
+    }
+
+    #[inline]
+    fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.core.end(End::Closed);
+    }
+}
+
+impl ClientBuilder {
+    /// The memory that is asked for; the server may decide otherwise.
+    #[must_use]
+    pub fn sizes(mut self, sizes: Sizes) -> Self {
+        self.sizes = sizes;
+        self
+    }
+
+    /// The interface that this client was built for; see [`Service::interface`](crate::Service::interface). The default
+    /// is 0.
+    #[must_use]
+    pub fn interface(mut self, interface: u64) -> Self {
+        self.interface = interface;
+        self
+    }
+
+    /// How long connecting may take; the default is 5 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long calls wait that name no deadline of their own. The default is as long as the server lives.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long a thread spins at most before it sleeps; the default is 50 µs. It spins only while that has paid lately
+    /// and the server runs on another processor. Zero: it never does.
+    #[must_use]
+    pub fn spin_limit(mut self, limit: Duration) -> Self {
+        self.spin_limit = limit;
+        self
+    }
+
+    /// Decides whether the server may be trusted, by what the kernel says of it, before anything is said to it. The
+    /// process is the one that began to listen, which is not the one that serves where a service manager listens for it.
+    #[must_use]
+    pub fn verify_server(
+        mut self,
+        verify: impl Fn(&Credentials) -> Result<(), Refusal> + 'static,
+    ) -> Self {
+        self.verify = Some(Box::new(verify));
+        self
+    }
+
+    /// Wants the server to be of this user.
+    #[must_use]
+    pub fn require_server_uid(self, uid: u32) -> Self {
+        self.verify_server(move |server| {
+            if server.uid() == uid {
+                return Ok(());
+            }
+            let text = format!("it belongs to user {}, not {uid}", server.uid());
+            Err(Refusal::denied(text))
+        })
+    }
+
+    /// Whether both regions are kept in memory (`mlock`), so that no thread ever waits for a page.
+    #[must_use]
+    pub fn lock_memory(mut self, lock: bool) -> Self {
+        self.lock_memory = lock;
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says why it did not work; [`ConnectError::Refused`] has the server's reason.
+    pub fn connect(self) -> Result<Client, ConnectError> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let socket = self.reach()?;
+        let server = Credentials::of_peer(socket.as_fd())
+            .map_err(|errno| system("asking who the server is", errno))?;
+        if let Some(verify) = &self.verify {
+            verify(&server).map_err(ConnectError::Untrusted)?;
+        }
+        let hello = Message::Hello {
+            service: self.service.get(),
+            sizes: self.sizes,
+            interface: self.interface,
+        };
+        let (sizes, peer) = welcomed(&socket, &hello, deadline)?;
+        let parts = Own::create("coroipc-client", sizes.client_region())
+            .map_err(|errno| system("reserving memory", errno))?;
+        if self.lock_memory {
+            parts
+                .words
+                .lock()
+                .and_then(|()| peer.lock())
+                .map_err(|errno| system("locking memory", errno))?;
+        }
+        let doing = "it prepared the connection";
+        socket::send(&socket, &Message::Memory, Some(parts.file.as_fd()))
+            .map_err(|errno| failed(&socket, doing, errno))?;
+        match message(&socket, doing, deadline)?.message {
+            Ok(Message::Ready) => {}
+            _ => return Err(protocol("it did not say that it is ready")),
+        }
+        let core = Arc::new(Core::new(
+            (parts.words, Slots::new(parts.rooms)),
+            peer,
+            sizes,
+            socket,
+            server,
+            Spin::new(self.spin_limit),
+        ));
+        let watching = watcher::watch(&core.socket, watcher::weak(&core))
+            .map_err(|errno| system("watching the connection", errno))?;
+        let watching = Arc::new(watching);
+        let events = (sizes.events != 0)
+            .then(|| Events::new(core.clone(), watching.clone(), self.spin_limit));
+        Ok(Client {
+            core,
+            timeout: self.timeout,
+            events: parking_lot::Mutex::new(events),
+            _watching: watching,
+        })
+    }
+
+    fn reach(&self) -> Result<OwnedFd, ConnectError> {
+        let unreachable = |errno: Errno| ConnectError::Unreachable {
+            address: self.address.to_string(),
+            source: errno.into(),
+        };
+        let name = self.address.to_socket_address().map_err(unreachable)?;
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+            .map_err(|errno| system("making a socket", errno))?;
+        // This is what limits the time that connecting waits for a place in the queue of the server.
+        rustix::net::sockopt::set_socket_timeout(
+            &socket,
+            rustix::net::sockopt::Timeout::Send,
+            Some(self.connect_timeout),
+        )
+        .map_err(|errno| system("setting up a socket", errno))?;
+        loop {
+            match connect(&socket, &name) {
+                Ok(()) => return Ok(socket),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Err(ConnectError::TimedOut("its queue was full")),
+                Err(errno) => return Err(unreachable(errno)),
+            }
+        }
+    }
+}
+
+/// Says hello, and gets the server's region.
+fn welcomed(
+    socket: &OwnedFd,
+    hello: &Message,
+    deadline: Instant,
+) -> Result<(Sizes, Peer), ConnectError> {
+    let doing = "it decided about us";
+    socket::send(socket, hello, None).map_err(|errno| failed(socket, doing, errno))?;
+    let Received {
+        message,
+        descriptor,
+    } = message(socket, doing, deadline)?;
+    let (Ok(Message::Welcome { sizes }), Some(file)) = (message, descriptor) else {
+        return Err(protocol("it did not answer with a welcome and memory"));
+    };
+    if !sizes.possible() {
+        return Err(protocol(&format!("impossible sizes: {sizes:?}")));
+    }
+    let peer = Peer::open(file, sizes.server_region())
+        .map_err(|bad| protocol(&format!("its memory: {bad}")))?;
+    Ok((sizes, peer))
+}
+
+/// The next message, unless it is a refusal.
+fn message(
+    socket: &OwnedFd,
+    doing: &'static str,
+    deadline: Instant,
+) -> Result<Received, ConnectError> {
+    let received =
+        socket::receive_by(socket, deadline).map_err(|errno| failed(socket, doing, errno))?;
+    match received.message {
+        Ok(Message::Refused(refusal)) => Err(ConnectError::Refused(refusal)),
+        _ => Ok(received),
+    }
+}
+
+fn failed(socket: &OwnedFd, doing: &'static str, errno: Errno) -> ConnectError {
+    match errno {
+        Errno::TIMEDOUT => ConnectError::TimedOut(doing),
+        // It may have said why before it hung up.
+        Errno::PIPE | Errno::CONNRESET => match socket::receive(socket) {
+            Ok(Received {
+                message: Ok(Message::Refused(refusal)),
+                ..
+            }) => ConnectError::Refused(refusal),
+            _ => ConnectError::HungUp(doing),
+        },
+        errno => system("talking to the server", errno),
+    }
+}
+
+fn system(doing: &'static str, errno: Errno) -> ConnectError {
+    ConnectError::System {
+        doing,
+        source: errno.into(),
+    }
+}
+
+fn protocol(what: &str) -> ConnectError {
+    ConnectError::Protocol(what.into())
+}
+
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("address", &self.address)
+            .field("service", &self.service)
+            .field("sizes", &self.sizes)
+            .finish_non_exhaustive()
+    }
+}

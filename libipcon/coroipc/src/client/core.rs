@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a client's threads share.
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rustix::io::Errno;
+
+use super::error::{CallError, Disconnected};
+use super::slots::{Abandoned, Found, Slot, Slots};
+use crate::handshake::{Credentials, Refusal, socket, wire::Message};
+use crate::layout::{client, reply, server};
+use crate::region::{Own, Peer, PeerWord};
+use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
+use crate::sizes::Sizes;
+use crate::sync::{AtomicU32, Ordering};
+use crate::wait::{End, Life, Place, Spin, Stopped, publish_cpu, watcher::Watched};
+
+/// A connection, seen from the client.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) own: Own,
+    pub(super) peer: Peer,
+    pub(super) sizes: Sizes,
+    pub(super) life: Life,
+    pub(super) socket: OwnedFd,
+    pub(super) server: Credentials,
+    pub(super) slots: Slots,
+    pub(super) spin: Spin,
+    outbox: Outbox,
+    /// The wait of the server's thread for requests that was ended last.
+    rung: AtomicU32,
+    /// The wait of a server's thread for room in the ring of events that was ended last.
+    pub(super) events_rung: AtomicU32,
+    /// Why it is over, once that is known.
+    why: Mutex<Option<Disconnected>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        (own, slots): (Own, Slots),
+        peer: Peer,
+        sizes: Sizes,
+        socket: OwnedFd,
+        server: Credentials,
+        spin: Spin,
+    ) -> Self {
+        Self {
+            own,
+            peer,
+            sizes,
+            life: Life::new(),
+            socket,
+            server,
+            slots,
+            spin,
+            outbox: Outbox::default(),
+            rung: AtomicU32::new(0),
+            events_rung: AtomicU32::new(0),
+            why: Mutex::new(None),
+        }
+    }
+
+    /// A free slot.
+    #[inline]
+    pub(super) fn slot(&self, until: Option<Instant>) -> Result<Slot, CallError> {
+        if self.life.over().is_some() {
+            return Err(self.disconnected().into());
+        }
+        let answered = |it: &Abandoned| self.look(&it.slot, it.number).is_some();
+        match self.slots.take(answered, until) {
+            Found::Free(slot) => Ok(slot),
+            Found::Nothing => Err(CallError::TimedOut),
+            Found::Abandoned(Abandoned { slot, number }) => {
+                match self.wait_for_answer(&slot, number, until) {
+                    Ok(_) => Ok(slot),
+                    Err(error) => {
+                        self.slots.abandon(Abandoned { slot, number });
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the server handle what is in the slot's room. The number of the request.
+    #[inline]
+    pub(super) fn submit(&self, submission: Submission) -> u32 {
+        publish_cpu(self.own.word(client::CPU));
+        let slots = self.sizes.slots as usize;
+        let number = self.outbox.submit(&self.own, slots, submission);
+        let word = self.own.word(client::SUBMITTED);
+        if crate::wait::wake(word, self.peer.word(server::WAIT), &self.rung) {
+            socket::ring(&self.socket);
+        }
+        number
+    }
+
+    fn look(&self, slot: &Slot, number: u32) -> Option<Result<Answer, Violation>> {
+        look_for_answer(&self.peer, &self.sizes, slot.index as usize, number)
+    }
+
+    /// Waits for the answer to a request.
+    #[inline]
+    pub(super) fn wait_for_answer(
+        &self,
+        slot: &Slot,
+        number: u32,
+        until: Option<Instant>,
+    ) -> Result<Answer, CallError> {
+        let index = slot.index as usize;
+        let place = Place {
+            state: self.own.word(client::wait(index)),
+            word: self.peer.word(server::reply(index) + reply::NUMBER),
+            peer_cpu: self.peer.word(server::CPU),
+        };
+        let look = || self.look(slot, number);
+        match crate::wait::wait(place, &self.spin, &self.life, until, look) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(violation)) => Err(self.violated(violation).into()),
+            Err(Stopped::TimedOut) => Err(CallError::TimedOut),
+            Err(Stopped::Over) => Err(self.disconnected().into()),
+        }
+    }
+
+    /// The answer to a request, if it is there.
+    pub(super) fn answer_now(&self, slot: &Slot, number: u32) -> Option<Result<Answer, CallError>> {
+        match self.look(slot, number) {
+            Some(Ok(answer)) => Some(Ok(answer)),
+            Some(Err(violation)) => Some(Err(self.violated(violation).into())),
+            None if self.life.over().is_some() => Some(Err(self.disconnected().into())),
+            None => None,
+        }
+    }
+
+    /// Tells the server that nobody waits for a request any more, and keeps its slot until it is answered.
+    pub(super) fn abandon(&self, slot: Slot, number: u32) {
+        let word = self.own.word(client::cancelled(slot.index as usize));
+        word.store(number, Ordering::Release);
+        self.slots.abandon(Abandoned { slot, number });
+    }
+
+    /// Why it is over.
+    pub(super) fn disconnected(&self) -> Disconnected {
+        let mut why = self.why.lock();
+        why.get_or_insert_with(|| match self.last_words() {
+            Some(refusal) => Disconnected::Told(refusal),
+            None => Disconnected::Gone,
+        })
+        .clone()
+    }
+
+    /// What the server said before it hung up.
+    fn last_words(&self) -> Option<Refusal> {
+        loop {
+            match socket::receive(&self.socket) {
+                Ok(received) => {
+                    if let Ok(Message::Refused(refusal)) = received.message {
+                        return Some(refusal);
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    pub(super) fn violated(&self, violation: Violation) -> Disconnected {
+        let disconnected = Disconnected::Violation(violation);
+        self.why.lock().get_or_insert(disconnected.clone());
+        self.end(End::Violation);
+        disconnected
+    }
+
+    /// Ends the connection and wakes whoever sleeps for it.
+    pub(super) fn end(&self, why: End) {
+        if self.life.end(why) {
+            if why != End::HungUp {
+                let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+            }
+            self.life.rouse(|| self.words());
+        }
+    }
+
+    /// The words of the server that threads of this side sleep on.
+    fn words(&self) -> Vec<PeerWord<'_>> {
+        let slots = 0..self.sizes.slots as usize;
+        slots
+            .map(|slot| server::reply(slot) + reply::NUMBER)
+            .chain([server::EVENTS_WRITTEN])
+            .map(|at| self.peer.word(at))
+            .collect()
+    }
+}
+
+impl Watched for Core {
+    fn hung_up(&self) {
+        self.end(End::HungUp);
+    }
+}

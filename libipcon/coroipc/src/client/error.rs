@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can go wrong for a client.
+
+use std::time::Duration;
+
+use crate::handshake::Refusal;
+use crate::ring::Violation;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nobody listens at the address, or this user may not connect to it.
+    #[error("connecting to {address}: {source}")]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// The server does not want this client.
+    #[error("the server refused: {0}")]
+    Refused(#[source] Refusal),
+    /// The server did not answer in time.
+    #[error("the server did not answer in time while {0}")]
+    TimedOut(&'static str),
+    /// The server hung up without saying why.
+    #[error("the server hung up while {0}")]
+    HungUp(&'static str),
+    /// This client does not want the server; see [`ClientBuilder::verify_server`](super::ClientBuilder::verify_server).
+    #[error("the server is not who it should be: {0}")]
+    Untrusted(#[source] Refusal),
+    /// The server does not keep to the protocol.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(String),
+    /// This machine lacks memory, descriptors or threads.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+}
+
+/// Why a call has no reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The request is longer than its room.
+    #[error("a request of {len} bytes does not fit into the {most} of the connection")]
+    TooLong {
+        /// Bytes of the request.
+        len: usize,
+        /// Bytes that fit.
+        most: usize,
+    },
+    /// The handler replied with more than fits.
+    #[error("the reply of {0} bytes did not fit into the connection's room for replies")]
+    ReplyTooLong(u32),
+    /// The deadline passed. The request may have been handled, or be yet.
+    #[error("no reply came in time")]
+    TimedOut,
+    /// The deadline had passed before the handler could begin. The request was not handled.
+    #[error("the request was not handled, as it was late already")]
+    Expired,
+    /// The service has no such command.
+    #[error("the service has no such command")]
+    UnknownCommand,
+    /// This client may not use the command.
+    #[error("this client may not use the command")]
+    Denied,
+    /// The server has too much to do; try again after this time. The request was not handled.
+    #[error("the server is overloaded, try again in {retry_after:?}")]
+    Overloaded {
+        /// What the server proposes.
+        retry_after: Duration,
+    },
+    /// The handler failed with a code of the application's own.
+    #[error("the handler failed with code {0}")]
+    Failed(u32),
+    /// The handler ended without a reply.
+    #[error("the handler did not reply")]
+    NoReply,
+    /// The handler panicked.
+    #[error("the handler panicked")]
+    Panicked,
+    /// The connection is over. The request may have been handled.
+    #[error(transparent)]
+    Disconnected(#[from] Disconnected),
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Disconnected {
+    /// The server is gone, without a word.
+    #[error("the server is gone")]
+    Gone,
+    /// The server ended the connection and said why.
+    #[error("the server ended the connection: {0}")]
+    Told(Refusal),
+    /// The server wrote what it never writes when it keeps to the protocol.
+    #[error("the server broke the protocol: {0}")]
+    Violation(Violation),
+}

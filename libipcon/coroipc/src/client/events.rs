@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Receiving the server's events.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::error::Disconnected;
+use crate::handshake::socket;
+use crate::layout::{client, server};
+use crate::region::Bytes;
+use crate::ring::{Consumer, Record};
+use crate::wait::watcher::Watching;
+use crate::wait::{Place, Spin, Stopped, publish_cpu};
+
+/// The receiving end of a connection's events. Events that were sent before the connection ended can be received
+/// after it.
+pub struct Events {
+    core: Arc<Core>,
+    consumer: Consumer,
+    spin: Spin,
+    _watching: Arc<Watching>,
+}
+
+impl Events {
+    pub(super) fn new(core: Arc<Core>, watching: Arc<Watching>, spin_limit: Duration) -> Self {
+        Self {
+            consumer: Consumer::new(core.sizes.events),
+            core,
+            spin: Spin::new(spin_limit),
+            _watching: watching,
+        }
+    }
+
+    /// The next event, in place; waits for it until the deadline, where there is one. `None` if there is none by then.
+    ///
+    /// Its room in the ring is given back when it is dropped. A sender that waits for room goes on once half of the
+    /// ring is free.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when there is none any more, and will be none.
+    pub fn next(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<EventRef<'_>>, Disconnected> {
+        let Self {
+            core,
+            consumer,
+            spin,
+            ..
+        } = self;
+        let place = Place {
+            state: core.own.word(client::EVENTS_WAIT),
+            word: core.peer.word(server::EVENTS_WRITTEN),
+            peer_cpu: core.peer.word(server::CPU),
+        };
+        let look = || consumer.peek(&core.peer).transpose();
+        let record = match crate::wait::wait(place, spin, &core.life, deadline, look) {
+            Ok(Ok(record)) => record,
+            Ok(Err(violation)) => return Err(core.violated(violation)),
+            Err(Stopped::TimedOut) => return Ok(None),
+            Err(Stopped::Over) => return Err(core.disconnected()),
+        };
+        publish_cpu(core.own.word(client::CPU));
+        Ok(Some(EventRef {
+            events: self,
+            record,
+        }))
+    }
+
+    /// The next event in place, if there is one.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when there is none any more, and will be none.
+    pub fn try_next(&mut self) -> Result<Option<EventRef<'_>>, Disconnected> {
+        match self.consumer.peek(&self.core.peer) {
+            Ok(Some(record)) => Ok(Some(EventRef {
+                events: self,
+                record,
+            })),
+            Ok(None) if self.core.life.over().is_some() => Err(self.core.disconnected()),
+            Ok(None) => Ok(None),
+            Err(violation) => Err(self.core.violated(violation)),
+        }
+    }
+
+    fn give_back(&mut self, record: Record) {
+        let free_enough = self.consumer.give_back(&self.core.own, record);
+        if free_enough {
+            let word = self.core.own.word(client::EVENTS_READ);
+            let state = self.core.peer.word(server::EVENTS_WAIT);
+            if crate::wait::wake(word, state, &self.core.events_rung) {
+                socket::ring(&self.core.socket);
+            }
+        }
+    }
+}
+
+/// An event, in place. Its memory belongs to it until it is dropped.
+pub struct EventRef<'e> {
+    events: &'e mut Events,
+    record: Record,
+}
+
+impl EventRef<'_> {
+    /// The payload, in place: see [`Bytes`].
+    #[inline]
+    pub fn bytes(&self) -> Bytes<'_> {
+        self.record.bytes(&self.events.core.peer)
+    }
+
+    /// Counts the events of the connection from 0 on, modulo 2^32. Where the server drops events of slow clients, a gap
+    /// shows how many.
+    pub fn number(&self) -> u32 {
+        self.record.number
+    }
+
+    /// A copy of the payload.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.bytes().to_vec()
+    }
+}
+
+impl Drop for EventRef<'_> {
+    fn drop(&mut self) {
+        self.events.give_back(self.record);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EventRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventRef({})", self.record.number)
+    }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client's side: connecting, calling, receiving events.
+
+mod call;
+mod connect;
+mod core;
+mod error;
+mod events;
+mod request;
+mod slots;
+
+pub use call::{Pending, Reply};
+pub use connect::{Client, ClientBuilder};
+pub use error::{CallError, ConnectError, Disconnected};
+pub use events::{EventRef, Events};
+pub use request::RequestRoom;

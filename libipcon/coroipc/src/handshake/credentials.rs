@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who the other side is, as the kernel says.
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// Who the other side is, as the kernel recorded it when the socket was connected (of a client) or listened on (of a
+/// server). Nothing that the other side says goes into it.
+#[derive(Debug)]
+pub struct Credentials {
+    pid: u32,
+    uid: u32,
+    gid: u32,
+    groups: Vec<u32>,
+    pidfd: Option<OwnedFd>,
+}
+
+impl Credentials {
+    /// Asks the kernel about the other end of a connected socket.
+    pub(crate) fn of_peer(socket: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let mut ucred = [0; 3];
+        option(socket, SO_PEERCRED, &mut ucred)?;
+        let [pid, uid, gid] = ucred;
+        Ok(Self {
+            pid,
+            uid,
+            gid,
+            groups: groups(socket)?,
+            pidfd: pidfd(socket, pid),
+        })
+    }
+
+    /// The process, in this side's namespace, or 0 if it is not in there. It may be gone by now, and its number be another's: see [`Self::pidfd`].
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The effective user.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// The effective group.
+    pub fn gid(&self) -> u32 {
+        self.gid
+    }
+
+    /// The supplementary groups.
+    pub fn groups(&self) -> &[u32] {
+        &self.groups
+    }
+
+    /// Whether it belongs to a group, as its effective or a supplementary one.
+    pub fn in_group(&self, gid: u32) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+
+    /// A descriptor of the process, which no other process can come to be behind. From Linux 6.5 on it is that of the
+    /// process that connected for sure; before, it is opened by number. `None` if the process is gone already.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+}
+
+/// Options of `asm-generic/socket.h`.
+const SO_PEERCRED: libc::c_int = 17;
+const SO_PEERGROUPS: libc::c_int = 59;
+const SO_PEERPIDFD: libc::c_int = 77;
+
+fn groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    // 32 are enough for almost everybody; the kernel says when they are not.
+    let mut groups = vec![0u32; 32];
+    loop {
+        match option(socket, SO_PEERGROUPS, &mut groups) {
+            Ok(bytes) => {
+                groups.truncate(bytes / size_of::<u32>());
+                return Ok(groups);
+            }
+            // There are at most 65,536.
+            Err(Errno::RANGE) if groups.len() < 1 << 17 => groups.resize(groups.len() * 4, 0),
+            // The other side has none that are known, as when it was connected without an address.
+            Err(Errno::NODATA) => return Ok(Vec::new()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn pidfd(socket: BorrowedFd<'_>, pid: u32) -> Option<OwnedFd> {
+    let mut number = [0u32];
+    match option(socket, SO_PEERPIDFD, &mut number) {
+        // SAFETY: The kernel has just made this descriptor for us, and nobody else knows of it.
+        Ok(_) => Some(unsafe { OwnedFd::from_raw_fd(number[0] as i32) }),
+        // Linux before 6.5.
+        Err(Errno::NOPROTOOPT) => {
+            let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+            pidfd_open(pid, PidfdFlags::empty()).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+/// Asks for an option of the socket's own level that is an array of numbers. How many bytes there are.
+fn option(socket: BorrowedFd<'_>, name: libc::c_int, value: &mut [u32]) -> Result<usize, Errno> {
+    let mut len = size_of_val(value) as libc::socklen_t;
+    // SAFETY: `value` has `len` bytes for the kernel to write to, and any content of them is a number.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if status == 0 {
+        Ok(len as usize)
+    } else {
+        let error = std::io::Error::last_os_error();
+        Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a connection comes to be.
+//!
+//! ```text
+//! client                                    server
+//!   │ Hello: version, service, sizes, interface │
+//!   ├──────────────────────────────────────────▶│  the kernel says who it is; the policy decides
+//!   │    Welcome: sizes; the server's region    │
+//!   │◀──────────────────────────────────────────┤  or Refused: reason, text
+//!   │         Memory: the client's region       │
+//!   ├──────────────────────────────────────────▶│  checks it; the service's connect hook decides
+//!   │                   Ready                   │
+//!   │◀──────────────────────────────────────────┤  or Refused
+//! ```
+//!
+//! The socket is of the kind `SOCK_SEQPACKET`: a message arrives whole, with its descriptor. It stays open as the
+//! connection's sign of life, and carries doorbells for poll loops and the reason of a disconnection.
+
+mod address;
+mod credentials;
+mod refusal;
+pub(crate) mod socket;
+pub(crate) mod wire;
+
+pub use address::Address;
+pub use credentials::Credentials;
+pub(crate) use refusal::micros;
+pub use refusal::{Reason, Refusal};

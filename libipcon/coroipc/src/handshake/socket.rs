@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Messages and descriptors on the socket of a connection.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use super::wire::{self, Malformed, Message};
+
+/// What came from the socket.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) message: Result<Message, Malformed>,
+    /// The descriptor that came with it, if there was exactly one.
+    pub(crate) descriptor: Option<OwnedFd>,
+}
+
+/// Sends a message, with a descriptor. It never waits: `AGAIN` if the other side has too many to read.
+///
+/// Whether it waits is decided for each message, so that the other side cannot change it, as it could for an object
+/// like an eventfd that both had.
+pub(crate) fn send(
+    socket: impl AsFd,
+    message: &Message,
+    descriptor: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    let bytes = message.build();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = descriptor.as_slice();
+    if descriptor.is_some() {
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, flags)?;
+    Ok(())
+}
+
+/// Receives a message if there is one. `AGAIN` if there is none, `CONNRESET` if the other side has hung up.
+pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
+    let mut bytes = [0; wire::LONGEST + 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let received = recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut bytes)],
+        &mut control,
+        flags,
+    )?;
+    // Whatever descriptors came are owned from here on, and closed unless they are wanted.
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            descriptors.extend(rights);
+        }
+    }
+    if received.bytes == 0 && descriptors.is_empty() {
+        // There are no empty messages: this is the end.
+        return Err(Errno::CONNRESET);
+    }
+    let whole = !received
+        .flags
+        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+    let message = if whole {
+        Message::parse(&bytes[..received.bytes])
+    } else {
+        Err(Malformed::Content)
+    };
+    let descriptor = (descriptors.len() == 1)
+        .then(|| descriptors.pop())
+        .flatten();
+    Ok(Received {
+        message,
+        descriptor,
+    })
+}
+
+/// Receives a message, or waits for one. `TIMEDOUT` when none comes in time.
+pub(crate) fn receive_by(socket: impl AsFd, deadline: Instant) -> Result<Received, Errno> {
+    loop {
+        match receive(&socket) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            received => return received,
+        }
+        let left = deadline
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+            .ok_or(Errno::TIMEDOUT)?;
+        let mut fds = [PollFd::new(&socket, PollFlags::IN)];
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Rings for a poll loop of the other side. If there is no room for it, there are others that were not heard yet.
+pub(crate) fn ring(socket: impl AsFd) {
+    let _ = send(socket, &Message::Doorbell, None);
+}

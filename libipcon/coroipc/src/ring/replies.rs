@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Replies: one line for each slot, which the server writes.
+
+use super::Violation;
+use crate::layout::{reply, server};
+use crate::region::{Own, Peer};
+use crate::sizes::Sizes;
+use crate::status::Status;
+use crate::sync::Ordering;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: Status,
+    /// Bytes in the slot's room.
+    pub(crate) len: u32,
+    /// A number that belongs to the status.
+    pub(crate) detail: u32,
+}
+
+/// Writes the answer to a request. Who waits for it is to be woken afterwards, with the word that is returned.
+#[inline]
+pub(crate) fn publish_answer(
+    own: &Own,
+    slot: usize,
+    number: u32,
+    answer: Answer,
+) -> &crate::sync::AtomicU32 {
+    let line = server::reply(slot);
+    let put = |at, value| own.word(line + at).store(value, Ordering::Relaxed);
+    put(reply::STATUS, answer.status as u32);
+    put(reply::LENGTH, answer.len);
+    put(reply::DETAIL, answer.detail);
+    let word = own.word(line + reply::NUMBER);
+    // SYNC POINT: with the number all of the line, and the payload, can be read.
+    word.store(number, Ordering::Release);
+    word
+}
+
+/// The answer to the request with this number in a slot, if it is there.
+#[inline]
+pub(crate) fn look_for_answer(
+    peer: &Peer,
+    sizes: &Sizes,
+    slot: usize,
+    number: u32,
+) -> Option<Result<Answer, Violation>> {
+    let line = server::reply(slot);
+    let get = |at| peer.word(line + at).load();
+    if get(reply::NUMBER) != number {
+        return None;
+    }
+    let (status, len, detail) = (get(reply::STATUS), get(reply::LENGTH), get(reply::DETAIL));
+    if len > sizes.reply {
+        return Some(Err(Violation::TooLong {
+            len,
+            room: sizes.reply,
+        }));
+    }
+    Some(match Status::of(status) {
+        Some(status) => Ok(Answer {
+            status,
+            len,
+            detail,
+        }),
+        None => Err(Violation::Status(status)),
+    })
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The queue of requests: lines that the client writes in turn, and the server reads in the same order.
+//!
+//! There are as many lines as slots. A slot is free again once its request is answered, and requests are read in order;
+//! so a line is never written again before it was read.
+
+use super::Violation;
+use crate::layout::{client, request};
+use crate::region::{Own, Peer};
+use crate::sizes::Sizes;
+use crate::sync::{AtomicU32, Ordering};
+
+/// A request, without its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Submission {
+    pub(crate) slot: u32,
+    pub(crate) command: u16,
+    /// Nobody waits for a reply.
+    pub(crate) one_way: bool,
+    /// Bytes in the slot's room.
+    pub(crate) len: u32,
+    /// Nanoseconds on the monotonic clock by which the reply is wanted, or 0.
+    pub(crate) deadline: u64,
+}
+
+/// The client's end. Any thread that owns a slot may submit.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    next: AtomicU32,
+}
+
+impl Outbox {
+    /// Writes a request and returns its number. The server is to be woken afterwards.
+    #[inline]
+    pub(crate) fn submit(&self, own: &Own, slots: usize, submission: Submission) -> u32 {
+        let place = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = place.wrapping_add(1);
+        let line = client::request(slots, place as usize & (slots - 1));
+        let put = |at, value| own.word(line + at).store(value, Ordering::Relaxed);
+        let flags = if submission.one_way {
+            request::ONE_WAY
+        } else {
+            0
+        };
+        put(request::SLOT, submission.slot);
+        put(request::COMMAND, u32::from(submission.command) | flags);
+        put(request::LENGTH, submission.len);
+        put(request::DEADLINE, submission.deadline as u32);
+        put(request::DEADLINE + 4, (submission.deadline >> 32) as u32);
+        // SYNC POINT: with the number all of the line, and the payload, can be read.
+        own.word(line + request::NUMBER)
+            .store(number, Ordering::Release);
+        // The server sleeps on this. It is not told by the lines themselves: another thread may have taken the line
+        // before this one and not written it yet, and must wake the server again.
+        own.word(client::SUBMITTED).fetch_add(1, Ordering::SeqCst);
+        number
+    }
+}
+
+/// The server's end.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    next: u32,
+}
+
+impl Inbox {
+    /// The next request and its number, if there is one.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        peer: &Peer,
+        sizes: &Sizes,
+    ) -> Result<Option<(u32, Submission)>, Violation> {
+        let slots = sizes.slots as usize;
+        let line = client::request(slots, self.next as usize & (slots - 1));
+        let get = |at| peer.word(line + at).load();
+        let number = self.next.wrapping_add(1);
+        if get(request::NUMBER) != number {
+            return Ok(None);
+        }
+        self.next = number;
+        let command = get(request::COMMAND);
+        let submission = Submission {
+            slot: get(request::SLOT),
+            command: command as u16,
+            one_way: command & request::ONE_WAY != 0,
+            len: get(request::LENGTH),
+            deadline: u64::from(get(request::DEADLINE))
+                | u64::from(get(request::DEADLINE + 4)) << 32,
+        };
+        if submission.slot >= sizes.slots {
+            return Err(Violation::NoSuchSlot(submission.slot));
+        }
+        if submission.len > sizes.request {
+            return Err(Violation::TooLong {
+                len: submission.len,
+                room: sizes.request,
+            });
+        }
+        let unknown = command & !(u32::from(u16::MAX) | request::ONE_WAY);
+        if unknown != 0 {
+            return Err(Violation::Flags(unknown));
+        }
+        Ok(Some((number, submission)))
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A request on its way through the server.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::channel::Channel;
+use super::connection::Connection;
+use crate::handshake::Credentials;
+use crate::id::CommandId;
+use crate::layout::client;
+use crate::region::{Bytes, Room};
+use crate::ring::{Answer, Submission};
+use crate::status::Status;
+
+/// A request, to be answered once.
+///
+/// It may be answered by the handler, or be kept and moved to another thread and be answered later, in any order with
+/// others. When it is dropped without an answer, the client is told that there is none.
+#[derive(Debug)]
+pub struct Call {
+    channel: Arc<Channel>,
+    submission: Submission,
+    number: u32,
+    /// Nothing once it is answered.
+    room: Option<Room>,
+}
+
+impl Call {
+    pub(super) fn new(
+        channel: Arc<Channel>,
+        submission: Submission,
+        number: u32,
+        room: Room,
+    ) -> Self {
+        Self {
+            channel,
+            submission,
+            number,
+            room: Some(room),
+        }
+    }
+
+    /// The command.
+    #[inline]
+    pub fn command(&self) -> CommandId {
+        CommandId::new(self.submission.command)
+    }
+
+    /// The payload, in place. It is the client's memory until the call is answered: see [`Bytes`].
+    #[inline]
+    pub fn payload(&self) -> Bytes<'_> {
+        let slot = self.submission.slot as usize;
+        self.channel.peer.room(slot, self.submission.len as usize)
+    }
+
+    /// Who asks.
+    pub fn credentials(&self) -> &Credentials {
+        &self.channel.credentials
+    }
+
+    /// The connection that it came through.
+    pub fn connection(&self) -> Connection {
+        Connection::new(self.channel.clone())
+    }
+
+    /// Whether nobody waits for an answer. What is replied is thrown away.
+    pub fn is_one_way(&self) -> bool {
+        self.submission.one_way
+    }
+
+    /// Whether the client has given this call up, or is gone. An answer does no harm.
+    pub fn is_cancelled(&self) -> bool {
+        let slot = self.submission.slot as usize;
+        self.channel.life.over().is_some()
+            || self.channel.peer.word(client::cancelled(slot)).load() == self.number
+    }
+
+    /// How long the client will wait, if it said so; zero if that time is over.
+    pub fn time_left(&self) -> Option<Duration> {
+        let deadline = self.submission.deadline;
+        (deadline != 0).then(|| Duration::from_nanos(deadline.saturating_sub(crate::clock::now())))
+    }
+
+    /// Bytes that a reply may have.
+    pub fn room(&self) -> usize {
+        self.channel.sizes.reply as usize
+    }
+
+    /// The memory of the reply, [`Call::room`] bytes, to be filled in place before [`Call::reply_in_place`]. Only this
+    /// process can write it. Its content is what an earlier reply of the connection left there.
+    #[inline]
+    pub fn reply_room(&mut self) -> &mut [u8] {
+        match &mut self.room {
+            Some(room) => room.bytes_mut(),
+            None => &mut [],
+        }
+    }
+
+    /// Answers with the first `len` bytes of [`Call::reply_room`].
+    #[inline]
+    pub fn reply_in_place(self, len: usize) {
+        if len > self.room() {
+            return self.too_long(len);
+        }
+        self.finish(Status::Replied, len, 0);
+    }
+
+    /// Answers with a copy of `payload`. Longer than [`Call::room`], the client gets an error that says so.
+    #[inline]
+    pub fn reply(mut self, payload: &[u8]) {
+        match self.reply_room().get_mut(..payload.len()) {
+            Some(room) => {
+                room.copy_from_slice(payload);
+                self.finish(Status::Replied, payload.len(), 0);
+            }
+            None => self.too_long(payload.len()),
+        }
+    }
+
+    /// Answers with a copy of all these, one after the other. As [`Call::reply`].
+    pub fn reply_vectored(mut self, payload: &[IoSlice<'_>]) {
+        match crate::gather::gather(payload, self.reply_room()) {
+            Ok(len) => self.finish(Status::Replied, len, 0),
+            Err(len) => self.too_long(len),
+        }
+    }
+
+    /// Answers with an error: the client gets `CallError::Failed` with this code of the application's own.
+    pub fn fail(self, code: u32) {
+        self.finish(Status::Failed, 0, code);
+    }
+
+    /// Answers that there is too much to do, and after which time the client may try again.
+    pub fn overloaded(self, retry_after: Duration) {
+        let micros = crate::handshake::micros(retry_after);
+        self.finish(Status::Overloaded, 0, micros);
+    }
+
+    pub(super) fn turn_down(self, status: Status, detail: u32) {
+        self.finish(status, 0, detail);
+    }
+
+    fn too_long(self, len: usize) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.finish(Status::ReplyTooLong, 0, len);
+    }
+
+    #[inline]
+    fn finish(mut self, status: Status, len: usize, detail: u32) {
+        self.answer(status, len as u32, detail);
+    }
+
+    #[inline]
+    fn answer(&mut self, status: Status, len: u32, detail: u32) {
+        if let Some(room) = self.room.take() {
+            let answer = Answer {
+                status,
+                len,
+                detail,
+            };
+            self.channel
+                .finish(&self.submission, self.number, room, answer);
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let status = if std::thread::panicking() {
+            Status::Panicked
+        } else {
+            Status::NoReply
+        };
+        self.answer(status, 0, 0);
+    }
+}
+
+/// Whether the time that the client will wait is over.
+#[inline]
+pub(super) fn is_late(call: &Call) -> bool {
+    call.submission.deadline != 0 && crate::clock::now() >= call.submission.deadline
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a connection's threads, calls and event senders share on the server's side.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::events::Events;
+use crate::handshake::{Credentials, Reason, Refusal, socket, wire::Message};
+use crate::layout::{client, server};
+use crate::region::{Own, Peer, PeerWord, Room};
+use crate::ring::{Answer, Submission, Violation, publish_answer};
+use crate::sizes::Sizes;
+use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::wait::{End, Life, Place, watcher::Watched};
+
+/// A connection, seen from the server.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) own: Own,
+    pub(super) peer: Peer,
+    pub(super) sizes: Sizes,
+    pub(super) life: Life,
+    pub(super) socket: Arc<OwnedFd>,
+    pub(super) credentials: Credentials,
+    pub(super) number: u64,
+    /// The room for the reply of each slot. It is taken by the call, so that its absence says that the slot is in use.
+    rooms: Box<[Mutex<Option<Room>>]>,
+    /// For each slot, the wait of a client's thread that was ended last.
+    rung: Box<[AtomicU32]>,
+    /// Calls that are not answered.
+    in_flight: AtomicUsize,
+    pub(super) events: Events,
+}
+
+impl Channel {
+    pub(super) fn new(
+        parts: (Own, Vec<Room>, Events),
+        peer: Peer,
+        sizes: Sizes,
+        socket: Arc<OwnedFd>,
+        credentials: Credentials,
+        number: u64,
+    ) -> Self {
+        let (own, rooms, events) = parts;
+        Self {
+            own,
+            peer,
+            sizes,
+            life: Life::new(),
+            socket,
+            credentials,
+            number,
+            rung: rooms.iter().map(|_| AtomicU32::new(0)).collect(),
+            rooms: rooms
+                .into_iter()
+                .map(|room| Mutex::new(Some(room)))
+                .collect(),
+            in_flight: AtomicUsize::new(0),
+            events,
+        }
+    }
+
+    /// Where the thread that serves the connection waits for requests.
+    pub(super) fn requests(&self) -> Place<'_> {
+        Place {
+            state: self.own.word(server::WAIT),
+            word: self.peer.word(client::SUBMITTED),
+            peer_cpu: self.peer.word(client::CPU),
+        }
+    }
+
+    /// Takes the room of a request's slot, which nobody else has unless the client breaks the rules.
+    #[inline]
+    pub(super) fn begin(&self, submission: &Submission) -> Result<Room, Violation> {
+        let room = self
+            .rooms
+            .get(submission.slot as usize)
+            .ok_or(Violation::NoSuchSlot(submission.slot))?
+            .lock()
+            .take()
+            .ok_or(Violation::SlotInUse(submission.slot))?;
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Ok(room)
+    }
+
+    /// Gives the room back and answers. The slot may be used again at once.
+    #[inline]
+    pub(super) fn finish(&self, submission: &Submission, number: u32, room: Room, answer: Answer) {
+        let slot = submission.slot as usize;
+        *self.rooms[slot].lock() = Some(room);
+        self.in_flight.fetch_sub(1, Ordering::Release);
+        let word = publish_answer(&self.own, slot, number, answer);
+        let state = self.peer.word(client::wait(slot));
+        // Also where nobody waits for the reply, somebody may wait for the slot.
+        if crate::wait::wake(word, state, &self.rung[slot]) {
+            socket::ring(&self.socket);
+        }
+    }
+
+    /// Calls that are not answered.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Tells the client why, and ends the connection.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        // The reason counts if it is told before the end.
+        if self.life.over().is_none() {
+            let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+        }
+        self.end(End::Closed);
+    }
+
+    /// The client broke the rules: tells it so, and ends the connection.
+    pub(super) fn violated(&self, violation: Violation) {
+        let refusal = Refusal::new(Reason::Protocol, violation.to_string());
+        if self.life.over().is_none() {
+            let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+        }
+        self.end(End::Violation);
+    }
+
+    /// Ends the connection and wakes whoever sleeps for it.
+    pub(super) fn end(&self, why: End) {
+        if self.life.end(why) {
+            // The client learns of it at once, even if calls keep the channel for a while.
+            let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+            self.life.rouse(|| self.words());
+        }
+    }
+
+    /// The words of the client that threads of this side sleep on.
+    fn words(&self) -> Vec<PeerWord<'_>> {
+        vec![
+            self.peer.word(client::SUBMITTED),
+            self.peer.word(client::EVENTS_READ),
+        ]
+    }
+}
+
+impl Watched for Channel {
+    fn hung_up(&self) {
+        self.end(End::HungUp);
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A client's connection, as the application sees it.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::channel::Channel;
+use super::events::EventError;
+use crate::handshake::{Credentials, Refusal};
+use crate::sizes::Sizes;
+
+/// A client's connection. Copies are cheap, and may be kept and used by any thread, also when the client is gone.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    channel: Arc<Channel>,
+}
+
+impl Connection {
+    pub(super) fn new(channel: Arc<Channel>) -> Self {
+        Self { channel }
+    }
+
+    /// Its number: no other connection of the endpoint has or had it.
+    pub fn number(&self) -> u64 {
+        self.channel.number
+    }
+
+    /// Who the client is.
+    pub fn credentials(&self) -> &Credentials {
+        &self.channel.credentials
+    }
+
+    /// The memory that both sides agreed on.
+    pub fn sizes(&self) -> Sizes {
+        self.channel.sizes
+    }
+
+    /// Sends an event, a copy of all these pieces one after the other. Events arrive in the order in which they were
+    /// sent, before and after replies as it happens.
+    ///
+    /// When the client's ring is full, the service's `Overflow` decides.
+    ///
+    /// # Errors
+    /// [`EventError`] says why it was not sent.
+    pub fn send_event(&self, payload: &[IoSlice<'_>]) -> Result<(), EventError> {
+        self.channel.send_event(payload, None)
+    }
+
+    /// As [`Connection::send_event`], waiting for room until a deadline where the policy is to block.
+    ///
+    /// # Errors
+    /// [`EventError`] says why it was not sent.
+    pub fn send_event_by(
+        &self,
+        payload: &[IoSlice<'_>],
+        deadline: Instant,
+    ) -> Result<(), EventError> {
+        self.channel.send_event(payload, Some(deadline))
+    }
+
+    /// Whether the client is gone, or was disconnected.
+    pub fn is_over(&self) -> bool {
+        self.channel.life.over().is_some()
+    }
+
+    /// Disconnects the client and tells it why.
+    pub fn disconnect(&self, why: Refusal) {
+        self.channel.refuse(why);
+    }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An endpoint: an address, services, and rules.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+
+use super::call::Call;
+use super::connection::Connection;
+use super::listener::Listener;
+use super::registry::Registry;
+use super::service::{AnyService, Service};
+use super::{acceptor, call};
+use crate::handshake::{Address, Credentials, Refusal};
+use crate::id::{CommandId, ServiceId};
+use crate::sizes::Sizes;
+
+type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
+type Admission = dyn Fn(&Call) -> Result<(), Duration> + Send + Sync;
+
+/// A server's address with its services, before clients are served.
+///
+/// ```
+/// use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+///
+/// let address = Address::abstract_name(format!("doc-endpoint-{}", std::process::id()));
+/// let echo = Service::new(ServiceId::new(1), |_connection| Ok(()))
+///     .command(CommandId::new(1), |_session, call| {
+///         let payload = call.payload().to_vec();
+///         call.reply(&payload);
+///     });
+/// let server = Endpoint::builder(address.clone()).service(echo).bind()?.spawn()?;
+///
+/// let client = Client::builder(address, ServiceId::new(1)).connect()?;
+/// assert_eq!(client.call(CommandId::new(1), b"hello")?.to_vec(), b"hello");
+///
+/// server.shut_down(std::time::Duration::from_secs(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Endpoint {
+    shared: Arc<Shared>,
+    listener: Listener,
+}
+
+/// What all connections of an endpoint go by.
+pub(super) struct Shared {
+    services: HashMap<ServiceId, Arc<dyn AnyService>>,
+    pub(super) policy: Option<Box<Policy>>,
+    admission: Option<Box<Admission>>,
+    pub(super) least: Sizes,
+    pub(super) most: Sizes,
+    pub(super) most_connections: usize,
+    pub(super) greeting_time: Duration,
+    pub(super) spin_limit: Duration,
+    pub(super) stack_size: usize,
+    pub(super) lock_memory: bool,
+    pub(super) registry: Registry,
+}
+
+impl Shared {
+    pub(super) fn service(&self, id: ServiceId) -> Option<Arc<dyn AnyService>> {
+        self.services.get(&id).cloned()
+    }
+
+    /// The call, unless it is too late for it or there is too much to do.
+    #[inline]
+    pub(super) fn admit(&self, call: Call) -> Option<Call> {
+        if call::is_late(&call) {
+            call.turn_down(crate::status::Status::Expired, 0);
+            return None;
+        }
+        let Some(admission) = &self.admission else {
+            return Some(call);
+        };
+        match admission(&call) {
+            Ok(()) => Some(call),
+            Err(retry_after) => {
+                call.overloaded(retry_after);
+                None
+            }
+        }
+    }
+}
+
+/// Collects what makes an [`Endpoint`].
+pub struct EndpointBuilder {
+    address: Result<Address, OwnedFd>,
+    services: Vec<Arc<dyn AnyService>>,
+    policy: Option<Box<Policy>>,
+    admission: Option<Box<Admission>>,
+    least: Sizes,
+    most: Sizes,
+    most_connections: usize,
+    greeting_time: Duration,
+    spin_limit: Duration,
+    stack_size: usize,
+    lock_memory: bool,
+}
+
+/// Why there is no endpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Two services have this number.
+    #[error("{0} was added twice")]
+    ServiceTwice(ServiceId),
+    /// A service has two handlers for this command.
+    #[error("{1} of {0} was added twice")]
+    CommandTwice(ServiceId, CommandId),
+    /// The address cannot be listened on. A server may be there already.
+    #[error("listening on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// A thread could not be started, or what it needs be made.
+    #[error("starting to serve: {0}")]
+    Start(#[source] std::io::Error),
+}
+
+impl Endpoint {
+    /// An endpoint that listens on an address of its own.
+    pub fn builder(address: Address) -> EndpointBuilder {
+        EndpointBuilder::new(Ok(address))
+    }
+
+    /// An endpoint on a socket that listens already, as from a service manager or a predecessor. It must be of the
+    /// kind `SOCK_SEQPACKET`.
+    pub fn builder_on(socket: OwnedFd) -> EndpointBuilder {
+        EndpointBuilder::new(Err(socket))
+    }
+
+    /// Serves clients from now on: one thread accepts them, and each gets a thread of its own.
+    ///
+    /// # Errors
+    /// [`BindError::Start`] when the first thread cannot be had.
+    pub fn spawn(self) -> Result<Running, BindError> {
+        let start = |errno: Errno| BindError::Start(errno.into());
+        let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).map_err(start)?);
+        let (shared, theirs) = (self.shared.clone(), stop.clone());
+        let acceptor = std::thread::Builder::new()
+            .name("coroipc-accept".into())
+            .spawn(move || acceptor::run(&self.shared, &self.listener, &theirs))
+            .map_err(BindError::Start)?;
+        Ok(Running {
+            shared,
+            stop,
+            acceptor: Some(acceptor),
+        })
+    }
+}
+
+impl EndpointBuilder {
+    fn new(address: Result<Address, OwnedFd>) -> Self {
+        Self {
+            address,
+            services: Vec::new(),
+            policy: None,
+            admission: None,
+            least: Sizes::MIN,
+            most: Sizes {
+                slots: 64,
+                request: 4 << 20,
+                reply: 4 << 20,
+                events: 16 << 20,
+            },
+            most_connections: 4096,
+            greeting_time: Duration::from_secs(2),
+            spin_limit: crate::SPIN_LIMIT,
+            stack_size: 512 << 10,
+            lock_memory: false,
+        }
+    }
+
+    /// Adds a service. Each has a number of its own.
+    #[must_use]
+    pub fn service<S: Send + 'static>(mut self, service: Service<S>) -> Self {
+        self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Decides who may connect, by what the kernel says of a client. It runs in the thread that accepts, so it must not
+    /// wait. Without it everybody may, whom the address lets through.
+    #[must_use]
+    pub fn policy(
+        mut self,
+        policy: impl Fn(&Credentials) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.policy = Some(Box::new(policy));
+        self
+    }
+
+    /// Decides about each call before its handler runs: an error turns it down as overloaded, and is the time after
+    /// which the client may try again.
+    #[must_use]
+    pub fn admission(
+        mut self,
+        admission: impl Fn(&Call) -> Result<(), Duration> + Send + Sync + 'static,
+    ) -> Self {
+        self.admission = Some(Box::new(admission));
+        self
+    }
+
+    /// Bounds of what a client gets: at least this, at most that. The default is from [`Sizes::MIN`] to 64 slots of 4
+    /// MiB each way and 16 MiB of events.
+    #[must_use]
+    pub fn sizes(mut self, least: Sizes, most: Sizes) -> Self {
+        (self.least, self.most) = (least, most);
+        self
+    }
+
+    /// How many connections there may be; the default is 4096. Others are refused as overloaded.
+    #[must_use]
+    pub fn most_connections(mut self, most: usize) -> Self {
+        self.most_connections = most;
+        self
+    }
+
+    /// How long a client may take to say what it wants; the default is 2 s.
+    #[must_use]
+    pub fn greeting_time(mut self, time: Duration) -> Self {
+        self.greeting_time = time;
+        self
+    }
+
+    /// How long a thread spins at most before it sleeps; the default is 50 µs. It spins only while that has paid lately
+    /// and the client runs on another processor. Zero: it never does.
+    #[must_use]
+    pub fn spin_limit(mut self, limit: Duration) -> Self {
+        self.spin_limit = limit;
+        self
+    }
+
+    /// Bytes of stack for the thread of each connection; the default is 512 KiB.
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// Whether the server's regions are kept in memory (`mlock`), so that no thread ever waits for a page. Clients are
+    /// refused where the limit does not allow it.
+    #[must_use]
+    pub fn lock_memory(mut self, lock: bool) -> Self {
+        self.lock_memory = lock;
+        self
+    }
+
+    /// Listens. Clients can connect from here on, and wait until they are served.
+    ///
+    /// # Errors
+    /// [`BindError`] tells which part is wrong.
+    pub fn bind(self) -> Result<Endpoint, BindError> {
+        let mut services = HashMap::new();
+        for service in self.services {
+            let id = service.id();
+            if let Some(command) = service.twice() {
+                return Err(BindError::CommandTwice(id, command));
+            }
+            if services.insert(id, service).is_some() {
+                return Err(BindError::ServiceTwice(id));
+            }
+        }
+        let (listener, address) = match self.address {
+            Ok(address) => (Listener::bind(&address), address.to_string()),
+            Err(socket) => (Listener::of(socket), "the given socket".into()),
+        };
+        let listener = listener.map_err(|errno| BindError::Listen {
+            address,
+            source: errno.into(),
+        })?;
+        let shared = Arc::new(Shared {
+            services,
+            policy: self.policy,
+            admission: self.admission,
+            least: self.least,
+            most: self.most,
+            most_connections: self.most_connections,
+            greeting_time: self.greeting_time,
+            spin_limit: self.spin_limit,
+            stack_size: self.stack_size,
+            lock_memory: self.lock_memory,
+            registry: Registry::default(),
+        });
+        Ok(Endpoint { shared, listener })
+    }
+}
+
+/// An endpoint that is being served by threads. Dropping it shuts it down at once.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Shared>,
+    stop: Arc<OwnedFd>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Those who are connected now.
+    pub fn connections(&self) -> Vec<Connection> {
+        let channels = self.shared.registry.all();
+        channels.into_iter().map(Connection::new).collect()
+    }
+
+    /// Accepts nobody any more, ends each connection once its calls are answered, all of them after `grace`, and
+    /// returns when the threads of all connections have ended. Clients are told.
+    pub fn shut_down(mut self, grace: Duration) {
+        self.stop(grace);
+    }
+
+    fn stop(&mut self, grace: Duration) {
+        let Some(acceptor) = self.acceptor.take() else {
+            return;
+        };
+        let _ = rustix::io::write(&*self.stop, &1u64.to_ne_bytes());
+        let _ = acceptor.join();
+        self.shared.registry.end(Instant::now() + grace);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("services", &self.services.keys())
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EndpointBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointBuilder")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

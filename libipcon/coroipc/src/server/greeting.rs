@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A client between being accepted and being served: the server's half of the handshake, which never waits.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use super::channel::Channel;
+use super::endpoint::Shared;
+use super::events::Events;
+use super::service::AnyService;
+use crate::handshake::socket::{self, Received};
+use crate::handshake::wire::{Malformed, Message};
+use crate::handshake::{Credentials, Reason, Refusal};
+use crate::id::ServiceId;
+use crate::layout::VERSION;
+use crate::region::{Own, Parts, Peer};
+use crate::ring::Producer;
+use crate::sizes::Sizes;
+use crate::wait::Spin;
+
+/// A client that is being greeted.
+pub(super) struct Greeting {
+    socket: Arc<OwnedFd>,
+    /// Until when it must have said all that it has to.
+    pub(super) deadline: Instant,
+    stage: Stage,
+}
+
+enum Stage {
+    /// It has said nothing yet.
+    Hello,
+    /// It was let in, and owes its region.
+    Memory(Box<Welcomed>),
+    /// It was refused, or has become a channel.
+    Done,
+}
+
+struct Welcomed {
+    credentials: Credentials,
+    service: Arc<dyn AnyService>,
+    sizes: Sizes,
+    parts: Parts,
+}
+
+/// How far a greeting came.
+pub(super) enum Progress {
+    /// The client has to say more.
+    Waiting,
+    /// It is connected, but for the service's hook.
+    Connected(Arc<Channel>, Arc<dyn AnyService>),
+    /// It was refused, or has gone.
+    Over,
+}
+
+impl Greeting {
+    pub(super) fn new(socket: OwnedFd, deadline: Instant) -> Self {
+        Self {
+            socket: Arc::new(socket),
+            deadline,
+            stage: Stage::Hello,
+        }
+    }
+
+    /// Reads what the client has sent by now, and answers.
+    pub(super) fn advance(&mut self, shared: &Shared) -> Progress {
+        loop {
+            let received = match socket::receive(&self.socket) {
+                Ok(received) => received,
+                Err(Errno::AGAIN) => return Progress::Waiting,
+                Err(Errno::INTR) => continue,
+                Err(_) => return Progress::Over,
+            };
+            let answer = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Hello => self.hello(shared, received),
+                Stage::Memory(welcomed) => return self.memory(shared, *welcomed, received),
+                Stage::Done => return Progress::Over,
+            };
+            if let Err(refusal) = answer {
+                return self.refuse(shared, refusal);
+            }
+        }
+    }
+
+    /// Tells the client why it is not wanted.
+    pub(super) fn refuse(&mut self, shared: &Shared, refusal: Refusal) -> Progress {
+        shared.registry.refused(refusal.reason());
+        let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+        Progress::Over
+    }
+
+    fn hello(&mut self, shared: &Shared, received: Received) -> Result<(), Refusal> {
+        let (service, wanted, interface) = match received.message {
+            Ok(Message::Hello {
+                service,
+                sizes,
+                interface,
+            }) => (ServiceId::new(service), sizes, interface),
+            Err(Malformed::Version(_)) => {
+                return Err(Refusal::new(Reason::Version(VERSION), ""));
+            }
+            _ => return Err(Refusal::new(Reason::Protocol, "a hello was expected")),
+        };
+        let credentials = Credentials::of_peer(self.socket.as_fd())
+            .map_err(|errno| lacking("reading the client's credentials", errno))?;
+        if let Some(policy) = &shared.policy {
+            policy(&credentials)?;
+        }
+        let service = shared
+            .service(service)
+            .ok_or_else(|| Refusal::new(Reason::NoSuchService, service.to_string()))?;
+        service.permits(&credentials)?;
+        if service
+            .wanted_interface()
+            .is_some_and(|wanted| wanted != interface)
+        {
+            let text = format!("{} was built for another interface", service.id());
+            return Err(Refusal::new(Reason::Interface, text));
+        }
+        let sizes = wanted.within(shared.least, shared.most);
+        let parts = Own::create("coroipc-server", sizes.server_region())
+            .map_err(|errno| lacking("reserving memory", errno))?;
+        if shared.lock_memory {
+            parts
+                .words
+                .lock()
+                .map_err(|errno| lacking("locking memory", errno))?;
+        }
+        let welcome = Message::Welcome { sizes };
+        socket::send(&self.socket, &welcome, Some(parts.file.as_fd()))
+            .map_err(|errno| lacking("sending memory", errno))?;
+        self.stage = Stage::Memory(Box::new(Welcomed {
+            credentials,
+            service,
+            sizes,
+            parts,
+        }));
+        Ok(())
+    }
+
+    fn memory(&mut self, shared: &Shared, welcomed: Welcomed, received: Received) -> Progress {
+        let (Ok(Message::Memory), Some(file)) = (&received.message, &received.descriptor) else {
+            let refusal = Refusal::new(Reason::Protocol, "memory was expected");
+            return self.refuse(shared, refusal);
+        };
+        let Welcomed {
+            credentials,
+            service,
+            sizes,
+            parts,
+        } = welcomed;
+        let peer = match Peer::open(file, sizes.client_region()) {
+            Ok(peer) => peer,
+            Err(bad) => {
+                let refusal = Refusal::new(Reason::Protocol, format!("the client's memory: {bad}"));
+                return self.refuse(shared, refusal);
+            }
+        };
+        let events = Events::new(
+            parts.ring.map(Producer::new),
+            service.on_overflow(),
+            Spin::new(shared.spin_limit),
+        );
+        let channel = Channel::new(
+            (parts.words, parts.rooms, events),
+            peer,
+            sizes,
+            self.socket.clone(),
+            credentials,
+            shared.registry.next_number(),
+        );
+        Progress::Connected(Arc::new(channel), service)
+    }
+}
+
+fn lacking(what: &str, errno: Errno) -> Refusal {
+    Refusal::new(Reason::Resources, format!("{what}: {errno}"))
+}
+
+impl AsFd for Greeting {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

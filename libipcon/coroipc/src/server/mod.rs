@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The server's side: an endpoint with services, their connections, and the calls that come through them.
+
+mod acceptor;
+mod call;
+mod channel;
+mod connection;
+mod endpoint;
+mod events;
+mod greeting;
+mod listener;
+mod registry;
+mod service;
+mod threads;
+
+pub use call::Call;
+pub use connection::Connection;
+pub use endpoint::{BindError, Endpoint, EndpointBuilder, Running};
+pub use events::{EventError, Overflow};
+pub use service::{Service, Session};

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Services: what is run for each command, and what each connection keeps.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::call::Call;
+use super::connection::Connection;
+use super::events::Overflow;
+use crate::handshake::{Credentials, Refusal};
+use crate::id::{CommandId, ServiceId};
+use crate::status::Status;
+
+type Connect<S> = dyn Fn(&Connection) -> Result<S, Refusal> + Send + Sync;
+type Disconnect<S> = dyn Fn(Session<S>) + Send + Sync;
+type Handler<S> = dyn Fn(&mut Session<S>, Call) + Send + Sync;
+type Permission = dyn Fn(&Credentials) -> bool + Send + Sync;
+type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
+
+/// A service of an endpoint: handlers by command, and hooks.
+///
+/// `S` is the state that each connection has for itself. It is made when a client connects and handed to the disconnect
+/// hook, or dropped, when the connection is over. Handlers of one connection run one at a time, so that they have it
+/// for themselves.
+///
+/// ```
+/// use coroipc::{CommandId, Service, ServiceId};
+///
+/// let counter = Service::new(ServiceId::new(7), |_connection| Ok(0u64))
+///     .command(CommandId::new(1), |session, call| {
+///         session.state += 1;
+///         call.reply(&session.state.to_ne_bytes());
+///     })
+///     .on_disconnect(|session| println!("{} calls", session.state));
+/// # let _ = counter;
+/// ```
+pub struct Service<S> {
+    id: ServiceId,
+    connect: Box<Connect<S>>,
+    disconnect: Option<Box<Disconnect<S>>>,
+    policy: Option<Box<Policy>>,
+    interface: Option<u64>,
+    overflow: Overflow,
+    /// By command. A missing entry is an unknown command.
+    commands: Vec<Option<Command<S>>>,
+    twice: Option<CommandId>,
+}
+
+struct Command<S> {
+    permission: Option<Box<Permission>>,
+    handler: Box<Handler<S>>,
+}
+
+/// A connection's state, and the connection.
+#[derive(Debug)]
+pub struct Session<S> {
+    /// What the service keeps for this connection.
+    pub state: S,
+    connection: Connection,
+}
+
+impl<S> Session<S> {
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl<S: Send + 'static> Service<S> {
+    /// A service without commands. `connect` makes the state of each new connection, or refuses it. It may already
+    /// send events.
+    pub fn new(
+        id: ServiceId,
+        connect: impl Fn(&Connection) -> Result<S, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id,
+            connect: Box::new(connect),
+            disconnect: None,
+            policy: None,
+            interface: None,
+            overflow: Overflow::Block,
+            commands: Vec::new(),
+            twice: None,
+        }
+    }
+
+    /// Adds a command. A handler that panics ends its connection. [`EndpointBuilder::bind`](super::EndpointBuilder::bind)
+    /// refuses a service with two handlers for one command.
+    #[must_use]
+    pub fn command(
+        self,
+        id: CommandId,
+        handler: impl Fn(&mut Session<S>, Call) + Send + Sync + 'static,
+    ) -> Self {
+        self.add(id, None, Box::new(handler))
+    }
+
+    /// Adds a command that only some clients may use. `permission` is asked for each call; other clients get
+    /// `CallError::Denied`.
+    #[must_use]
+    pub fn command_for(
+        self,
+        id: CommandId,
+        permission: impl Fn(&Credentials) -> bool + Send + Sync + 'static,
+        handler: impl Fn(&mut Session<S>, Call) + Send + Sync + 'static,
+    ) -> Self {
+        self.add(id, Some(Box::new(permission)), Box::new(handler))
+    }
+
+    fn add(
+        mut self,
+        id: CommandId,
+        permission: Option<Box<Permission>>,
+        handler: Box<Handler<S>>,
+    ) -> Self {
+        let index = usize::from(id.get());
+        if self.commands.len() <= index {
+            self.commands.resize_with(index + 1, || None);
+        }
+        if self.commands[index].is_some() {
+            self.twice.get_or_insert(id);
+        } else {
+            self.commands[index] = Some(Command {
+                permission,
+                handler,
+            });
+        }
+        self
+    }
+
+    /// Has clients of this service decided about, after the policy of the endpoint has let them pass.
+    #[must_use]
+    pub fn policy(
+        mut self,
+        policy: impl Fn(&Credentials) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.policy = Some(Box::new(policy));
+        self
+    }
+
+    /// Runs when a connection is over, however that came, and takes its state.
+    #[must_use]
+    pub fn on_disconnect(
+        mut self,
+        disconnect: impl Fn(Session<S>) + Send + Sync + 'static,
+    ) -> Self {
+        self.disconnect = Some(Box::new(disconnect));
+        self
+    }
+
+    /// Refuses clients that were built for another interface: those that do not name this number. It is the
+    /// application's to choose, such as a hash of its types.
+    #[must_use]
+    pub fn interface(mut self, interface: u64) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// What happens to events when a client does not read them. The default is [`Overflow::Block`].
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+}
+
+/// A service whose state nobody else needs to know.
+pub(super) trait AnyService: Send + Sync {
+    fn id(&self) -> ServiceId;
+    /// The command that has two handlers, if there is one.
+    fn twice(&self) -> Option<CommandId>;
+    fn permits(&self, credentials: &Credentials) -> Result<(), Refusal>;
+    /// The interface that a client must name, if there is one.
+    fn wanted_interface(&self) -> Option<u64>;
+    fn on_overflow(&self) -> Overflow;
+    fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal>;
+}
+
+/// A connection's state whose type nobody else needs to know.
+pub(super) trait AnySession: Send {
+    /// Runs the handler of the call's command. Whether the session can go on.
+    fn dispatch(&mut self, call: Call) -> bool;
+    /// Runs the disconnect hook.
+    fn disconnect(self: Box<Self>);
+}
+
+struct Active<S> {
+    service: Arc<Service<S>>,
+    session: Session<S>,
+}
+
+impl<S: Send + 'static> AnyService for Service<S> {
+    fn id(&self) -> ServiceId {
+        self.id
+    }
+
+    fn twice(&self) -> Option<CommandId> {
+        self.twice
+    }
+
+    fn permits(&self, credentials: &Credentials) -> Result<(), Refusal> {
+        self.policy
+            .as_ref()
+            .map_or(Ok(()), |policy| policy(credentials))
+    }
+
+    fn wanted_interface(&self) -> Option<u64> {
+        self.interface
+    }
+
+    fn on_overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal> {
+        let state = (self.connect)(&connection)?;
+        Ok(Box::new(Active {
+            service: self,
+            session: Session { state, connection },
+        }))
+    }
+}
+
+impl<S: Send + 'static> AnySession for Active<S> {
+    #[inline]
+    fn dispatch(&mut self, call: Call) -> bool {
+        let index = usize::from(call.command().get());
+        let Some(Some(command)) = self.service.commands.get(index) else {
+            call.turn_down(Status::UnknownCommand, 0);
+            return true;
+        };
+        if let Some(permission) = &command.permission
+            && !permission(call.credentials())
+        {
+            call.turn_down(Status::Denied, 0);
+            return true;
+        }
+        // The state may be left half changed, which is why the session ends.
+        catch_unwind(AssertUnwindSafe(|| {
+            (command.handler)(&mut self.session, call)
+        }))
+        .is_ok()
+    }
+
+    fn disconnect(self: Box<Self>) {
+        let Self { service, session } = *self;
+        if let Some(hook) = &service.disconnect {
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(session)));
+        }
+    }
+}
+
+impl<S> fmt::Debug for Service<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("id", &self.id)
+            .field("commands", &self.commands.iter().flatten().count())
+            .finish_non_exhaustive()
+    }
+}

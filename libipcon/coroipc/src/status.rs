@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can become of a request, as a number in shared memory.
+
+/// What became of a request. The number that goes with it is told in brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Status {
+    /// The handler replied.
+    Replied = 0,
+    /// The handler refused or failed [a code of its own].
+    Failed = 1,
+    /// The service has no such command.
+    UnknownCommand = 2,
+    /// This client may not use the command.
+    Denied = 3,
+    /// There is too much to do [microseconds after which to try again].
+    Overloaded = 4,
+    /// The handler ended without a reply.
+    NoReply = 5,
+    /// The reply is longer than its room [its bytes].
+    ReplyTooLong = 6,
+    /// It was too late to begin.
+    Expired = 7,
+    /// The handler panicked.
+    Panicked = 8,
+}
+
+impl Status {
+    pub(crate) fn of(word: u32) -> Option<Self> {
+        Some(match word {
+            0 => Self::Replied,
+            1 => Self::Failed,
+            2 => Self::UnknownCommand,
+            3 => Self::Denied,
+            4 => Self::Overloaded,
+            5 => Self::NoReply,
+            6 => Self::ReplyTooLong,
+            7 => Self::Expired,
+            8 => Self::Panicked,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The two halves of waiting: the sleeper's and the waker's.
+
+use std::time::Instant;
+
+use super::{Life, Mode, Spin, State, futex};
+use crate::region::PeerWord;
+use crate::sync::{AtomicU32, Ordering, fence};
+
+/// What somebody waits at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The word of this side that says how it waits.
+    pub(crate) state: &'a AtomicU32,
+    /// The word of the other side that changes with what is waited for.
+    pub(crate) word: PeerWord<'a>,
+    /// Where the other side says it runs.
+    pub(crate) peer_cpu: PeerWord<'a>,
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The connection is over.
+    Over,
+    /// It took too long.
+    TimedOut,
+}
+
+/// Waits until `look` finds something. It must find it once the word of the place has changed for its sake.
+#[inline]
+pub(crate) fn wait<T>(
+    place: Place<'_>,
+    spin: &Spin,
+    life: &Life,
+    until: Option<Instant>,
+    mut look: impl FnMut() -> Option<T>,
+) -> Result<T, Stopped> {
+    if let Some(found) = look() {
+        return Ok(found);
+    }
+    if let Some(found) = spin.spin(place.peer_cpu, &mut look) {
+        return Ok(found);
+    }
+    sleep(place, life, until, look)
+}
+
+fn sleep<T>(
+    place: Place<'_>,
+    life: &Life,
+    until: Option<Instant>,
+    mut look: impl FnMut() -> Option<T>,
+) -> Result<T, Stopped> {
+    loop {
+        let value = place.word.load();
+        State::announce(place.state, Mode::Futex);
+        // SYNC POINT: the waker changes the word, and then looks at the state; here it is the other way round.
+        fence(Ordering::SeqCst);
+        if let Some(found) = look() {
+            State::withdraw(place.state);
+            return Ok(found);
+        }
+        let left = match until {
+            None => None,
+            Some(until) => match until.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => Some(left),
+                _ => {
+                    State::withdraw(place.state);
+                    return Err(Stopped::TimedOut);
+                }
+            },
+        };
+        life.while_alive(|| futex::sleep(place.word, value, left));
+        State::withdraw(place.state);
+        if let Some(found) = look() {
+            return Ok(found);
+        }
+        if life.over().is_some() {
+            return Err(Stopped::Over);
+        }
+    }
+}
+
+/// Wakes who waits for a word of this side that has just changed. `state` is the waiter's, `rung` this side's note of
+/// the last wait that it ended, so that each is ended once. Whether a message on the socket is wanted.
+#[inline]
+pub(crate) fn wake(word: &AtomicU32, state: PeerWord<'_>, rung: &AtomicU32) -> bool {
+    // SYNC POINT: see `sleep`.
+    fence(Ordering::SeqCst);
+    let state = State::of(state.load());
+    match state.mode() {
+        Mode::Awake => false,
+        Mode::Futex => {
+            // The waiter may have seen this change, found that it was not for it, and not be asleep yet. Then nobody
+            // was woken, and the wait goes on: the next change must wake it.
+            if rung.load(Ordering::Relaxed) != state.number() && futex::wake(word) {
+                rung.store(state.number(), Ordering::Relaxed);
+            }
+            false
+        }
+        // The message stays until it is heard.
+        Mode::Poll => rung.swap(state.number(), Ordering::Relaxed) != state.number(),
+    }
+}

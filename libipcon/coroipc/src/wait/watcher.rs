@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The thread that learns of the other side's end, for those who sleep on a futex.
+//!
+//! There is one in each process that has a connection whose threads sleep so. It waits for sockets to hang up and for
+//! nothing else, so that connections which do nothing, or work, never wake it.
+
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+use rustix::event::epoll;
+use rustix::io::Errno;
+
+/// A connection that wants to know when the other side is gone.
+pub(crate) trait Watched: Send + Sync {
+    /// The other side is gone: ends the connection and wakes who sleeps for it.
+    fn hung_up(&self);
+}
+
+struct Watcher {
+    epoll: OwnedFd,
+    watched: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    connections: HashMap<u64, Weak<dyn Watched>>,
+}
+
+/// Has a connection told when `socket` hangs up, until the returned is dropped.
+pub(crate) fn watch(socket: impl AsFd, connection: Weak<dyn Watched>) -> Result<Watching, Errno> {
+    let watcher = watcher()?;
+    let number = {
+        let mut table = watcher.watched.lock();
+        table.next += 1;
+        let number = table.next;
+        table.connections.insert(number, connection);
+        number
+    };
+    let watching = Watching { watcher, number };
+    // HUP is always reported. Once is enough.
+    let events = epoll::EventFlags::RDHUP | epoll::EventFlags::ONESHOT;
+    let data = epoll::EventData::new_u64(number);
+    epoll::add(&watcher.epoll, socket, data, events)?;
+    Ok(watching)
+}
+
+/// As long as this lives, a connection is watched. Closing the socket takes it out of the kernel's list.
+pub(crate) struct Watching {
+    watcher: &'static Watcher,
+    number: u64,
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watching({})", self.number)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.watcher.watched.lock().connections.remove(&self.number);
+    }
+}
+
+fn watcher() -> Result<&'static Watcher, Errno> {
+    static WATCHER: OnceLock<Watcher> = OnceLock::new();
+    static STARTED: Mutex<bool> = Mutex::new(false);
+    if let Some(watcher) = WATCHER.get() {
+        return Ok(watcher);
+    }
+    let mut started = STARTED.lock();
+    if !*started {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let watcher = WATCHER.get_or_init(|| Watcher {
+            epoll,
+            watched: Mutex::default(),
+        });
+        std::thread::Builder::new()
+            .name("coroipc-watch".into())
+            .stack_size(64 << 10)
+            .spawn(move || watcher.run())
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::AGAIN))?;
+        *started = true;
+    }
+    WATCHER.get().ok_or(Errno::AGAIN)
+}
+
+impl Watcher {
+    fn run(&self) {
+        let mut events = [const { MaybeUninit::uninit() }; 64];
+        loop {
+            let Ok((hung_up, _)) = epoll::wait(&self.epoll, &mut events, None) else {
+                continue;
+            };
+            for event in hung_up {
+                let number = event.data.u64();
+                let connection = self
+                    .watched
+                    .lock()
+                    .connections
+                    .get(&number)
+                    .and_then(Weak::upgrade);
+                if let Some(connection) = connection {
+                    connection.hung_up();
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the type of the table's entries in one place.
+pub(crate) fn weak<T: Watched + 'static>(connection: &Arc<T>) -> Weak<dyn Watched> {
+    let weak: Weak<T> = Arc::downgrade(connection);
+    weak
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Events from the server.
+
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+use coroipc::{Client, Disconnected, Endpoint, EventError, Overflow, Service, Sizes};
+
+use crate::world::*;
+
+#[test]
+fn events_arrive_in_order() {
+    let address = address();
+    let _server = server(&address);
+    let client = client(&address);
+    let mut events = client.events().unwrap();
+    assert!(client.events().is_none(), "there is one receiver");
+    assert!(events.try_next().unwrap().is_none());
+    // More than the ring takes.
+    let count = 200_000u32;
+    let pending = client
+        .start(SEND, &[IoSlice::new(&count.to_ne_bytes())], soon())
+        .unwrap();
+    for expected in 0..count {
+        let event = events.next(soon()).unwrap().unwrap();
+        assert_eq!(event.number(), expected);
+        let payload = event.to_vec();
+        assert_eq!(
+            payload,
+            [b"event ".as_slice(), &expected.to_ne_bytes()].concat()
+        );
+    }
+    pending.wait().unwrap();
+    let deadline = Some(Instant::now() + Duration::from_millis(5));
+    assert!(events.next(deadline).unwrap().is_none());
+}
+
+#[test]
+fn events_of_all_sizes_come_through_a_small_ring() {
+    let address = address();
+    let service = Service::new(SERVICE, |_| Ok(())).command(SEND, |session, call| {
+        for len in (0..=4088usize).chain((0..=4088).rev().step_by(7)) {
+            let event = vec![len as u8; len];
+            session
+                .connection()
+                .send_event(&[IoSlice::new(&event)])
+                .unwrap();
+        }
+        let error = session
+            .connection()
+            .send_event(&[IoSlice::new(&[0; 4089])])
+            .unwrap_err();
+        assert_eq!(
+            error,
+            EventError::TooLong {
+                len: 4089,
+                most: 4088
+            }
+        );
+        call.reply(b"");
+    });
+    let _server = serve(Endpoint::builder(address.clone()).service(service));
+    let sizes = Sizes {
+        events: 4096,
+        ..Sizes::default()
+    };
+    let client = Client::builder(address, SERVICE)
+        .sizes(sizes)
+        .connect()
+        .unwrap();
+    let mut events = client.events().unwrap();
+    let pending = client.start(SEND, &[], soon()).unwrap();
+    for len in (0..=4088usize).chain((0..=4088).rev().step_by(7)) {
+        let event = events.next(soon()).unwrap().unwrap();
+        assert_eq!(event.to_vec(), vec![len as u8; len]);
+    }
+    pending.wait().unwrap();
+}
+
+#[test]
+fn a_full_ring_refuses_or_has_the_sender_wait() {
+    for overflow in [Overflow::Refuse, Overflow::Block] {
+        let address = address();
+        let server =
+            serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
+        let client = client(&address);
+        until("it is there", || server.connections().len() == 1);
+        let connection = server.connections().remove(0);
+        let event = vec![1; 60 << 10];
+        let send = || {
+            let deadline = Instant::now() + Duration::from_millis(10);
+            connection.send_event_by(&[IoSlice::new(&event)], deadline)
+        };
+        let error = (0..5).find_map(|_| send().err()).unwrap();
+        let expected = match overflow {
+            Overflow::Refuse => EventError::Full,
+            _ => EventError::TimedOut,
+        };
+        assert_eq!(error, expected);
+        let mut events = client.events().unwrap();
+        for _ in 0..4 {
+            assert_eq!(events.next(soon()).unwrap().unwrap().to_vec(), event);
+        }
+        send().unwrap();
+        // Without a reader the sender's wait ends with the connection.
+        drop((client, events));
+        until("it is over", || connection.is_over());
+        assert_eq!(send(), Err(EventError::Over));
+    }
+}
+
+#[test]
+fn events_may_be_sent_when_connecting_and_read_after_the_end() {
+    let address = address();
+    let service = Service::new(SERVICE, |connection| {
+        connection.send_event(&[IoSlice::new(b"welcome")]).unwrap();
+        Ok(())
+    });
+    let server = serve(Endpoint::builder(address.clone()).service(service));
+    let client = client(&address);
+    let mut events = client.events().unwrap();
+    server.shut_down(Duration::ZERO);
+    until("it is over", || client.disconnected().is_some());
+    assert_eq!(events.next(soon()).unwrap().unwrap().to_vec(), b"welcome");
+    let end = events.next(soon()).map(drop).unwrap_err();
+    assert!(matches!(end, Disconnected::Told(_)), "{end}");
+}
+
+#[test]
+fn a_connection_may_be_without_events() {
+    let address = address();
+    let server = server(&address);
+    let sizes = Sizes {
+        events: 0,
+        ..Sizes::default()
+    };
+    let client = Client::builder(address, SERVICE)
+        .sizes(sizes)
+        .connect()
+        .unwrap();
+    assert!(client.events().is_none());
+    until("it is there", || server.connections().len() == 1);
+    let error = server.connections()[0].send_event(&[]).unwrap_err();
+    assert_eq!(error, EventError::NoEvents);
+}

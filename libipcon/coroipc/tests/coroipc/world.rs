@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the tests share: a server of many talents, and other processes.
+
+use std::io::{BufRead, BufReader, IoSlice};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use coroipc::{Address, Client, CommandId, Endpoint, EndpointBuilder, Running, Service, ServiceId};
+
+pub(crate) const SERVICE: ServiceId = ServiceId::new(1);
+
+/// Replies with the payload.
+pub(crate) const ECHO: CommandId = CommandId::new(0);
+/// Replies with the number of calls that the connection has made.
+pub(crate) const COUNT: CommandId = CommandId::new(1);
+/// Fails with the code in the payload.
+pub(crate) const FAIL: CommandId = CommandId::new(2);
+/// Never replies, but keeps the call.
+pub(crate) const KEEP: CommandId = CommandId::new(3);
+/// Drops the call.
+pub(crate) const DROP: CommandId = CommandId::new(4);
+/// Panics.
+pub(crate) const PANIC: CommandId = CommandId::new(5);
+/// Replies with a payload of the given length.
+pub(crate) const FILL: CommandId = CommandId::new(6);
+/// Replies to all kept calls, the last one first.
+pub(crate) const RELEASE: CommandId = CommandId::new(7);
+/// Sends as many events as the payload says, numbered, then replies.
+pub(crate) const SEND: CommandId = CommandId::new(8);
+/// Nobody may use it.
+pub(crate) const FORBIDDEN: CommandId = CommandId::new(9);
+/// Nobody answers it.
+pub(crate) const UNKNOWN: CommandId = CommandId::new(u16::MAX);
+
+/// What a connection keeps.
+#[derive(Default)]
+pub(crate) struct State {
+    calls: u32,
+    kept: Vec<coroipc::Call>,
+}
+
+/// A service with all commands above.
+pub(crate) fn service() -> Service<State> {
+    Service::new(SERVICE, |_| Ok(State::default()))
+        .command(ECHO, |session, mut call| {
+            session.state.calls += 1;
+            let len = call.payload().len().min(call.room());
+            let payload = call.payload().to_vec();
+            call.reply_room()[..len].copy_from_slice(&payload[..len]);
+            call.reply_in_place(len);
+        })
+        .command(COUNT, |session, call| {
+            session.state.calls += 1;
+            call.reply_vectored(&[IoSlice::new(&session.state.calls.to_ne_bytes())]);
+        })
+        .command(FAIL, |_, call| {
+            let code = number(&call);
+            call.fail(code);
+        })
+        .command(KEEP, |session, call| session.state.kept.push(call))
+        .command(DROP, |_, call| drop(call))
+        .command(PANIC, |_, _call| panic!("as asked for"))
+        .command(FILL, |_, call| {
+            let len = number(&call) as usize;
+            call.reply(&vec![9; len]);
+        })
+        .command(RELEASE, |session, call| {
+            for kept in std::mem::take(&mut session.state.kept).into_iter().rev() {
+                let payload = kept.payload().to_vec();
+                kept.reply(&payload);
+            }
+            call.reply(b"");
+        })
+        .command(SEND, |session, call| {
+            for event in 0..number(&call) {
+                let sent = session
+                    .connection()
+                    .send_event(&[IoSlice::new(b"event "), IoSlice::new(&event.to_ne_bytes())]);
+                if sent.is_err() {
+                    return;
+                }
+            }
+            call.reply(b"");
+        })
+        .command_for(FORBIDDEN, |_| false, |_, call| call.reply(b"never"))
+}
+
+fn number(call: &coroipc::Call) -> u32 {
+    u32::from_ne_bytes(call.payload().first().unwrap())
+}
+
+/// An address that nobody else has.
+pub(crate) fn address() -> Address {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Address::abstract_name(format!("coroipc-test-{}-{number}", std::process::id()))
+}
+
+/// A server of [`service`].
+pub(crate) fn server(address: &Address) -> Running {
+    serve(Endpoint::builder(address.clone()).service(service()))
+}
+
+pub(crate) fn serve(builder: EndpointBuilder) -> Running {
+    builder.bind().unwrap().spawn().unwrap()
+}
+
+pub(crate) fn client(address: &Address) -> Client {
+    Client::builder(address.clone(), SERVICE).connect().unwrap()
+}
+
+/// Another process that runs one of this program's ignored tests.
+pub(crate) struct Process {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    /// Starts a role, with an argument that [`argument`] gives it.
+    pub(crate) fn start(role: &str, argument: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                role,
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env("COROIPC_TEST", argument)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// Waits until it has said this.
+    pub(crate) fn wait_for(&mut self, word: &str) {
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
+        }
+    }
+
+    /// `kill -9`. When it was.
+    pub(crate) fn kill(&mut self) -> Instant {
+        self.child.kill().unwrap();
+        let killed = Instant::now();
+        self.child.wait().unwrap();
+        killed
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What [`Process::start`] gave to this process.
+pub(crate) fn argument() -> String {
+    std::env::var("COROIPC_TEST").expect("this is for another process of a test")
+}
+
+/// Tells the process that started this one.
+pub(crate) fn say(word: &str) {
+    use std::io::Write;
+    let mut output = std::io::stdout().lock();
+    // The test harness may have begun a line of its own.
+    write!(output, "\n{word}\n").unwrap();
+    output.flush().unwrap();
+}
+
+/// Runs until it is killed.
+pub(crate) fn run_on() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// A deadline that only a hanging test meets.
+pub(crate) fn soon() -> Option<Instant> {
+    Some(Instant::now() + Duration::from_secs(20))
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(20), "never: {what}");
+        std::thread::yield_now();
+    }
+}
