@@ -16,17 +16,15 @@ const LINE_BYTES: usize = LINE as usize;
 pub(crate) mod client {
     use super::LINE_BYTES;
 
-    /// Counts the requests that were submitted. The server sleeps on it.
-    pub(crate) const SUBMITTED: usize = 0;
     /// The processor of the thread that submitted last, plus one.
-    pub(crate) const CPU: usize = LINE_BYTES;
-    /// Bytes of the ring of events that were read and given back. The server sleeps on it.
-    pub(crate) const EVENTS_READ: usize = 2 * LINE_BYTES;
+    pub(crate) const CPU: usize = 0;
+    /// Bytes of the ring of events that were read and given back.
+    pub(crate) const EVENTS_READ: usize = LINE_BYTES;
     /// How the thread that waits for events does so.
-    pub(crate) const EVENTS_WAIT: usize = 3 * LINE_BYTES;
+    pub(crate) const EVENTS_WAIT: usize = 2 * LINE_BYTES;
     /// How the thread that waits for the reply in a slot does so.
     pub(crate) const fn wait(slot: usize) -> usize {
-        (4 + slot) * LINE_BYTES
+        (3 + slot) * LINE_BYTES
     }
     /// The request of the slot that the client has given up, by its number.
     pub(crate) const fn cancelled(slot: usize) -> usize {
@@ -34,10 +32,10 @@ pub(crate) mod client {
     }
     /// A line of the queue of requests; see [`super::request`].
     pub(crate) const fn request(slots: usize, place: usize) -> usize {
-        (4 + slots + place) * LINE_BYTES
+        (3 + slots + place) * LINE_BYTES
     }
     pub(super) const fn lines(slots: usize) -> usize {
-        4 + 2 * slots
+        3 + 2 * slots
     }
 }
 
@@ -65,7 +63,7 @@ pub(crate) mod server {
     pub(crate) const WAIT: usize = 0;
     /// The processor of the thread that serves, plus one.
     pub(crate) const CPU: usize = LINE_BYTES;
-    /// Bytes that were written to the ring of events. The client sleeps on it.
+    /// Bytes that were written to the ring of events.
     pub(crate) const EVENTS_WRITTEN: usize = 2 * LINE_BYTES;
     /// How the thread that waits for room in the ring does so.
     pub(crate) const EVENTS_WAIT: usize = 3 * LINE_BYTES;
@@ -80,7 +78,7 @@ pub(crate) mod server {
 
 /// Words of the line of a reply, in bytes from its beginning.
 pub(crate) mod reply {
-    /// The number of the request that is answered, written last. The client sleeps on it.
+    /// The number of the request that is answered, written last.
     pub(crate) const NUMBER: usize = 0;
     /// What became of the request; see [`crate::status`].
     pub(crate) const STATUS: usize = 4;
@@ -88,6 +86,22 @@ pub(crate) mod reply {
     pub(crate) const LENGTH: usize = 8;
     /// A number that belongs to the status.
     pub(crate) const DETAIL: usize = 12;
+}
+
+/// Words of the page that both sides write; see [`crate::region::Bells`].
+pub(crate) mod bell {
+    /// The thread that waits for requests sleeps on it.
+    pub(crate) const REQUESTS: usize = 0;
+    /// A thread of the server that waits for room in the ring of events sleeps on it.
+    pub(crate) const ROOM: usize = 16;
+    /// The thread of the client that waits for events sleeps on it.
+    pub(crate) const EVENTS: usize = 32;
+    /// The thread of the client that waits for the reply in a slot sleeps on it.
+    pub(crate) const fn reply(slot: usize) -> usize {
+        48 + 16 * slot
+    }
+    /// Room for the words of 64 slots.
+    pub(crate) const BYTES: usize = 4096;
 }
 
 impl Sizes {

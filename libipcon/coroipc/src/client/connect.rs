@@ -20,7 +20,7 @@ use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::Message;
 use crate::handshake::{Address, Credentials, Refusal};
 use crate::id::{CommandId, ServiceId};
-use crate::region::{Own, Peer};
+use crate::region::{Bells, Own, Peer};
 use crate::sizes::Sizes;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Spin};
@@ -281,7 +281,7 @@ impl ClientBuilder {
             sizes: self.sizes,
             interface: self.interface,
         };
-        let (sizes, peer) = welcomed(&socket, &hello, deadline)?;
+        let (sizes, peer, bells) = welcomed(&socket, &hello, deadline)?;
         let parts = Own::create("coroipc-client", sizes.client_region())
             .map_err(|errno| system("reserving memory", errno))?;
         if self.lock_memory {
@@ -292,7 +292,7 @@ impl ClientBuilder {
                 .map_err(|errno| system("locking memory", errno))?;
         }
         let doing = "it prepared the connection";
-        socket::send(&socket, &Message::Memory, Some(parts.file.as_fd()))
+        socket::send(&socket, &Message::Memory, &[parts.file.as_fd()])
             .map_err(|errno| failed(&socket, doing, errno))?;
         match message(&socket, doing, deadline)?.message {
             Ok(Message::Ready) => {}
@@ -301,6 +301,7 @@ impl ClientBuilder {
         let core = Arc::new(Core::new(
             (parts.words, Slots::new(parts.rooms)),
             peer,
+            bells,
             sizes,
             socket,
             server,
@@ -351,14 +352,13 @@ fn welcomed(
     socket: &OwnedFd,
     hello: &Message,
     deadline: Instant,
-) -> Result<(Sizes, Peer), ConnectError> {
+) -> Result<(Sizes, Peer, Bells), ConnectError> {
     let doing = "it decided about us";
-    socket::send(socket, hello, None).map_err(|errno| failed(socket, doing, errno))?;
-    let Received {
-        message,
-        descriptor,
-    } = message(socket, doing, deadline)?;
-    let (Ok(Message::Welcome { sizes }), Some(file)) = (message, descriptor) else {
+    socket::send(socket, hello, &[]).map_err(|errno| failed(socket, doing, errno))?;
+    let received = message(socket, doing, deadline)?;
+    let (Ok(Message::Welcome { sizes }), [file, bells]) =
+        (received.message, &received.descriptors[..])
+    else {
         return Err(protocol("it did not answer with a welcome and memory"));
     };
     if !sizes.possible() {
@@ -366,7 +366,8 @@ fn welcomed(
     }
     let peer = Peer::open(file, sizes.server_region())
         .map_err(|bad| protocol(&format!("its memory: {bad}")))?;
-    Ok((sizes, peer))
+    let bells = Bells::open(bells).map_err(|bad| protocol(&format!("its page of bells: {bad}")))?;
+    Ok((sizes, peer, bells))
 }
 
 /// The next message, unless it is a refusal.

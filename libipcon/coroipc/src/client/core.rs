@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use super::error::{CallError, Disconnected};
 use super::slots::{Abandoned, Found, Slot, Slots};
 use crate::handshake::{Credentials, Refusal, socket, wire::Message};
-use crate::layout::{client, reply, server};
-use crate::region::{Own, Peer, PeerWord};
+use crate::layout::{bell, client, server};
+use crate::region::{Bells, Own, Peer};
 use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
 use crate::sizes::Sizes;
 use crate::sync::{AtomicU32, Ordering};
@@ -22,6 +22,7 @@ use crate::wait::{End, Life, Place, Spin, Stopped, publish_cpu, watcher::Watched
 pub(super) struct Core {
     pub(super) own: Own,
     pub(super) peer: Peer,
+    pub(super) bells: Bells,
     pub(super) sizes: Sizes,
     pub(super) life: Life,
     pub(super) socket: OwnedFd,
@@ -41,6 +42,7 @@ impl Core {
     pub(super) fn new(
         (own, slots): (Own, Slots),
         peer: Peer,
+        bells: Bells,
         sizes: Sizes,
         socket: OwnedFd,
         server: Credentials,
@@ -49,6 +51,7 @@ impl Core {
         Self {
             own,
             peer,
+            bells,
             sizes,
             life: Life::new(),
             socket,
@@ -90,8 +93,8 @@ impl Core {
         publish_cpu(self.own.word(client::CPU));
         let slots = self.sizes.slots as usize;
         let number = self.outbox.submit(&self.own, slots, submission);
-        let word = self.own.word(client::SUBMITTED);
-        if crate::wait::wake(word, self.peer.word(server::WAIT), &self.rung) {
+        let bell = self.bells.word(bell::REQUESTS);
+        if crate::wait::wake(bell, self.peer.word(server::WAIT), &self.rung) {
             socket::ring(&self.socket);
         }
         number
@@ -112,7 +115,7 @@ impl Core {
         let index = slot.index as usize;
         let place = Place {
             state: self.own.word(client::wait(index)),
-            word: self.peer.word(server::reply(index) + reply::NUMBER),
+            bell: self.bells.word(bell::reply(index)),
             peer_cpu: self.peer.word(server::CPU),
         };
         let look = || self.look(slot, number);
@@ -179,17 +182,17 @@ impl Core {
             if why != End::HungUp {
                 let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
             }
-            self.life.rouse(|| self.words());
+            self.life.rouse(|| self.bells());
         }
     }
 
-    /// The words of the server that threads of this side sleep on.
-    fn words(&self) -> Vec<PeerWord<'_>> {
+    /// The bells that threads of this side sleep on.
+    fn bells(&self) -> Vec<&AtomicU32> {
         let slots = 0..self.sizes.slots as usize;
         slots
-            .map(|slot| server::reply(slot) + reply::NUMBER)
-            .chain([server::EVENTS_WRITTEN])
-            .map(|at| self.peer.word(at))
+            .map(bell::reply)
+            .chain([bell::EVENTS])
+            .map(|at| self.bells.word(at))
             .collect()
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::error::Disconnected;
 use crate::handshake::socket;
-use crate::layout::{client, server};
+use crate::layout::{bell, client, server};
 use crate::region::Bytes;
 use crate::ring::{Consumer, Record};
 use crate::wait::watcher::Watching;
@@ -52,7 +52,7 @@ impl Events {
         } = self;
         let place = Place {
             state: core.own.word(client::EVENTS_WAIT),
-            word: core.peer.word(server::EVENTS_WRITTEN),
+            bell: core.bells.word(bell::EVENTS),
             peer_cpu: core.peer.word(server::CPU),
         };
         let look = || consumer.peek(&core.peer).transpose();
@@ -88,9 +88,9 @@ impl Events {
     fn give_back(&mut self, record: Record) {
         let free_enough = self.consumer.give_back(&self.core.own, record);
         if free_enough {
-            let word = self.core.own.word(client::EVENTS_READ);
+            let bell = self.core.bells.word(bell::ROOM);
             let state = self.core.peer.word(server::EVENTS_WAIT);
-            if crate::wait::wake(word, state, &self.core.events_rung) {
+            if crate::wait::wake(bell, state, &self.core.events_rung) {
                 socket::ring(&self.core.socket);
             }
         }

@@ -5,9 +5,9 @@
 //! client                                    server
 //!   │ Hello: version, service, sizes, interface │
 //!   ├──────────────────────────────────────────▶│  the kernel says who it is; the policy decides
-//!   │    Welcome: sizes; the server's region    │
+//!   │ Welcome: sizes; the server's region, bells │
 //!   │◀──────────────────────────────────────────┤  or Refused: reason, text
-//!   │         Memory: the client's region       │
+//!   │ Memory: the client's region; bells sealed │
 //!   ├──────────────────────────────────────────▶│  checks it; the service's connect hook decides
 //!   │                   Ready                   │
 //!   │◀──────────────────────────────────────────┤  or Refused

@@ -19,24 +19,23 @@ use super::wire::{self, Malformed, Message};
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) message: Result<Message, Malformed>,
-    /// The descriptor that came with it, if there was exactly one.
-    pub(crate) descriptor: Option<OwnedFd>,
+    /// The descriptors that came with it.
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-/// Sends a message, with a descriptor. It never waits: `AGAIN` if the other side has too many to read.
+/// Sends a message, with up to two descriptors. It never waits: `AGAIN` if the other side has too many to read.
 ///
 /// Whether it waits is decided for each message, so that the other side cannot change it, as it could for an object
 /// like an eventfd that both had.
 pub(crate) fn send(
     socket: impl AsFd,
     message: &Message,
-    descriptor: Option<BorrowedFd<'_>>,
+    descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let bytes = message.build();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = descriptor.as_slice();
-    if descriptor.is_some() {
+    if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
     }
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -75,12 +74,9 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     } else {
         Err(Malformed::Content)
     };
-    let descriptor = (descriptors.len() == 1)
-        .then(|| descriptors.pop())
-        .flatten();
     Ok(Received {
         message,
-        descriptor,
+        descriptors,
     })
 }
 
@@ -109,5 +105,5 @@ pub(crate) fn receive_by(socket: impl AsFd, deadline: Instant) -> Result<Receive
 
 /// Rings for a poll loop of the other side. If there is no room for it, there are others that were not heard yet.
 pub(crate) fn ring(socket: impl AsFd) {
-    let _ = send(socket, &Message::Doorbell, None);
+    let _ = send(socket, &Message::Doorbell, &[]);
 }

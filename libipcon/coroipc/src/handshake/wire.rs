@@ -25,9 +25,9 @@ pub(crate) enum Message {
         sizes: Sizes,
         interface: u64,
     },
-    /// What it gets. The server's region comes with it.
+    /// What it gets. The server's region and the page of bells come with it.
     Welcome { sizes: Sizes },
-    /// The client's region comes with it.
+    /// The client's region comes with it, and the page of bells is sealed.
     Memory,
     /// Requests may come.
     Ready,

@@ -37,6 +37,11 @@ pub(super) fn seal(file: BorrowedFd<'_>) -> Result<(), Errno> {
     fcntl_add_seals(file, SEALS)
 }
 
+/// Seals the size of the file, and lets the other side seal the rest.
+pub(super) fn seal_size(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW)
+}
+
 /// Why memory that the other side sent is not mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadMemory {

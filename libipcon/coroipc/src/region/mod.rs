@@ -6,10 +6,11 @@
 //! with its descriptor at hand. The other side checks the seals and the size before it maps the file, for reading
 //! only. So the reader cannot write, and what it reads cannot vanish: there is no `SIGBUS`. It may *change* at any
 //! time, so that no Rust reference to it exists: words are loaded one at a time, and bytes are copied out of
-//! [`Bytes`].
+//! [`Bytes`]. One page more, that of the [`bells`], is written by both, and believed by neither.
 //!
 //! This module and `sys` hold the `unsafe` of the crate.
 
+mod bells;
 mod bytes;
 mod file;
 mod mapping;
@@ -17,6 +18,7 @@ mod own;
 mod peer;
 mod shape;
 
+pub(crate) use bells::{Bells, Unsealed};
 pub use bytes::Bytes;
 pub(crate) use file::BadMemory;
 pub(crate) use own::{Own, Parts, RingRoom, Room};

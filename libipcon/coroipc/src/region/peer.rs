@@ -68,7 +68,7 @@ impl Peer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PeerWord<'a>(&'a AtomicU32);
 
-impl<'a> PeerWord<'a> {
+impl PeerWord<'_> {
     /// What is in there now. What the other side wrote before it stored that can be read after this.
     #[inline]
     pub(crate) fn load(self) -> u32 {
@@ -76,10 +76,5 @@ impl<'a> PeerWord<'a> {
         let value = self.0.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         value
-    }
-
-    /// For the kernel, which only reads it.
-    pub(crate) fn futex(self) -> &'a AtomicU32 {
-        self.0
     }
 }

@@ -18,23 +18,17 @@ pub(crate) struct Answer {
     pub(crate) detail: u32,
 }
 
-/// Writes the answer to a request. Who waits for it is to be woken afterwards, with the word that is returned.
+/// Writes the answer to a request. Who waits for it is to be woken afterwards.
 #[inline]
-pub(crate) fn publish_answer(
-    own: &Own,
-    slot: usize,
-    number: u32,
-    answer: Answer,
-) -> &crate::sync::AtomicU32 {
+pub(crate) fn publish_answer(own: &Own, slot: usize, number: u32, answer: Answer) {
     let line = server::reply(slot);
     let put = |at, value| own.word(line + at).store(value, Ordering::Relaxed);
     put(reply::STATUS, answer.status as u32);
     put(reply::LENGTH, answer.len);
     put(reply::DETAIL, answer.detail);
-    let word = own.word(line + reply::NUMBER);
     // SYNC POINT: with the number all of the line, and the payload, can be read.
-    word.store(number, Ordering::Release);
-    word
+    own.word(line + reply::NUMBER)
+        .store(number, Ordering::Release);
 }
 
 /// The answer to the request with this number in a slot, if it is there.

@@ -50,9 +50,6 @@ impl Outbox {
         // SYNC POINT: with the number all of the line, and the payload, can be read.
         own.word(line + request::NUMBER)
             .store(number, Ordering::Release);
-        // The server sleeps on this. It is not told by the lines themselves: another thread may have taken the line
-        // before this one and not written it yet, and must wake the server again.
-        own.word(client::SUBMITTED).fetch_add(1, Ordering::SeqCst);
         number
     }
 }

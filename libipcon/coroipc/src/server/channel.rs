@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use super::events::Events;
 use crate::handshake::{Credentials, Reason, Refusal, socket, wire::Message};
-use crate::layout::{client, server};
-use crate::region::{Own, Peer, PeerWord, Room};
+use crate::layout::{bell, client, server};
+use crate::region::{Bells, Own, Peer, Room};
 use crate::ring::{Answer, Submission, Violation, publish_answer};
 use crate::sizes::Sizes;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
@@ -20,6 +20,7 @@ use crate::wait::{End, Life, Place, watcher::Watched};
 pub(super) struct Channel {
     pub(super) own: Own,
     pub(super) peer: Peer,
+    pub(super) bells: Bells,
     pub(super) sizes: Sizes,
     pub(super) life: Life,
     pub(super) socket: Arc<OwnedFd>,
@@ -38,6 +39,7 @@ impl Channel {
     pub(super) fn new(
         parts: (Own, Vec<Room>, Events),
         peer: Peer,
+        bells: Bells,
         sizes: Sizes,
         socket: Arc<OwnedFd>,
         credentials: Credentials,
@@ -47,6 +49,7 @@ impl Channel {
         Self {
             own,
             peer,
+            bells,
             sizes,
             life: Life::new(),
             socket,
@@ -66,7 +69,7 @@ impl Channel {
     pub(super) fn requests(&self) -> Place<'_> {
         Place {
             state: self.own.word(server::WAIT),
-            word: self.peer.word(client::SUBMITTED),
+            bell: self.bells.word(bell::REQUESTS),
             peer_cpu: self.peer.word(client::CPU),
         }
     }
@@ -91,10 +94,11 @@ impl Channel {
         let slot = submission.slot as usize;
         *self.rooms[slot].lock() = Some(room);
         self.in_flight.fetch_sub(1, Ordering::Release);
-        let word = publish_answer(&self.own, slot, number, answer);
+        publish_answer(&self.own, slot, number, answer);
+        let bell = self.bells.word(bell::reply(slot));
         let state = self.peer.word(client::wait(slot));
         // Also where nobody waits for the reply, somebody may wait for the slot.
-        if crate::wait::wake(word, state, &self.rung[slot]) {
+        if crate::wait::wake(bell, state, &self.rung[slot]) {
             socket::ring(&self.socket);
         }
     }
@@ -108,7 +112,7 @@ impl Channel {
     pub(super) fn refuse(&self, refusal: Refusal) {
         // The reason counts if it is told before the end.
         if self.life.over().is_none() {
-            let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+            let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Closed);
     }
@@ -117,7 +121,7 @@ impl Channel {
     pub(super) fn violated(&self, violation: Violation) {
         let refusal = Refusal::new(Reason::Protocol, violation.to_string());
         if self.life.over().is_none() {
-            let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+            let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Violation);
     }
@@ -127,16 +131,14 @@ impl Channel {
         if self.life.end(why) {
             // The client learns of it at once, even if calls keep the channel for a while.
             let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-            self.life.rouse(|| self.words());
+            self.life.rouse(|| self.bells());
         }
     }
 
-    /// The words of the client that threads of this side sleep on.
-    fn words(&self) -> Vec<PeerWord<'_>> {
-        vec![
-            self.peer.word(client::SUBMITTED),
-            self.peer.word(client::EVENTS_READ),
-        ]
+    /// The bells that threads of this side sleep on.
+    fn bells(&self) -> Vec<&AtomicU32> {
+        let bells = [bell::REQUESTS, bell::ROOM];
+        bells.map(|at| self.bells.word(at)).into()
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::channel::Channel;
 use crate::gather::{gather, total};
 use crate::handshake::socket;
-use crate::layout::{client, server};
+use crate::layout::{bell, client, server};
 use crate::ring::{Producer, Violation};
 use crate::sync::AtomicU32;
 use crate::wait::{Place, Spin, Stopped};
@@ -99,9 +99,9 @@ impl Channel {
             let _ = gather(payload, room);
         });
         drop(producer);
-        let word = self.own.word(server::EVENTS_WRITTEN);
+        let bell = self.bells.word(bell::EVENTS);
         let state = self.peer.word(client::EVENTS_WAIT);
-        if crate::wait::wake(word, state, &self.events.rung) {
+        if crate::wait::wake(bell, state, &self.events.rung) {
             socket::ring(&self.socket);
         }
         Ok(())
@@ -121,7 +121,7 @@ impl Channel {
     ) -> Result<(), EventError> {
         let place = Place {
             state: self.own.word(server::EVENTS_WAIT),
-            word: self.peer.word(client::EVENTS_READ),
+            bell: self.bells.word(bell::ROOM),
             peer_cpu: self.peer.word(client::CPU),
         };
         let look = || match self.fits(producer, len) {

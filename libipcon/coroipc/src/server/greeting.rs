@@ -16,7 +16,7 @@ use crate::handshake::wire::{Malformed, Message};
 use crate::handshake::{Credentials, Reason, Refusal};
 use crate::id::ServiceId;
 use crate::layout::VERSION;
-use crate::region::{Own, Parts, Peer};
+use crate::region::{Own, Parts, Peer, Unsealed};
 use crate::ring::Producer;
 use crate::sizes::Sizes;
 use crate::wait::Spin;
@@ -43,6 +43,7 @@ struct Welcomed {
     service: Arc<dyn AnyService>,
     sizes: Sizes,
     parts: Parts,
+    bells: Unsealed,
 }
 
 /// How far a greeting came.
@@ -87,7 +88,7 @@ impl Greeting {
     /// Tells the client why it is not wanted.
     pub(super) fn refuse(&mut self, shared: &Shared, refusal: Refusal) -> Progress {
         shared.registry.refused(refusal.reason());
-        let _ = socket::send(&self.socket, &Message::Refused(refusal), None);
+        let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         Progress::Over
     }
 
@@ -122,6 +123,7 @@ impl Greeting {
         let sizes = wanted.within(shared.least, shared.most);
         let parts = Own::create("coroipc-server", sizes.server_region())
             .map_err(|errno| lacking("reserving memory", errno))?;
+        let bells = Unsealed::create().map_err(|errno| lacking("reserving memory", errno))?;
         if shared.lock_memory {
             parts
                 .words
@@ -129,19 +131,24 @@ impl Greeting {
                 .map_err(|errno| lacking("locking memory", errno))?;
         }
         let welcome = Message::Welcome { sizes };
-        socket::send(&self.socket, &welcome, Some(parts.file.as_fd()))
-            .map_err(|errno| lacking("sending memory", errno))?;
+        socket::send(
+            &self.socket,
+            &welcome,
+            &[parts.file.as_fd(), bells.file.as_fd()],
+        )
+        .map_err(|errno| lacking("sending memory", errno))?;
         self.stage = Stage::Memory(Box::new(Welcomed {
             credentials,
             service,
             sizes,
             parts,
+            bells,
         }));
         Ok(())
     }
 
     fn memory(&mut self, shared: &Shared, welcomed: Welcomed, received: Received) -> Progress {
-        let (Ok(Message::Memory), Some(file)) = (&received.message, &received.descriptor) else {
+        let (Ok(Message::Memory), [file]) = (&received.message, &received.descriptors[..]) else {
             let refusal = Refusal::new(Reason::Protocol, "memory was expected");
             return self.refuse(shared, refusal);
         };
@@ -150,9 +157,12 @@ impl Greeting {
             service,
             sizes,
             parts,
+            bells,
         } = welcomed;
-        let peer = match Peer::open(file, sizes.client_region()) {
-            Ok(peer) => peer,
+        let opened =
+            Peer::open(file, sizes.client_region()).and_then(|peer| Ok((peer, bells.sealed()?)));
+        let (peer, bells) = match opened {
+            Ok(opened) => opened,
             Err(bad) => {
                 let refusal = Refusal::new(Reason::Protocol, format!("the client's memory: {bad}"));
                 return self.refuse(shared, refusal);
@@ -166,6 +176,7 @@ impl Greeting {
         let channel = Channel::new(
             (parts.words, parts.rooms, events),
             peer,
+            bells,
             sizes,
             self.socket.clone(),
             credentials,

@@ -29,7 +29,7 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
             return channel.refuse(refusal);
         }
     };
-    if socket::send(&*channel.socket, &Message::Ready, None).is_ok() {
+    if socket::send(&*channel.socket, &Message::Ready, &[]).is_ok() {
         answer_requests(shared, channel, session.as_mut());
     }
     session.disconnect();

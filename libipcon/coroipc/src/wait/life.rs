@@ -2,7 +2,6 @@
 //! Whether a connection lives, and how its end reaches who sleeps.
 
 use super::futex;
-use crate::region::PeerWord;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
 /// Why a connection is over.
@@ -65,12 +64,13 @@ impl Life {
 
     /// Wakes all who sleep on these words, after [`Life::end`].
     ///
-    /// The words belong to the other side and cannot be changed. So somebody may have looked whether it is over, then
-    /// be woken, and only then fall asleep. It has counted itself as a sleeper by then: this goes on until nobody is.
-    pub(crate) fn rouse<'a>(&self, words: impl Fn() -> Vec<PeerWord<'a>>) {
+    /// Somebody may have looked whether it is over, then be woken, and only then fall asleep. The other side may write
+    /// the words too, so that changing them proves nothing. But it has counted itself as a sleeper by then: this goes on
+    /// until nobody is.
+    pub(crate) fn rouse<'a>(&self, bells: impl Fn() -> Vec<&'a AtomicU32>) {
         while self.sleepers.load(Ordering::SeqCst) != 0 {
-            for word in words() {
-                futex::wake_peer_word(word);
+            for bell in bells() {
+                futex::wake(bell);
             }
             pause();
         }

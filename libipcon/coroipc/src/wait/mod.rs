@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Waiting for the other side, and waking it.
 //!
-//! Who waits looks at a word of the other side's region. It spins for a while, if that is likely to pay ([`Spin`]);
-//! then it says in a word of its own region how it waits ([`State`]), looks once more, and sleeps on the other side's
-//! word as on a futex, or goes back to its poll loop. Who changes the word looks at the sleeper's state afterwards, and
-//! makes a system call only if somebody sleeps. Each of the two writes before it reads, with a fence between, so that
-//! at least one of them sees the other.
+//! Who waits looks at words of the other side's region. It spins for a while, if that is likely to pay ([`Spin`]);
+//! then it says in a word of its own region how it waits ([`State`]), looks once more, and sleeps on a bell
+//! ([`crate::region::Bells`]), or goes back to its poll loop. Who changes what is waited for looks at the sleeper's
+//! state afterwards, and makes a system call only if somebody sleeps. Each of the two writes before it reads, with a
+//! fence between, so that at least one of them sees the other.
 //!
 //! A futex cannot be waited for together with a descriptor. So one thread of each process ([`watcher`]) waits for the
 //! sockets of all connections to hang up, and wakes who sleeps for a peer that is gone ([`Life`]).

@@ -12,8 +12,8 @@ use crate::sync::{AtomicU32, Ordering, fence};
 pub(crate) struct Place<'a> {
     /// The word of this side that says how it waits.
     pub(crate) state: &'a AtomicU32,
-    /// The word of the other side that changes with what is waited for.
-    pub(crate) word: PeerWord<'a>,
+    /// The word to sleep on.
+    pub(crate) bell: &'a AtomicU32,
     /// Where the other side says it runs.
     pub(crate) peer_cpu: PeerWord<'a>,
 }
@@ -27,7 +27,7 @@ pub(crate) enum Stopped {
     TimedOut,
 }
 
-/// Waits until `look` finds something. It must find it once the word of the place has changed for its sake.
+/// Waits until `look` finds something. The other side makes it so, and then calls [`wake`] for the same place.
 #[inline]
 pub(crate) fn wait<T>(
     place: Place<'_>,
@@ -52,9 +52,9 @@ fn sleep<T>(
     mut look: impl FnMut() -> Option<T>,
 ) -> Result<T, Stopped> {
     loop {
-        let value = place.word.load();
+        let value = place.bell.load(Ordering::Acquire);
         State::announce(place.state, Mode::Futex);
-        // SYNC POINT: the waker changes the word, and then looks at the state; here it is the other way round.
+        // SYNC POINT: the waker makes it so, and then looks at the state; here it is the other way round.
         fence(Ordering::SeqCst);
         if let Some(found) = look() {
             State::withdraw(place.state);
@@ -70,7 +70,7 @@ fn sleep<T>(
                 }
             },
         };
-        life.while_alive(|| futex::sleep(place.word, value, left));
+        life.while_alive(|| futex::sleep(place.bell, value, left));
         State::withdraw(place.state);
         if let Some(found) = look() {
             return Ok(found);
@@ -81,24 +81,21 @@ fn sleep<T>(
     }
 }
 
-/// Wakes who waits for a word of this side that has just changed. `state` is the waiter's, `rung` this side's note of
-/// the last wait that it ended, so that each is ended once. Whether a message on the socket is wanted.
+/// Wakes who waits for what has just been made so. `state` is the waiter's, `rung` this side's note of the last wait that
+/// it ended, so that each is ended once. Whether a message on the socket is wanted.
 #[inline]
-pub(crate) fn wake(word: &AtomicU32, state: PeerWord<'_>, rung: &AtomicU32) -> bool {
+pub(crate) fn wake(bell: &AtomicU32, state: PeerWord<'_>, rung: &AtomicU32) -> bool {
     // SYNC POINT: see `sleep`.
     fence(Ordering::SeqCst);
     let state = State::of(state.load());
-    match state.mode() {
-        Mode::Awake => false,
-        Mode::Futex => {
-            // The waiter may have seen this change, found that it was not for it, and not be asleep yet. Then nobody
-            // was woken, and the wait goes on: the next change must wake it.
-            if rung.load(Ordering::Relaxed) != state.number() && futex::wake(word) {
-                rung.store(state.number(), Ordering::Relaxed);
-            }
-            false
-        }
-        // The message stays until it is heard.
-        Mode::Poll => rung.swap(state.number(), Ordering::Relaxed) != state.number(),
+    let mode = state.mode();
+    if mode == Mode::Awake || rung.swap(state.number(), Ordering::Relaxed) == state.number() {
+        return false;
     }
+    if mode == Mode::Futex {
+        // The waiter knew the bell before it announced this wait. So this ends the wait, also if it sleeps only later.
+        bell.fetch_add(1, Ordering::Release);
+        futex::wake(bell);
+    }
+    mode == Mode::Poll
 }
