@@ -11,4 +11,5 @@ mod calls;
 mod connecting;
 mod death;
 mod events;
+mod hostile;
 mod world;
