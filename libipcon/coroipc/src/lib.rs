@@ -26,8 +26,8 @@ pub use id::{CommandId, ServiceId};
 pub use region::Bytes;
 pub use ring::Violation;
 pub use server::{
-    BindError, Call, Connection, Endpoint, EndpointBuilder, EventError, Overflow, Running, Service,
-    Session,
+    BindError, Call, Connection, Endpoint, EndpointBuilder, EndpointLoop, EventError, Overflow,
+    Running, Service, Session,
 };
 pub use sizes::Sizes;
 

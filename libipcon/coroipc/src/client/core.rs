@@ -154,6 +154,23 @@ impl Core {
         .clone()
     }
 
+    /// Takes from the socket what the server sent: doorbells, and why it ends the connection.
+    pub(super) fn hear(&self) {
+        loop {
+            match socket::receive(&self.socket) {
+                Ok(received) => {
+                    if let Ok(Message::Refused(refusal)) = received.message {
+                        let told = Disconnected::Told(refusal);
+                        self.why.lock().get_or_insert(told);
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                Err(_) => return self.end(End::HungUp),
+            }
+        }
+    }
+
     /// What the server said before it hung up.
     fn last_words(&self) -> Option<Refusal> {
         loop {

@@ -2,6 +2,7 @@
 //! Receiving the server's events.
 
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,9 @@ use crate::handshake::socket;
 use crate::layout::{bell, client, server};
 use crate::region::Bytes;
 use crate::ring::{Consumer, Record};
+use crate::sync::{Ordering, fence};
 use crate::wait::watcher::Watching;
-use crate::wait::{Place, Spin, Stopped, publish_cpu};
+use crate::wait::{Mode, Place, Spin, State, Stopped, publish_cpu};
 
 /// The receiving end of a connection's events. Events that were sent before the connection ended can be received
 /// after it.
@@ -69,20 +71,57 @@ impl Events {
         }))
     }
 
-    /// The next event in place, if there is one.
+    /// The next event in place, if there is one. If there is none, the descriptor can be read once there is, or once
+    /// the connection is over: that is how a poll loop receives events. Call this until it finds none before you poll.
+    ///
+    /// ```
+    /// # use coroipc::{Address, Client, Endpoint, Service, ServiceId};
+    /// # use rustix::event::{PollFd, PollFlags, poll};
+    /// # let address = Address::abstract_name(format!("doc-events-{}", std::process::id()));
+    /// # let greeter = Service::new(ServiceId::new(1), |connection| {
+    /// #     let _ = connection.send_event(&[std::io::IoSlice::new(b"welcome")]);
+    /// #     Ok(())
+    /// # });
+    /// # let _server = Endpoint::builder(address.clone()).service(greeter).bind()?.spawn()?;
+    /// # let client = Client::builder(address, ServiceId::new(1)).connect()?;
+    /// let mut events = client.events().ok_or("without events")?;
+    /// loop {
+    ///     while let Some(event) = events.try_next()? {
+    ///         assert_eq!(event.to_vec(), b"welcome");
+    /// #       return Ok(());
+    ///     }
+    ///     poll(&mut [PollFd::new(&events, PollFlags::IN)], None)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Disconnected`] when there is none any more, and will be none.
     pub fn try_next(&mut self) -> Result<Option<EventRef<'_>>, Disconnected> {
-        match self.consumer.peek(&self.core.peer) {
-            Ok(Some(record)) => Ok(Some(EventRef {
-                events: self,
-                record,
-            })),
-            Ok(None) if self.core.life.over().is_some() => Err(self.core.disconnected()),
-            Ok(None) => Ok(None),
-            Err(violation) => Err(self.core.violated(violation)),
-        }
+        let found = match self.peek()? {
+            Some(record) => Some(record),
+            None => {
+                self.core.hear();
+                State::announce(self.core.own.word(client::EVENTS_WAIT), Mode::Poll);
+                // SYNC POINT: as in `wait::sleep`.
+                fence(Ordering::SeqCst);
+                // What was sent before the end comes before it.
+                let over = self.core.life.over().is_some();
+                match self.peek()? {
+                    None if over => return Err(self.core.disconnected()),
+                    found => found,
+                }
+            }
+        };
+        Ok(found.map(|record| EventRef {
+            events: self,
+            record,
+        }))
+    }
+
+    fn peek(&mut self) -> Result<Option<Record>, Disconnected> {
+        let peeked = self.consumer.peek(&self.core.peer);
+        peeked.map_err(|violation| self.core.violated(violation))
     }
 
     fn give_back(&mut self, record: Record) {
@@ -125,6 +164,13 @@ impl EventRef<'_> {
 impl Drop for EventRef<'_> {
     fn drop(&mut self) {
         self.events.give_back(self.record);
+    }
+}
+
+impl AsFd for Events {
+    /// For reading only: to poll, after [`Events::try_next`] has found nothing.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.core.socket.as_fd()
     }
 }
 

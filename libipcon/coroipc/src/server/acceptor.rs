@@ -96,21 +96,13 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
 /// Accepts all who wait. Whether that was possible.
 fn accept(shared: &Shared, listener: &Listener, greetings: &mut Vec<Greeting>) -> bool {
     loop {
-        let socket = match listener.accept() {
-            Ok(socket) => socket,
-            Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOMEM) => {
-                return false;
-            }
-            // Nobody waits, or who did has gone.
-            Err(_) => return true,
+        let connections = shared.registry.count() + greetings.len();
+        let greeting = match accept_one(shared, listener, connections) {
+            Accepted::Nobody => return true,
+            Accepted::NoResources => return false,
+            Accepted::Refused => continue,
+            Accepted::Client(greeting) => greeting,
         };
-        let mut greeting = Greeting::new(socket, Instant::now() + shared.greeting_time);
-        if shared.registry.count() + greetings.len() >= shared.most_connections {
-            let retry_after = Duration::from_millis(100);
-            let reason = Reason::Overloaded { retry_after };
-            greeting.refuse(shared, Refusal::new(reason, "too many connections"));
-            continue;
-        }
         if greetings.len() >= GREETINGS {
             greetings
                 .remove(0)
@@ -118,6 +110,36 @@ fn accept(shared: &Shared, listener: &Listener, greetings: &mut Vec<Greeting>) -
         }
         greetings.push(greeting);
     }
+}
+
+/// What came of accepting a client.
+pub(super) enum Accepted {
+    Client(Greeting),
+    /// There are too many.
+    Refused,
+    /// Nobody waits.
+    Nobody,
+    /// No descriptor or no memory is left.
+    NoResources,
+}
+
+/// Accepts a client where there are so many connections already.
+pub(super) fn accept_one(shared: &Shared, listener: &Listener, connections: usize) -> Accepted {
+    use rustix::io::Errno;
+    let socket = match listener.accept() {
+        Ok(socket) => socket,
+        Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => return Accepted::NoResources,
+        // Nobody waits, or who did has gone.
+        Err(_) => return Accepted::Nobody,
+    };
+    let mut greeting = Greeting::new(socket, Instant::now() + shared.greeting_time);
+    if connections < shared.most_connections {
+        return Accepted::Client(greeting);
+    }
+    let retry_after = Duration::from_millis(100);
+    let reason = Reason::Overloaded { retry_after };
+    greeting.refuse(shared, Refusal::new(reason, "too many connections"));
+    Accepted::Refused
 }
 
 fn timespec(time: Duration) -> Timespec {

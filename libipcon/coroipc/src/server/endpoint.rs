@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::call::Call;
 use super::connection::Connection;
 use super::listener::Listener;
+use super::looped::EndpointLoop;
 use super::registry::Registry;
 use super::service::{AnyService, Service};
 use super::{acceptor, call};
@@ -156,6 +157,17 @@ impl Endpoint {
             stop,
             acceptor: Some(acceptor),
         })
+    }
+}
+
+impl Endpoint {
+    /// Has clients served from a loop of the application's own.
+    ///
+    /// # Errors
+    /// [`BindError::Start`] when what it needs cannot be made.
+    pub fn into_loop(self) -> Result<EndpointLoop, BindError> {
+        let Self { shared, listener } = self;
+        EndpointLoop::new(shared, listener).map_err(|errno| BindError::Start(errno.into()))
     }
 }
 

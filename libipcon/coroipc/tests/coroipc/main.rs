@@ -12,4 +12,5 @@ mod connecting;
 mod death;
 mod events;
 mod hostile;
+mod looped;
 mod world;

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Serving from the application's own loop: one descriptor to poll, one function to call.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use super::acceptor::{Accepted, accept_one};
+use super::call::Call;
+use super::channel::Channel;
+use super::connection::Connection;
+use super::endpoint::Shared;
+use super::greeting::{Greeting, Progress};
+use super::listener::Listener;
+use super::service::{AnyService, AnySession};
+use crate::handshake::socket;
+use crate::handshake::wire::Message;
+use crate::handshake::{Reason, Refusal};
+use crate::layout::server;
+use crate::ring::{Inbox, Violation};
+use crate::wait::watcher::{self, Watching};
+use crate::wait::{End, Mode, State, publish_cpu};
+
+/// An endpoint that is served from a loop of the application's own.
+///
+/// Its descriptor can be read when there is something to do; then call [`EndpointLoop::dispatch`], which runs handlers
+/// and hooks in the calling thread and never waits. Any poll function and any loop will do, level- or edge-triggered.
+/// Dropping it disconnects all clients.
+///
+/// A handler that sends more events than a client's ring takes would have the loop wait for the client: give the service
+/// [`Overflow::Refuse`](super::Overflow::Refuse).
+///
+/// ```
+/// use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+/// use rustix::event::{PollFd, PollFlags, poll};
+///
+/// let address = Address::abstract_name(format!("doc-loop-{}", std::process::id()));
+/// let hello = Service::new(ServiceId::new(1), |_connection| Ok(()))
+///     .command(CommandId::new(1), |_session, call| call.reply(b"hello"));
+/// let mut server = Endpoint::builder(address.clone()).service(hello).bind()?.into_loop()?;
+///
+/// let client = std::thread::spawn(move || {
+///     let client = Client::builder(address, ServiceId::new(1)).connect()?;
+///     Ok::<_, coroipc::ConnectError>(client.call(CommandId::new(1), b"").map(|it| it.to_vec()))
+/// });
+/// while !client.is_finished() {
+///     let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+///     poll(&mut [PollFd::new(&server, PollFlags::IN)], Some(&timeout))?;
+///     server.dispatch()?;
+/// }
+/// assert_eq!(client.join().expect("it does not panic")??, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct EndpointLoop {
+    shared: Arc<Shared>,
+    listener: Listener,
+    epoll: OwnedFd,
+    /// Can be read while a connection has more requests than were handled in one go.
+    again: OwnedFd,
+    /// Can be read when a client has taken too long to say what it wants.
+    timer: OwnedFd,
+    next: u64,
+    greetings: HashMap<u64, Greeting>,
+    served: HashMap<u64, Served>,
+    busy: VecDeque<u64>,
+}
+
+struct Served {
+    channel: Arc<Channel>,
+    session: Box<dyn AnySession>,
+    inbox: Inbox,
+    _watching: Watching,
+}
+
+const LISTENER: u64 = 0;
+const AGAIN: u64 = 1;
+const TIMER: u64 = 2;
+
+/// Requests of one connection, and clients, that are handled before others get their turn.
+const TURN: usize = 64;
+
+impl EndpointLoop {
+    pub(super) fn new(shared: Arc<Shared>, listener: Listener) -> Result<Self, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let again = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let add = |source: BorrowedFd<'_>, token| {
+            epoll::add(&epoll, source, EventData::new_u64(token), EventFlags::IN)
+        };
+        add(listener.as_fd(), LISTENER)?;
+        add(again.as_fd(), AGAIN)?;
+        add(timer.as_fd(), TIMER)?;
+        Ok(Self {
+            shared,
+            listener,
+            epoll,
+            again,
+            timer,
+            next: TIMER + 1,
+            greetings: HashMap::new(),
+            served: HashMap::new(),
+            busy: VecDeque::new(),
+        })
+    }
+
+    /// Does what there is to do: accepts clients, runs handlers and hooks. It never waits for anybody, and leaves what
+    /// is much for the next time. How many requests were handled.
+    ///
+    /// # Errors
+    /// The kernel's, when it cannot be asked what there is to do.
+    pub fn dispatch(&mut self) -> std::io::Result<usize> {
+        let mut events = [const { MaybeUninit::uninit() }; TURN];
+        let now = Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        });
+        let ready = match epoll::wait(&self.epoll, &mut events, now) {
+            Ok((ready, _)) => ready.iter().map(|event| event.data.u64()).collect(),
+            Err(Errno::INTR) => Vec::new(),
+            Err(errno) => return Err(errno.into()),
+        };
+        let mut handled = 0;
+        let busy = std::mem::take(&mut self.busy);
+        for token in ready {
+            match token {
+                LISTENER => self.accept(),
+                AGAIN => {}
+                TIMER => self.give_up_the_slow(),
+                token if self.greetings.contains_key(&token) => self.greet(token),
+                token if !busy.contains(&token) => handled += self.serve(token),
+                _ => {}
+            }
+        }
+        for token in busy {
+            handled += self.serve(token);
+        }
+        self.mark_again();
+        Ok(handled)
+    }
+
+    /// Those who are connected now.
+    pub fn connections(&self) -> Vec<Connection> {
+        let channels = self.served.values().map(|served| served.channel.clone());
+        channels.map(Connection::new).collect()
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..TURN {
+            let waiting = self.served.len() + self.greetings.len();
+            match accept_one(&self.shared, &self.listener, waiting) {
+                Accepted::Nobody | Accepted::NoResources => break,
+                Accepted::Refused => {}
+                Accepted::Client(greeting) => {
+                    let (token, data) = (self.next, EventData::new_u64(self.next));
+                    let flags = EventFlags::IN | EventFlags::RDHUP;
+                    if epoll::add(&self.epoll, &greeting, data, flags).is_ok() {
+                        self.next += 1;
+                        self.greetings.insert(token, greeting);
+                    }
+                }
+            }
+        }
+        self.set_timer();
+    }
+
+    fn greet(&mut self, token: u64) {
+        let Some(greeting) = self.greetings.get_mut(&token) else {
+            return;
+        };
+        match greeting.advance(&self.shared) {
+            Progress::Waiting => {}
+            Progress::Over => {
+                self.greetings.remove(&token);
+            }
+            Progress::Connected(channel, service) => {
+                self.greetings.remove(&token);
+                if let Some(served) = self.connected(&channel, service) {
+                    self.served.insert(token, served);
+                    self.serve(token);
+                }
+            }
+        }
+    }
+
+    fn connected(&self, channel: &Arc<Channel>, service: Arc<dyn AnyService>) -> Option<Served> {
+        // Also here: a thread that waits for room in a ring, perhaps this one, must learn that the client is gone.
+        let watching = watcher::watch(&*channel.socket, watcher::weak(channel));
+        let refused = match watching {
+            Err(errno) => Refusal::new(Reason::Resources, errno.to_string()),
+            Ok(watching) => match service.connect(Connection::new(channel.clone())) {
+                Err(refusal) => refusal,
+                Ok(session) => {
+                    let _ = socket::send(&*channel.socket, &Message::Ready, &[]);
+                    return Some(Served {
+                        channel: channel.clone(),
+                        session,
+                        inbox: Inbox::default(),
+                        _watching: watching,
+                    });
+                }
+            },
+        };
+        self.shared.registry.refused(refused.reason());
+        channel.refuse(refused);
+        None
+    }
+
+    /// Handles requests of a connection. How many.
+    fn serve(&mut self, token: u64) -> usize {
+        let Some(served) = self.served.get_mut(&token) else {
+            return 0;
+        };
+        publish_cpu(served.channel.own.word(server::CPU));
+        let (handled, end) = served.turn(&self.shared);
+        match end {
+            Turn::Idle => {}
+            Turn::More => self.busy.push_back(token),
+            Turn::Over => {
+                if let Some(served) = self.served.remove(&token) {
+                    let _ = epoll::delete(&self.epoll, &*served.channel.socket);
+                    served.session.disconnect();
+                }
+            }
+        }
+        handled
+    }
+
+    fn give_up_the_slow(&mut self) {
+        let now = Instant::now();
+        let shared = &self.shared;
+        self.greetings.retain(|_, greeting| {
+            let slow = greeting.deadline <= now;
+            if slow {
+                greeting.refuse(shared, Refusal::new(Reason::TooSlow, ""));
+            }
+            !slow
+        });
+        self.set_timer();
+    }
+
+    fn set_timer(&self) {
+        let next = self.greetings.values().map(|it| it.deadline).min();
+        // A time of zero stops it.
+        let left = next.map_or(Duration::ZERO, |next| {
+            let left = next.saturating_duration_since(Instant::now());
+            left.max(Duration::from_nanos(1))
+        });
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let time = Itimerspec {
+            it_interval: zero,
+            it_value: Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            },
+        };
+        // The descriptor and the time are good, so it cannot fail.
+        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &time);
+    }
+
+    fn mark_again(&self) {
+        let mut count = [0; 8];
+        let _ = if self.busy.is_empty() {
+            rustix::io::read(&self.again, &mut count)
+        } else {
+            rustix::io::write(&self.again, &1u64.to_ne_bytes())
+        };
+    }
+}
+
+/// How a connection's turn ended.
+enum Turn {
+    /// It has no more requests, and will ring for the next.
+    Idle,
+    /// It has more requests.
+    More,
+    /// The connection is over.
+    Over,
+}
+
+impl Served {
+    fn turn(&mut self, shared: &Shared) -> (usize, Turn) {
+        let channel = self.channel.clone();
+        let here = self.hear();
+        State::withdraw(channel.own.word(server::WAIT));
+        for handled in 0..TURN {
+            if channel.life.over().is_some() {
+                return (handled, Turn::Over);
+            }
+            match self.handle_one(shared) {
+                Ok(true) => {}
+                Ok(false) if !here => {
+                    channel.end(End::HungUp);
+                    return (handled, Turn::Over);
+                }
+                Ok(false) => {
+                    State::announce(channel.own.word(server::WAIT), Mode::Poll);
+                    // SYNC POINT: as in `wait::sleep`.
+                    crate::sync::fence(crate::sync::Ordering::SeqCst);
+                    match self.handle_one(shared) {
+                        Ok(true) => State::withdraw(channel.own.word(server::WAIT)),
+                        Ok(false) => return (handled, Turn::Idle),
+                        Err(()) => return (handled, Turn::Over),
+                    }
+                }
+                Err(()) => return (handled, Turn::Over),
+            }
+        }
+        (TURN, Turn::More)
+    }
+
+    /// Handles a request if there is one. An error when the connection is over.
+    fn handle_one(&mut self, shared: &Shared) -> Result<bool, ()> {
+        let channel = &self.channel;
+        let begun = self
+            .inbox
+            .take(&channel.peer, &channel.sizes)
+            .and_then(|taken| {
+                taken
+                    .map(|(number, submission)| {
+                        let room = channel.begin(&submission)?;
+                        Ok(Call::new(channel.clone(), submission, number, room))
+                    })
+                    .transpose()
+            });
+        match begun {
+            Ok(None) => Ok(false),
+            Ok(Some(call)) => {
+                if let Some(call) = shared.admit(call)
+                    && !self.session.dispatch(call)
+                {
+                    channel.refuse(Refusal::new(Reason::Panicked, ""));
+                    return Err(());
+                }
+                Ok(true)
+            }
+            Err(violation) => {
+                channel.violated(violation);
+                Err(())
+            }
+        }
+    }
+
+    /// Takes the doorbells from the socket. Whether the client is still there.
+    fn hear(&self) -> bool {
+        for _ in 0..TURN {
+            match socket::receive(&*self.channel.socket) {
+                Ok(received) if received.message == Ok(Message::Doorbell) => {}
+                Ok(_) => {
+                    self.channel.violated(Violation::Message);
+                    return false;
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return true,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+impl AsFd for EndpointLoop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl Drop for EndpointLoop {
+    fn drop(&mut self) {
+        for (_, served) in self.served.drain() {
+            served
+                .channel
+                .refuse(Refusal::new(Reason::ShuttingDown, ""));
+            served.session.disconnect();
+        }
+    }
+}
+
+impl std::fmt::Debug for EndpointLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointLoop")
+            .field("greetings", &self.greetings.len())
+            .field("served", &self.served.len())
+            .finish_non_exhaustive()
+    }
+}
