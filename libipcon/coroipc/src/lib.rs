@@ -1,5 +1,76 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Authenticated requests and responses between processes, through sealed shared memory.
+//! Authenticated requests and responses between processes of one machine, through sealed shared memory.
+//!
+//! A server listens at an [`Address`] with up to 65,536 services of up to 65,536 commands each. The kernel tells it who
+//! each client is ([`Credentials`]), and its policies decide. A client calls commands, several at once and from several
+//! threads if it likes, and receives the server's events, in order.
+//!
+//! ```
+//! use std::io::IoSlice;
+//! use std::time::Duration;
+//!
+//! use coroipc::{Address, Client, CommandId, Endpoint, Refusal, Service, ServiceId};
+//!
+//! const COUNTER: ServiceId = ServiceId::new(1);
+//! const ADD: CommandId = CommandId::new(1);
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Each connection counts for itself, from 0 on.
+//! let counter = Service::new(COUNTER, |_connection| Ok(0u64))
+//!     .command(ADD, |session, call| {
+//!         let Some(number) = call.payload().first() else {
+//!             return call.fail(1);
+//!         };
+//!         session.state += u64::from_ne_bytes(number);
+//!         if session.state >= 10 {
+//!             // It fails when the client is gone, and then there is nobody to tell.
+//!             let _ = session.connection().send_event(&[IoSlice::new(b"ten or more")]);
+//!         }
+//!         call.reply(&session.state.to_ne_bytes());
+//!     });
+//! let me = rustix::process::geteuid().as_raw();
+//! let address = Address::abstract_name(format!("counter-{}", std::process::id()));
+//! let server = Endpoint::builder(address.clone())
+//!     .service(counter)
+//!     .policy(move |client| {
+//!         if client.uid() == me {
+//!             return Ok(());
+//!         }
+//!         Err(Refusal::denied("only the user of the server may count"))
+//!     })
+//!     .bind()?
+//!     .spawn()?;
+//!
+//! // Usually in another process.
+//! let client = Client::builder(address, COUNTER)
+//!     .require_server_uid(me)
+//!     .timeout(Duration::from_secs(5))
+//!     .connect()?;
+//! client.call(ADD, &7u64.to_ne_bytes())?;
+//! let sum = client.call(ADD, &5u64.to_ne_bytes())?;
+//! assert_eq!(sum.bytes().first(), Some(12u64.to_ne_bytes()));
+//! let mut events = client.events().ok_or("without events")?;
+//! let event = events.next(None)?.ok_or("no event")?;
+//! assert_eq!(event.to_vec(), b"ten or more");
+//! # drop(event);
+//! server.shut_down(Duration::from_secs(1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What one side may expect of the other
+//!
+//! Nothing. Each side writes memory of its own, which the other can only read and neither can resize or take away; what
+//! is read there is read once and checked. A side that breaks the rules is disconnected and told so. See [`Bytes`] for
+//! what that means for payloads, and `docs/coroipc.md` for all that is shared and checked.
+//!
+//! When a process is gone, however that came, the other side's calls and waits end at once, and nothing is left of it.
+//!
+//! # Waiting
+//!
+//! A thread that waits spins for a little while the other side runs on another processor and spinning has paid lately;
+//! otherwise it sleeps. A server has a thread for each connection ([`Endpoint::spawn`]) or none of its own
+//! ([`Endpoint::into_loop`]). [`Events`] can be polled. After `fork`, only the parent may use what there was before.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -92,7 +92,7 @@ pub(crate) fn page() -> u32 {
     rustix::param::page_size() as u32
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

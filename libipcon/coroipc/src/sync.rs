@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What threads and processes share: with `cfg(loom)` it is loom's, which tries every order.
+//! What threads and processes share. `tests/loom.rs` puts loom's in place of it, which tries every order.
 
-#[cfg(loom)]
-pub(crate) use loom::sync::{
-    Arc,
-    atomic::{AtomicU32, AtomicUsize, Ordering, fence},
-};
-#[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc,
-    atomic::{AtomicU32, AtomicUsize, Ordering, fence},
-};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+pub(crate) use std::thread::yield_now;

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use crate::cache::Workspace;
 use crate::process::host_target;
 
-/// The models of the core and of the library, in every order of their threads.
+/// The models of the core, of the library and of coroipc, in every order of their threads.
 pub(super) fn loom(workspace: &Workspace) -> anyhow::Result<Command> {
     let mut cargo = cargo(workspace, "loom");
     // Optimised, since loom runs each model thousands of times.
@@ -20,6 +20,8 @@ pub(super) fn loom(workspace: &Workspace) -> anyhow::Result<Command> {
         "ipcon-core",
         "--package",
         "libipcon",
+        "--package",
+        "coroipc",
     ]);
     cargo.args(["--test", "loom"]);
     cargo.env("RUSTFLAGS", "--cfg loom");

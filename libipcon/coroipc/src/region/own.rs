@@ -3,13 +3,14 @@
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::mm::ProtFlags;
 
 use super::mapping::Mapping;
 use super::{Shape, file};
-use crate::sync::{Arc, AtomicU32};
+use crate::sync::AtomicU32;
 
 /// The control words of a region that this side writes.
 #[derive(Debug)]

@@ -52,6 +52,11 @@ impl Producer {
         Ok(taken(len).is_some_and(|taken| taken <= size - held))
     }
 
+    /// Counts an event that is not written.
+    pub(crate) fn skip(&mut self) {
+        self.number = self.number.wrapping_add(1);
+    }
+
     /// Writes an event of this length, which fits. The client is to be woken afterwards.
     #[inline]
     pub(crate) fn push(&mut self, own: &Own, len: u32, fill: impl FnOnce(&mut [u8])) {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::channel::Channel;
 use crate::gather::{gather, total};
-use crate::handshake::socket;
+use crate::handshake::{Reason, Refusal, socket};
 use crate::layout::{bell, client, server};
 use crate::ring::{Producer, Violation};
 use crate::sync::AtomicU32;
@@ -22,6 +22,10 @@ pub enum Overflow {
     Block,
     /// The event is not sent: the sender gets [`EventError::Full`].
     Refuse,
+    /// The event is not sent, and the sender is told nothing. The client sees a gap in the numbers of its events.
+    DropNewest,
+    /// The client is disconnected, and told that it was too slow.
+    Disconnect,
 }
 
 /// Why an event was not sent.
@@ -91,6 +95,15 @@ impl Channel {
         if !self.fits(&producer, len)? {
             match self.events.overflow {
                 Overflow::Refuse => return Err(EventError::Full),
+                Overflow::DropNewest => {
+                    producer.skip();
+                    return Ok(());
+                }
+                Overflow::Disconnect => {
+                    drop(producer);
+                    self.refuse(Refusal::new(Reason::SlowConsumer, ""));
+                    return Err(EventError::Over);
+                }
                 Overflow::Block => self.wait_for_room(&producer, len, deadline)?,
             }
         }

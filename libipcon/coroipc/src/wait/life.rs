@@ -2,7 +2,7 @@
 //! Whether a connection lives, and how its end reaches who sleeps.
 
 use super::futex;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, fence, yield_now};
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ impl Life {
     /// Runs what sleeps on a futex, unless it is over already.
     pub(super) fn while_alive(&self, sleep: impl FnOnce()) {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
+        // SYNC POINT: who ends it says so, and then counts the sleepers; here it is the other way round.
+        fence(Ordering::SeqCst);
         if self.over().is_none() {
             sleep();
         }
@@ -68,21 +70,13 @@ impl Life {
     /// the words too, so that changing them proves nothing. But it has counted itself as a sleeper by then: this goes on
     /// until nobody is.
     pub(crate) fn rouse<'a>(&self, bells: impl Fn() -> Vec<&'a AtomicU32>) {
+        // SYNC POINT: see `while_alive`.
+        fence(Ordering::SeqCst);
         while self.sleepers.load(Ordering::SeqCst) != 0 {
             for bell in bells() {
                 futex::wake(bell);
             }
-            pause();
+            yield_now();
         }
     }
-}
-
-#[cfg(not(loom))]
-fn pause() {
-    std::thread::yield_now();
-}
-
-#[cfg(loom)]
-fn pause() {
-    loom::thread::yield_now();
 }

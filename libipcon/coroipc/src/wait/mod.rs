@@ -16,7 +16,6 @@ mod life;
 mod sleep;
 mod spin;
 mod state;
-#[cfg(not(loom))]
 pub(crate) mod watcher;
 
 pub(crate) use cpu::publish_cpu;

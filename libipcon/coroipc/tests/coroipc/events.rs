@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-use coroipc::{Client, Disconnected, Endpoint, EventError, Overflow, Service, Sizes};
+use coroipc::{Client, Disconnected, Endpoint, EventError, Overflow, Reason, Service, Sizes};
 
 use crate::world::*;
 
@@ -106,6 +106,37 @@ fn a_full_ring_refuses_or_has_the_sender_wait() {
         drop((client, events));
         until("it is over", || connection.is_over());
         assert_eq!(send(), Err(EventError::Over));
+    }
+}
+
+#[test]
+fn a_slow_client_sees_a_gap_or_is_disconnected() {
+    for overflow in [Overflow::DropNewest, Overflow::Disconnect] {
+        let address = address();
+        let server =
+            serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
+        let client = client(&address);
+        until("it is there", || server.connections().len() == 1);
+        let connection = server.connections().remove(0);
+        let event = vec![1; 60 << 10];
+        let send = || connection.send_event(&[IoSlice::new(&event)]);
+        let results: Vec<_> = (0..6).map(|_| send()).collect();
+        let mut events = client.events().unwrap();
+        for expected in 0..4 {
+            assert_eq!(events.next(soon()).unwrap().unwrap().number(), expected);
+        }
+        if overflow == Overflow::DropNewest {
+            assert_eq!(results, vec![Ok(()); 6]);
+            send().unwrap();
+            assert_eq!(events.next(soon()).unwrap().unwrap().number(), 6);
+        } else {
+            assert_eq!(results[4], Err(EventError::Over));
+            let end = events.next(soon()).map(drop).unwrap_err();
+            let Disconnected::Told(refusal) = end else {
+                panic!("it was told why: {end}");
+            };
+            assert_eq!(refusal.reason(), Reason::SlowConsumer);
+        }
     }
 }
 
