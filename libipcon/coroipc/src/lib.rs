@@ -66,6 +66,10 @@
 //!
 //! When a process is gone, however that came, the other side's calls and waits end at once, and nothing is left of it.
 //!
+//! # Statistics
+//!
+//! Others can see what happens on a connection without asking the server: [`statistics`].
+//!
 //! # Waiting
 //!
 //! A thread that waits spins for a little while the other side runs on another processor and spinning has paid lately;
@@ -84,6 +88,7 @@ mod region;
 mod ring;
 mod server;
 mod sizes;
+pub mod statistics;
 mod status;
 mod sync;
 mod wait;

@@ -10,7 +10,7 @@ use rustix::mm::ProtFlags;
 
 use super::mapping::Mapping;
 use super::{Shape, file};
-use crate::sync::AtomicU32;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// The control words of a region that this side writes.
 #[derive(Debug)]
@@ -63,6 +63,15 @@ impl Own {
         // SAFETY: The word is in the mapping and aligned. This process touches control words as atomics only, and the
         // other one cannot write them.
         unsafe { self.mapping.address(at, 4).cast().as_ref() }
+    }
+
+    /// The counter at a place of the statistics.
+    #[inline]
+    pub(crate) fn counter(&self, at: usize) -> &AtomicU64 {
+        debug_assert!(at.is_multiple_of(8));
+        assert!(at + 8 <= self.mapping.shape().control);
+        // SAFETY: As in `word`; a region has counters or words, never both.
+        unsafe { self.mapping.address(at, 8).cast().as_ref() }
     }
 
     /// Keeps the region in memory.

@@ -10,7 +10,7 @@ use rustix::mm::ProtFlags;
 use super::bytes::Bytes;
 use super::mapping::Mapping;
 use super::{BadMemory, Shape, file};
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// A region that the other side writes.
 #[derive(Debug)]
@@ -33,6 +33,15 @@ impl Peer {
         assert!(at + 4 <= self.mapping.shape().control);
         // SAFETY: The word is in the mapping and aligned, and only ever used as an atomic that is loaded.
         PeerWord(unsafe { self.mapping.address(at, 4).cast().as_ref() })
+    }
+
+    /// What a counter of the statistics holds now.
+    pub(crate) fn counter(&self, at: usize) -> u64 {
+        debug_assert!(at.is_multiple_of(8));
+        assert!(at + 8 <= self.mapping.shape().control);
+        // SAFETY: The counter is in the mapping and aligned, and only ever used as an atomic that is loaded.
+        let counter: &AtomicU64 = unsafe { self.mapping.address(at, 8).cast().as_ref() };
+        counter.load(Ordering::Relaxed)
     }
 
     /// The first `len` bytes of a room.

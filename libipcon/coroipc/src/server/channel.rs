@@ -12,6 +12,8 @@ use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
 use crate::ring::{Answer, Submission, Violation, publish_answer};
 use crate::sizes::Sizes;
+use crate::statistics::{Counter, Page};
+use crate::status::Status;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 use crate::wait::{End, Life, Place, watcher::Watched};
 
@@ -33,17 +35,18 @@ pub(super) struct Channel {
     /// Calls that are not answered.
     in_flight: AtomicUsize,
     pub(super) events: Events,
+    pub(super) statistics: Page,
 }
 
 impl Channel {
     pub(super) fn new(
         parts: (Own, Vec<Room>, Events),
-        peer: Peer,
-        bells: Bells,
+        (peer, bells): (Peer, Bells),
         sizes: Sizes,
         socket: Arc<OwnedFd>,
         credentials: Credentials,
         number: u64,
+        statistics: Page,
     ) -> Self {
         let (own, rooms, events) = parts;
         Self {
@@ -62,6 +65,7 @@ impl Channel {
                 .collect(),
             in_flight: AtomicUsize::new(0),
             events,
+            statistics,
         }
     }
 
@@ -84,7 +88,15 @@ impl Channel {
             .lock()
             .take()
             .ok_or(Violation::SlotInUse(submission.slot))?;
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        let statistics = &self.statistics;
+        statistics.count(Counter::Requests);
+        statistics.add(Counter::RequestBytes, submission.len.into());
+        statistics.count(Counter::QueueSize);
+        statistics.raise(Counter::QueueHigh, in_flight);
+        if submission.one_way {
+            statistics.count(Counter::OneWay);
+        }
         Ok(room)
     }
 
@@ -94,6 +106,7 @@ impl Channel {
         let slot = submission.slot as usize;
         *self.rooms[slot].lock() = Some(room);
         self.in_flight.fetch_sub(1, Ordering::Release);
+        self.count_answer(answer);
         publish_answer(&self.own, slot, number, answer);
         let bell = self.bells.word(bell::reply(slot));
         let state = self.peer.word(client::wait(slot));
@@ -101,6 +114,26 @@ impl Channel {
         if crate::wait::wake(bell, state, &self.rung[slot]) {
             socket::ring(&self.socket);
         }
+    }
+
+    #[inline]
+    fn count_answer(&self, answer: Answer) {
+        let counter = match answer.status {
+            Status::Replied => {
+                let bytes = answer.len.into();
+                self.statistics.add(Counter::ResponseBytes, bytes);
+                Counter::Responses
+            }
+            Status::Failed => Counter::Failed,
+            Status::UnknownCommand => Counter::InvalidRequest,
+            Status::Denied => Counter::Denied,
+            Status::Overloaded => Counter::Overload,
+            Status::NoReply | Status::Panicked => Counter::NoReply,
+            Status::ReplyTooLong => Counter::ReplyTooLong,
+            Status::Expired => Counter::Expired,
+        };
+        self.statistics.count(counter);
+        self.statistics.one_less(Counter::QueueSize);
     }
 
     /// Calls that are not answered.

@@ -11,6 +11,7 @@ use crate::gather::{gather, total};
 use crate::handshake::{Reason, Refusal, socket};
 use crate::layout::{bell, client, server};
 use crate::ring::{Producer, Violation};
+use crate::statistics::Counter;
 use crate::sync::AtomicU32;
 use crate::wait::{Place, Spin, Stopped};
 
@@ -92,10 +93,16 @@ impl Channel {
         if self.life.over().is_some() {
             return Err(EventError::Over);
         }
-        if !self.fits(&producer, len)? {
+        let fits = self.fits(&producer, len)?;
+        self.statistics.flow_control(!fits);
+        if !fits {
             match self.events.overflow {
-                Overflow::Refuse => return Err(EventError::Full),
+                Overflow::Refuse => {
+                    self.statistics.count(Counter::EventsDropped);
+                    return Err(EventError::Full);
+                }
                 Overflow::DropNewest => {
+                    self.statistics.count(Counter::EventsDropped);
                     producer.skip();
                     return Ok(());
                 }
@@ -104,7 +111,10 @@ impl Channel {
                     self.refuse(Refusal::new(Reason::SlowConsumer, ""));
                     return Err(EventError::Over);
                 }
-                Overflow::Block => self.wait_for_room(&producer, len, deadline)?,
+                Overflow::Block => {
+                    self.wait_for_room(&producer, len, deadline)?;
+                    self.statistics.flow_control(false);
+                }
             }
         }
         producer.push(&self.own, len, |room| {
@@ -112,6 +122,8 @@ impl Channel {
             let _ = gather(payload, room);
         });
         drop(producer);
+        self.statistics.count(Counter::Dispatched);
+        self.statistics.add(Counter::EventBytes, len.into());
         let bell = self.bells.word(bell::EVENTS);
         let state = self.peer.word(client::EVENTS_WAIT);
         if crate::wait::wake(bell, state, &self.events.rung) {

@@ -19,6 +19,7 @@ use crate::layout::VERSION;
 use crate::region::{Own, Parts, Peer, Unsealed};
 use crate::ring::Producer;
 use crate::sizes::Sizes;
+use crate::statistics::Page;
 use crate::wait::Spin;
 
 /// A client that is being greeted.
@@ -173,14 +174,19 @@ impl Greeting {
             service.on_overflow(),
             Spin::new(shared.spin_limit),
         );
+        let number = shared.registry.next_number();
+        let statistics = match Page::create(service.id(), &credentials, number) {
+            Ok(page) => page,
+            Err(errno) => return self.refuse(shared, lacking("reserving memory", errno)),
+        };
         let channel = Channel::new(
             (parts.words, parts.rooms, events),
-            peer,
-            bells,
+            (peer, bells),
             sizes,
             self.socket.clone(),
             credentials,
-            shared.registry.next_number(),
+            number,
+            statistics,
         );
         Progress::Connected(Arc::new(channel), service)
     }

@@ -13,4 +13,5 @@ mod death;
 mod events;
 mod hostile;
 mod looped;
+mod statistics;
 mod world;

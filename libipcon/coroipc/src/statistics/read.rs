@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading the pages of another process.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Counter, layout, page};
+use crate::id::ServiceId;
+use crate::region::Peer;
+
+/// The statistics of a connection at one moment. Counters that belong together may be one apart, since nobody waits while
+/// they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    service: u64,
+    client_pid: u64,
+    client_uid: u64,
+    connection: u64,
+    started: u64,
+    counters: Vec<u64>,
+    latency: Vec<u64>,
+}
+
+impl Snapshot {
+    /// The service that the client is connected to.
+    pub fn service(&self) -> ServiceId {
+        ServiceId::new(self.service as u16)
+    }
+
+    /// The client's process, as the kernel told the server.
+    pub fn client_pid(&self) -> u32 {
+        self.client_pid as u32
+    }
+
+    /// The client's user, as the kernel told the server.
+    pub fn client_uid(&self) -> u32 {
+        self.client_uid as u32
+    }
+
+    /// The number of the connection; see [`Connection::number`](crate::Connection::number).
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// When the client connected, on the monotonic clock.
+    pub fn started(&self) -> Duration {
+        Duration::from_nanos(self.started)
+    }
+
+    /// What a counter holds.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// How long requests took from being read to being answered: for each number *n* from 0, how many took less than
+    /// 2^*n* nanoseconds and not less than half of that; the last one has all that took longer. One request of sixteen
+    /// is timed.
+    pub fn latency(&self) -> &[u64] {
+        &self.latency
+    }
+
+    fn read(page: &Peer) -> Option<Self> {
+        let get = |at| page.counter(at);
+        if get(layout::AT_MAGIC) != layout::MAGIC || get(layout::AT_VERSION) != layout::VERSION {
+            return None;
+        }
+        let counters = Counter::ALL.iter().map(|&it| get(layout::counter(it)));
+        Some(Self {
+            service: get(layout::SERVICE),
+            client_pid: get(layout::CLIENT_PID),
+            client_uid: get(layout::CLIENT_UID),
+            connection: get(layout::CONNECTION),
+            started: get(layout::STARTED),
+            counters: counters.collect(),
+            latency: (0..layout::BUCKETS)
+                .map(|bucket| get(layout::bucket(bucket)))
+                .collect(),
+        })
+    }
+}
+
+/// The statistics of all connections that a process serves, in no order. None if it serves none.
+///
+/// # Errors
+/// When the descriptors of the process may not be looked at, or it does not exist.
+pub fn of_process(pid: u32) -> io::Result<Vec<Snapshot>> {
+    let mut snapshots = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let path = entry?.path();
+        // Descriptors may be closed meanwhile, and others are none of our business.
+        let ours = std::fs::read_link(&path)
+            .is_ok_and(|name| name == Path::new("/memfd:coroipc-stats (deleted)"));
+        if !ours {
+            continue;
+        }
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        // It is checked as any memory of others: anybody can give a file this name.
+        if let Ok(page) = Peer::open(&file, page::shape())
+            && let Some(snapshot) = Snapshot::read(&page)
+        {
+            snapshots.push(snapshot);
+        }
+    }
+    Ok(snapshots)
+}
