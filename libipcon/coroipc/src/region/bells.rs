@@ -75,10 +75,8 @@ impl Bells {
     /// The word at a place of `layout`.
     #[inline]
     pub(crate) fn word(&self, at: usize) -> &AtomicU32 {
-        debug_assert!(at.is_multiple_of(4));
-        assert!(at + 4 <= self.mapping.shape().control);
         // SAFETY: The word is in the mapping and aligned, and both processes touch it as an atomic only; if the other one
         // does not, that is as if it had stored whatever is found.
-        unsafe { self.mapping.address(at, 4).cast().as_ref() }
+        unsafe { self.mapping.control::<4>(at).cast().as_ref() }
     }
 }

@@ -74,14 +74,28 @@ impl Mapping {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// The address of a control word of `N` bytes.
+    ///
+    /// # Panics
+    /// When it is not all among the control words.
+    #[inline]
+    pub(super) fn control<const N: usize>(&self, at: usize) -> NonNull<u8> {
+        debug_assert!(at.is_multiple_of(N));
+        assert!(at + N <= self.shape.control, "no control word at {at}");
+        // SAFETY: The control words are the beginning of the mapping.
+        unsafe { self.base.add(at) }
     }
 
     /// The address of `len` bytes from `at` on.
     ///
     /// # Panics
     /// When they are not all in the region: callers check what comes from outside.
+    #[inline]
     pub(super) fn address(&self, at: usize, len: usize) -> NonNull<u8> {
         assert!(
             at <= self.shape.mapped() && len <= self.shape.mapped() - at,

@@ -58,20 +58,16 @@ impl Own {
     /// The word at a place of `layout`.
     #[inline]
     pub(crate) fn word(&self, at: usize) -> &AtomicU32 {
-        debug_assert!(at.is_multiple_of(4));
-        assert!(at + 4 <= self.mapping.shape().control);
         // SAFETY: The word is in the mapping and aligned. This process touches control words as atomics only, and the
         // other one cannot write them.
-        unsafe { self.mapping.address(at, 4).cast().as_ref() }
+        unsafe { self.mapping.control::<4>(at).cast().as_ref() }
     }
 
     /// The counter at a place of the statistics.
     #[inline]
     pub(crate) fn counter(&self, at: usize) -> &AtomicU64 {
-        debug_assert!(at.is_multiple_of(8));
-        assert!(at + 8 <= self.mapping.shape().control);
         // SAFETY: As in `word`; a region has counters or words, never both.
-        unsafe { self.mapping.address(at, 8).cast().as_ref() }
+        unsafe { self.mapping.control::<8>(at).cast().as_ref() }
     }
 
     /// Keeps the region in memory.

@@ -29,18 +29,14 @@ impl Peer {
     /// The word at a place of `layout`.
     #[inline]
     pub(crate) fn word(&self, at: usize) -> PeerWord<'_> {
-        debug_assert!(at.is_multiple_of(4));
-        assert!(at + 4 <= self.mapping.shape().control);
         // SAFETY: The word is in the mapping and aligned, and only ever used as an atomic that is loaded.
-        PeerWord(unsafe { self.mapping.address(at, 4).cast().as_ref() })
+        PeerWord(unsafe { self.mapping.control::<4>(at).cast().as_ref() })
     }
 
     /// What a counter of the statistics holds now.
     pub(crate) fn counter(&self, at: usize) -> u64 {
-        debug_assert!(at.is_multiple_of(8));
-        assert!(at + 8 <= self.mapping.shape().control);
         // SAFETY: The counter is in the mapping and aligned, and only ever used as an atomic that is loaded.
-        let counter: &AtomicU64 = unsafe { self.mapping.address(at, 8).cast().as_ref() };
+        let counter: &AtomicU64 = unsafe { self.mapping.control::<8>(at).cast().as_ref() };
         counter.load(Ordering::Relaxed)
     }
 

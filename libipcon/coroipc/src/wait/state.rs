@@ -35,11 +35,11 @@ impl State {
         }
     }
 
-    /// Says in the waiter's own word that it waits, as nobody waited before.
+    /// Says in the waiter's own word that it waits, as nobody waited before. A fence is to follow.
     #[inline]
     pub(crate) fn announce(word: &AtomicU32, mode: Mode) {
         let wait = word.load(Ordering::Relaxed).wrapping_add(4) & !3;
-        word.store(wait | mode as u32, Ordering::SeqCst);
+        word.store(wait | mode as u32, Ordering::Relaxed);
     }
 
     /// Says in the waiter's own word that it is awake.
