@@ -39,8 +39,8 @@ fn answer_requests(shared: &Shared, channel: &Arc<Channel>, session: &mut dyn An
     let mut inbox = Inbox::default();
     let spin = Spin::new(shared.spin_limit);
     let cpu = channel.own.word(server::CPU);
+    publish_cpu(cpu);
     loop {
-        publish_cpu(cpu);
         let taken = crate::wait::wait(channel.requests(), &spin, &channel.life, None, || {
             inbox.take(&channel.peer, &channel.sizes).transpose()
         });

@@ -102,3 +102,67 @@ fn as_deaf_client() {
     say("ready");
     run_on();
 }
+
+/// Rounds of the test below; `COROIPC_KILLS` asks for more.
+const KILLS: u32 = 40;
+
+#[test]
+fn clients_killed_at_any_point_leave_nothing() {
+    let kills = std::env::var("COROIPC_KILLS").unwrap_or_else(|_| KILLS.to_string());
+    let mut alone = Process::start("death::as_killer", &kills);
+    alone.wait_for("left nothing");
+}
+
+#[test]
+#[ignore = "the test above, in a process where no other test runs"]
+fn as_killer() {
+    let name = format!("coroipc-killer-{}", std::process::id());
+    let server = server(&Address::abstract_name(&name));
+    let left = || {
+        let count = |what| std::fs::read_dir(what).unwrap().count();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let memory = maps.matches("memfd:coroipc").count();
+        (count("/proc/self/fd"), count("/proc/self/task"), memory)
+    };
+    // The thread that watches stays once it is there.
+    drop(client(&Address::abstract_name(&name)));
+    until("it has gone", || {
+        server.connections().is_empty() && left().2 == 0
+    });
+    let before = left();
+    let kills: u32 = argument().parse().unwrap();
+    for kill in 0..kills {
+        let mut client = Process::start("death::as_busy_client", &name);
+        client.wait_for("ready");
+        // Another point each time: so many looks at the clock, the steps of a walk without pattern.
+        let pause = Duration::from_micros(u64::from(kill) * 7919 % 5000);
+        let began = Instant::now();
+        while began.elapsed() < pause {
+            std::hint::spin_loop();
+        }
+        client.kill();
+    }
+    until("all have gone", || server.connections().is_empty());
+    until("nothing is left", || left() == before);
+    say("left nothing");
+}
+
+#[test]
+#[ignore = "a client of the test above, in a process of its own"]
+fn as_busy_client() {
+    let address = Address::abstract_name(argument());
+    say("ready");
+    loop {
+        let client = client(&address);
+        let mut events = client.events().unwrap();
+        for at in 0..20u8 {
+            assert_eq!(client.call(ECHO, &[at]).unwrap().to_vec(), [at]);
+        }
+        let pending = client.start(SEND, &[IoSlice::new(&30u32.to_ne_bytes())], None);
+        for _ in 0..10 {
+            events.next(None).unwrap();
+        }
+        drop(pending);
+        drop(client.start(KEEP, &[], None));
+    }
+}
