@@ -54,6 +54,10 @@ impl Raw {
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
                 .unwrap();
         let name = SocketAddrUnix::new_abstract_name(address.as_bytes()).unwrap();
+        // What is not answered is not waited for for ever.
+        let patience = Some(Duration::from_secs(5));
+        let receive = rustix::net::sockopt::Timeout::Recv;
+        rustix::net::sockopt::set_socket_timeout(&socket, receive, patience).unwrap();
         rustix::net::connect(&socket, &name).unwrap();
         Self(socket)
     }
@@ -95,7 +99,10 @@ impl Raw {
     fn refusal(&self) -> u32 {
         loop {
             let (bytes, _) = self.receive();
-            assert!(!bytes.is_empty(), "it hung up without a word");
+            assert!(
+                !bytes.is_empty(),
+                "it hung up without a word, or said nothing"
+            );
             if bytes[6..8] == 5u16.to_ne_bytes() {
                 return u32::from_ne_bytes(bytes[8..12].try_into().unwrap());
             }
