@@ -76,8 +76,8 @@ extern "C" {
     pub(crate) fn ipcon_put_u64(skb: *mut sk_buff, r#type: c_int, value: u64, pad: c_int) -> c_int;
 
     pub(crate) fn ipcon_current_pid() -> u32;
-    pub(crate) fn ipcon_opener_uid(skb: *const sk_buff) -> u32;
-    pub(crate) fn ipcon_opener_sponsor(skb: *const sk_buff) -> u32;
+    pub(crate) fn ipcon_payer_uid(skb: *const sk_buff) -> u32;
+    pub(crate) fn ipcon_payer_sponsor(skb: *const sk_buff) -> u32;
     pub(crate) fn ipcon_current_comm(comm: *mut u8, size: usize);
     pub(crate) fn ipcon_now() -> u64;
 

@@ -135,7 +135,7 @@ impl Request<'_> {
         Ok(self.bus.caller(self.sender_port(), key)?)
     }
 
-    /// The process that asks, and the user who opened its socket.
+    /// The process that asks, and the user who pays.
     fn identity(&self) -> Identity {
         let mut comm = [0; 16];
         // SAFETY: The buffer has the size that is given; the process that sends the request is the current one, and
@@ -144,8 +144,8 @@ impl Request<'_> {
             ffi::ipcon_current_comm(comm.as_mut_ptr(), comm.len());
             Identity {
                 pid: ffi::ipcon_current_pid(),
-                uid: ffi::ipcon_opener_uid(self.skb),
-                sponsor: ffi::ipcon_opener_sponsor(self.skb),
+                uid: ffi::ipcon_payer_uid(self.skb),
+                sponsor: ffi::ipcon_payer_sponsor(self.skb),
                 comm,
             }
         }

@@ -335,32 +335,38 @@ void ipcon_message_stamp(struct sk_buff *skb)
 }
 
 /*
- * Who opened the socket that sent the request, and so pays for what it asks for. Not who writes to it: a program
- * with more rights may be made to write to a socket that it inherited. The sender is in its send call, so its file
- * is open; a socket of the kernel's own has none.
+ * Who pays for what a request asks for: who opened its socket, and not who writes to it, since a program with more
+ * rights may be made to write to a socket that it inherited. A socket that the superuser opened and gave away makes
+ * nobody else unlimited either: there who writes pays. So only the superuser writing to its own socket is not
+ * limited, as netlink asks for capabilities of both. The sender is in its send call, so its file is open; a socket
+ * of the kernel's own has none.
  */
-static const struct cred *ipcon_opener(const struct sk_buff *skb)
+static const struct cred *ipcon_payer(const struct sk_buff *skb)
 {
 	const struct socket *socket = NETLINK_CB(skb).sk->sk_socket;
+	const struct cred *opener;
 
-	return socket && socket->file ? socket->file->f_cred : current_cred();
+	if (!socket || !socket->file)
+		return current_cred();
+	opener = socket->file->f_cred;
+	return uid_eq(opener->euid, GLOBAL_ROOT_UID) ? current_cred() : opener;
 }
 
-u32 ipcon_opener_uid(const struct sk_buff *skb)
+u32 ipcon_payer_uid(const struct sk_buff *skb)
 {
-	return from_kuid(&init_user_ns, ipcon_opener(skb)->euid);
+	return from_kuid(&init_user_ns, ipcon_payer(skb)->euid);
 }
 
 /*
- * Who answers for the opener: the user who made the outermost user namespace that it was in, since who owns a user
+ * Who answers for the payer: the user who made the outermost user namespace that it was in, since who owns a user
  * namespace may have thousands of user ids in it. Without one it is the user itself.
  */
-u32 ipcon_opener_sponsor(const struct sk_buff *skb)
+u32 ipcon_payer_sponsor(const struct sk_buff *skb)
 {
-	const struct user_namespace *ns = ipcon_opener(skb)->user_ns;
+	const struct user_namespace *ns = ipcon_payer(skb)->user_ns;
 
 	if (ns == &init_user_ns)
-		return ipcon_opener_uid(skb);
+		return ipcon_payer_uid(skb);
 	while (ns->parent != &init_user_ns)
 		ns = ns->parent;
 	return from_kuid(&init_user_ns, ns->owner);

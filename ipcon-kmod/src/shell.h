@@ -80,8 +80,8 @@ void ipcon_nest_end(struct sk_buff *skb, struct nlattr *nest);
 int ipcon_put_u64(struct sk_buff *skb, int type, u64 value, int pad);
 
 u32 ipcon_current_pid(void);
-u32 ipcon_opener_uid(const struct sk_buff *skb);
-u32 ipcon_opener_sponsor(const struct sk_buff *skb);
+u32 ipcon_payer_uid(const struct sk_buff *skb);
+u32 ipcon_payer_sponsor(const struct sk_buff *skb);
 void ipcon_current_comm(u8 *comm, size_t size);
 u64 ipcon_now(void);
 

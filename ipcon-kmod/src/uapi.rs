@@ -136,8 +136,8 @@ pub(crate) mod attr {
         pub(crate) const ID: u16 = 3;
         /// Process that made the peer, as seen from the initial pid namespace.
         pub(crate) const PID: u16 = 4;
-        /// User who opened the peer's socket, by effective id, as seen from the initial user
-        /// namespace.
+        /// User who opened the peer's socket, or who made the peer on a socket that the superuser
+        /// opened; by effective id, as seen from the initial user namespace.
         pub(crate) const UID: u16 = 5;
         /// Command name of that process when it made the peer.
         pub(crate) const COMM: u16 = 6;

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ fn send_again_and_again(message: &[u8]) -> Result<(), Box<dyn Error>> {
     let server = peer.find_service(SERVICE)?;
     loop {
         peer.send(server, message)?;
-        println!("Sent to {SERVICE}@{server}");
+        writeln!(io::stdout(), "Sent to {SERVICE}@{server}")?;
         // The pause: it ends early with a signal.
         match poll(&mut [PollFd::new(&quit, PollFlags::IN)], Some(&INTERVAL)) {
             Ok(0) | Err(Errno::INTR) => {}

@@ -47,7 +47,10 @@ fn serve() -> Result<(), Box<dyn Error>> {
     // The group first: who finds the service may join the group at once.
     server.register_group(GROUP)?;
     server.register_service(SERVICE)?;
-    println!("Service {SERVICE} and group {GROUP} are there");
+    writeln!(
+        io::stdout(),
+        "Service {SERVICE} and group {GROUP} are there"
+    )?;
     loop {
         let mut watched = [
             PollFd::new(&server, PollFlags::IN),

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use libipcon::{ErrorKind, Event, KEVENT_GROUP, Message, Origin, Peer, Replay};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
@@ -24,25 +24,31 @@ fn catch_signals() -> io::Result<UnixStream> {
     Ok(quit)
 }
 
-fn join(user: &Peer) -> libipcon::Result<()> {
-    match user.join_group(GROUP, Replay::Last) {
-        Ok(()) => println!("Joined the group {GROUP}"),
+/// Joins unless that was done already. `joined` tells what was said last.
+fn join(user: &Peer, joined: &mut bool) -> Result<(), Box<dyn Error>> {
+    let is_said = match user.join_group(GROUP, Replay::Last) {
+        Ok(()) => false,
         Err(error) => match error.kind() {
-            ErrorKind::NotFound => println!("Waiting for the group {GROUP}"),
-            // A group that came while it was looked for is both found and announced.
-            ErrorKind::AlreadyMember => {}
-            _ => return Err(error),
+            // Before its arrival was heard of.
+            ErrorKind::AlreadyMember => *joined,
+            ErrorKind::NotFound => return Ok(()),
+            _ => return Err(error.into()),
         },
+    };
+    if !is_said {
+        writeln!(io::stdout(), "Joined the group {GROUP}")?;
     }
+    *joined = true;
     Ok(())
 }
 
-fn handle_event(user: &Peer, event: &Event) -> libipcon::Result<()> {
+fn handle_event(user: &Peer, event: &Event, joined: &mut bool) -> Result<(), Box<dyn Error>> {
     match event {
-        Event::GroupAdded { name, .. } if name == GROUP => join(user),
+        Event::GroupAdded { name, .. } if name == GROUP => join(user, joined),
         Event::GroupRemoved { name, .. } if name == GROUP => {
             // The membership has gone with the group.
-            println!("The group {GROUP} is gone");
+            writeln!(io::stdout(), "The group {GROUP} is gone")?;
+            *joined = false;
             Ok(())
         }
         _ => Ok(()),
@@ -50,17 +56,15 @@ fn handle_event(user: &Peer, event: &Event) -> libipcon::Result<()> {
 }
 
 /// Takes a message; before it, says what was lost.
-fn hear(user: &Peer, message: &Message) -> Result<(), Box<dyn Error>> {
+fn hear(user: &Peer, message: &Message, joined: &mut bool) -> Result<(), Box<dyn Error>> {
     if message.lost > 0 {
-        println!("{} messages were lost", message.lost);
-        // The return of the group may have been among them.
-        join(user)?;
+        writeln!(io::stdout(), "{} messages were lost", message.lost)?;
     }
     match message.origin {
         Origin::Kevent(_) => {
             // One of a newer kernel may be unknown here.
             if let Some(Ok(kevent)) = message.kevent() {
-                handle_event(user, &kevent.event)?;
+                handle_event(user, &kevent.event, joined)?;
             }
         }
         Origin::Group { name, .. } => {
@@ -79,7 +83,11 @@ fn listen_to_group() -> Result<(), Box<dyn Error>> {
     let user = Peer::connect()?;
     // Before the group is looked for, or its arrival in between would be missed.
     user.join_group(KEVENT_GROUP, Replay::None)?;
-    join(&user)?;
+    let mut joined = false;
+    join(&user, &mut joined)?;
+    if !joined {
+        writeln!(io::stdout(), "Waiting for the group {GROUP}")?;
+    }
     loop {
         let mut watched = [
             PollFd::new(&user, PollFlags::IN),
@@ -93,7 +101,13 @@ fn listen_to_group() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
         if let Some(message) = user.try_recv()? {
-            hear(&user, &message)?;
+            hear(&user, &message, &mut joined)?;
+        }
+        // If the queue was full, the group may have gone and come again unheard, and nothing may ever tell: a loss is
+        // told with the next message. So it is looked for once the queue is empty.
+        let mut queue = [PollFd::new(&user, PollFlags::IN)];
+        if poll(&mut queue, Some(&Timespec::default())) == Ok(0) {
+            join(&user, &mut joined)?;
         }
     }
 }

@@ -148,7 +148,8 @@ impl Error {
     }
 
     /// Nobody knows whether the message was sent: the kernel refused it or had another answer for it, or had
-    /// none, and had no memory to tell (`ENOBUFS`). After every other error of a send nothing was sent.
+    /// none, and had no memory to tell (`ENOBUFS`), or told it in a way that is none of this module's (`EBADMSG`).
+    /// After every other error of a send nothing was sent.
     pub fn may_have_been_sent(&self) -> bool {
         matches!(self.inner.detail, Detail::Unanswered)
     }

@@ -46,7 +46,8 @@ pub struct PeerInfo {
     pub id: u64,
     /// Process that made the peer, as seen from the initial pid namespace.
     pub pid: u32,
-    /// Effective user id of that process, as seen from the initial user namespace.
+    /// User who pays for the peer: who opened its socket, or who made it on a socket that the superuser opened.
+    /// By effective id, as seen from the initial user namespace.
     pub uid: u32,
     /// Command name of that process when it made the peer. A process chooses it freely.
     pub comm: String,

@@ -129,7 +129,12 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for chunk in self.0.utf8_chunks() {
-            write!(f, "{}", chunk.valid().escape_debug())?;
+            for character in chunk.valid().chars() {
+                match character {
+                    '\'' => f.write_char(character)?,
+                    _ => write!(f, "{}", character.escape_debug())?,
+                }
+            }
             write!(f, "{}", chunk.invalid().escape_ascii())?;
         }
         f.write_char('"')

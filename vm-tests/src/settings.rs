@@ -54,8 +54,8 @@ pub fn kernel_is_slow() -> bool {
     }
 }
 
-/// What a test needs that looks at programs more than at the module: they are the same on every kernel, and take a
-/// slow one many minutes.
+/// What a test needs that takes a slow kernel many minutes and shows nothing there that a stock one does not show: it
+/// looks at programs, or measures.
 ///
 /// # Errors
 ///

@@ -43,34 +43,40 @@ static int catch_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static int join(IPCON_HANDLER handler)
+/* Joins unless that was done already. *@joined tells what was said last. */
+static int join(IPCON_HANDLER handler, int *joined)
 {
 	int ret = ipcon_join_group(handler, GROUP, 1);
 
 	switch (ret) {
 	case 0:
 		say("Joined the group " GROUP);
-		return 0;
-	case -ENOENT:
-		say("Waiting for the group " GROUP);
+		*joined = 1;
 		return 0;
 	case -EALREADY:
-		/* A group that came while it was looked for is both found and announced. */
+		/* Before its arrival was heard of. */
+		if (!*joined)
+			say("Joined the group " GROUP);
+		*joined = 1;
+		return 0;
+	case -ENOENT:
 		return 0;
 	default:
 		return failed("join group \"" GROUP "\"", ret);
 	}
 }
 
-static int handle_event(IPCON_HANDLER handler, const struct ipcon_kevent *event)
+static int handle_event(IPCON_HANDLER handler, const struct ipcon_kevent *event, int *joined)
 {
 	switch (event->type) {
 	case IPCON_EVENT_GRP_ADD:
-		return strcmp(event->grp.name, GROUP) ? 0 : join(handler);
+		return strcmp(event->grp.name, GROUP) ? 0 : join(handler, joined);
 	case IPCON_EVENT_GRP_REMOVE:
 		/* The membership has gone with the group. */
-		if (!strcmp(event->grp.name, GROUP))
+		if (!strcmp(event->grp.name, GROUP)) {
 			say("The group " GROUP " is gone");
+			*joined = 0;
+		}
 		return 0;
 	default:
 		return 0;
@@ -78,7 +84,7 @@ static int handle_event(IPCON_HANDLER handler, const struct ipcon_kevent *event)
 }
 
 /* Takes the next message, if there is one; before it, says what was lost, beyond what is known to be. */
-static int hear(IPCON_HANDLER handler, __u64 *known)
+static int hear(IPCON_HANDLER handler, __u64 *known, int *joined)
 {
 	struct ipcon_kevent event;
 	struct ipcon_msg im;
@@ -95,10 +101,6 @@ static int hear(IPCON_HANDLER handler, __u64 *known)
 		printf("%llu messages were lost\n", (unsigned long long)(lost - *known));
 		fflush(stdout);
 		*known = lost;
-		/* The return of the group may have been among them. */
-		ret = join(handler);
-		if (ret)
-			return ret;
 	}
 
 	if (im.type != IPCON_GROUP_MSG)
@@ -106,7 +108,7 @@ static int hear(IPCON_HANDLER handler, __u64 *known)
 
 	if (!strcmp(im.group, IPCON_KERNEL_GROUP)) {
 		memcpy(&event, im.buf, sizeof(event));
-		return handle_event(handler, &event);
+		return handle_event(handler, &event, joined);
 	}
 
 	printf("%s: %.*s\n", im.group, (int)im.len, im.buf);
@@ -118,6 +120,7 @@ static int listen_to_group(IPCON_HANDLER handler, int quit)
 {
 	struct pollfd watched[] = { { ipcon_getfd(handler), POLLIN, 0 }, { quit, POLLIN, 0 } };
 	__u64 lost = 0;
+	int joined = 0;
 	int ret;
 
 	/* Before the group is looked for, or its arrival in between would be missed. */
@@ -125,13 +128,21 @@ static int listen_to_group(IPCON_HANDLER handler, int quit)
 	if (ret < 0)
 		return failed("join group \"" IPCON_KERNEL_GROUP "\"", ret);
 
-	ret = join(handler);
+	ret = join(handler, &joined);
+	if (ret == 0 && !joined)
+		say("Waiting for the group " GROUP);
 	while (ret == 0) {
 		if (poll(watched, 2, -1) < 0 && errno != EINTR)
 			return failed("wait for a message", -errno);
 		if (watched[1].revents)
 			return 0;
-		ret = hear(handler, &lost);
+		ret = hear(handler, &lost, &joined);
+		/*
+		 * If the queue was full, the group may have gone and come again unheard, and nothing may ever tell:
+		 * a loss is told with the next message. So it is looked for once the queue is empty.
+		 */
+		if (ret == 0 && poll(watched, 1, 0) == 0)
+			ret = join(handler, &joined);
 	}
 
 	return ret;

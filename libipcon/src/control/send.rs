@@ -219,8 +219,8 @@ impl Control {
                 Ok(()) => {}
                 Err(Errno::AGAIN) => return verdict,
                 // Nothing of the queue is gone, but something could not be put into it.
-                Err(errno @ (Errno::NOBUFS | Errno::MSGSIZE)) => {
-                    verdict.unknown = Some(errno.raw_os_error());
+                Err(Errno::NOBUFS | Errno::MSGSIZE) => {
+                    verdict.unknown = Some(libc::ENOBUFS);
                     continue;
                 }
                 Err(errno) => {

@@ -182,6 +182,8 @@ fn everything_at_once_balances() {
         }
     });
     drain(&survivor);
+    let gone = Peer::connect().unwrap().port();
+    survivor.send(gone, &[4]).unwrap_err();
     let inspector = Inspector::open().unwrap();
     let bus = inspector.bus().unwrap();
     assert_eq!(

@@ -206,12 +206,12 @@ fn a_table_is_right_after_a_storm_with_losses() {
     let mut kevents = 0;
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for thread in 0..THREADS {
+        let storm = |thread: usize| {
             let is_over = &is_over;
             scope.spawn(move || {
                 // Names that go from one peer to another, and peers that go with their names.
                 let mut round = thread;
-                let mut peers = [(); 3].map(|()| Peer::connect().unwrap());
+                let mut peers: [Peer; 3] = [(); 3].map(|()| Peer::connect().unwrap());
                 while !is_over.load(Ordering::Relaxed) {
                     round += 1;
                     let peer = &peers[round % 3];
@@ -226,10 +226,10 @@ fn a_table_is_right_after_a_storm_with_losses() {
                 peers[0]
                     .register_service(format!("left by {thread}"))
                     .unwrap();
-                // They stay until the table was compared.
                 peers
-            });
-        }
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(storm).collect();
         // Also when an assertion fails, or the threads would keep the test from ending.
         let _stop = SetOnDrop(&is_over);
         // A look in the storm takes a slow kernel seconds: the storm lasts until both were told often enough.
@@ -241,11 +241,18 @@ fn a_table_is_right_after_a_storm_with_losses() {
             }
             apply(&mut services, update);
         }
+        is_over.store(true, Ordering::Relaxed);
+        // They stay until the table was compared.
+        let _peers: Vec<_> = threads.into_iter().map(|it| it.join().unwrap()).collect();
+        while let Some(update) = events.try_recv().unwrap() {
+            apply(&mut services, update);
+        }
+        assert_eq!(services, services_now());
+        for thread in 0..THREADS {
+            let name = Name::new(format!("left by {thread}")).unwrap();
+            assert!(services.contains_key(&name), "{services:?}");
+        }
     });
-    while let Some(update) = events.try_recv().unwrap() {
-        apply(&mut services, update);
-    }
-    assert_eq!(services, services_now());
     println!("{snapshots} snapshots, {kevents} kevents");
 }
 
@@ -276,6 +283,8 @@ fn a_flood_of_other_messages_keeps_nobody_waiting() {
                 let _ = stranger.send_batch([(port, b"noise"); 100]);
             }
         });
+        // Also when an assertion fails, or the stranger would keep the test from ending.
+        let _stop = SetOnDrop(&ended);
         let service = Peer::connect().unwrap();
         let mut services = Services::new();
         service.register_service("honest").unwrap();
@@ -286,7 +295,6 @@ fn a_flood_of_other_messages_keeps_nobody_waiting() {
                 apply(&mut services, update);
             }
         }
-        ended.store(true, Ordering::Relaxed);
     });
 }
 

@@ -98,7 +98,6 @@ fn only_the_owner_sends() {
     assert_eq!(member.try_recv().unwrap(), None);
 }
 
-/// Two threads send as the same owner, so that the order is not given by the sender.
 /// The two sockets of the owner send at once, so that the kernel has to find one order. (The library lets the threads
 /// that share a peer send one after the other.)
 fn every_member_sees_the_same_order() {
@@ -114,9 +113,9 @@ fn every_member_sees_the_same_order() {
     }
     let port = Port::new(receive.port()).unwrap();
     let start = Barrier::new(2);
-    thread::scope(|scope| {
-        for (half, mut socket) in [receive, control].into_iter().enumerate() {
-            let (start, name, first) = (&start, &name, half as u64 * EACH);
+    let _sockets = thread::scope(|scope| {
+        let send = |mut socket: Speaker, first| {
+            let (start, name) = (&start, &name);
             scope.spawn(move || {
                 start.wait();
                 for number in first..first + EACH {
@@ -126,14 +125,13 @@ fn every_member_sees_the_same_order() {
                     ];
                     socket.ask(cmd::SEND_MULTICAST, &message).unwrap();
                 }
-                // Neither may close before the other has sent.
-                start.wait();
-                let sent = Inspector::open().unwrap().peer(port).unwrap().counters;
-                assert_eq!(sent.sent_multicast_messages, 2 * EACH);
-                start.wait();
-            });
-        }
+                socket
+            })
+        };
+        [send(receive, 0), send(control, EACH)].map(|sending| sending.join().unwrap())
     });
+    let sent = Inspector::open().unwrap().peer(port).unwrap().counters;
+    assert_eq!(sent.sent_multicast_messages, 2 * EACH);
     let orders: Vec<Vec<u64>> = members.iter().map(numbers).collect();
     assert_eq!(orders[0].len() as u64, 2 * EACH);
     assert!(

@@ -24,6 +24,7 @@ pub(crate) fn all() -> Vec<Case> {
         who_made_a_user_namespace_pays_for_those_in_it,
         the_superuser_is_not_limited,
         who_opened_a_socket_pays_whoever_writes_to_it,
+        a_socket_of_the_superuser_makes_nobody_unlimited,
         a_message_is_charged_with_all_memory_that_it_takes,
         what_one_user_can_pin_is_what_the_documentation_says
             => needs(settings::quick_kernel).within(240),
@@ -284,32 +285,47 @@ fn who_made_a_user_namespace_pays_for_those_in_it() {
     inside.0.end();
 }
 
+/// Does something with the rights of a user. Only a thread changes its user, and that ends with this.
+fn as_user<T: Send>(uid: u32, act: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let acting = scope.spawn(|| {
+            set_thread_res_uid(Uid::ROOT, Uid::from_raw(uid), Uid::ROOT).unwrap();
+            act()
+        });
+        acting.join().unwrap()
+    })
+}
+
+fn four_sockets() -> [Speaker; 4] {
+    [(); 4].map(|()| Speaker::open())
+}
+
+/// Three become peers, and the fourth may not.
+fn become_peers([first, second, third, fourth]: &mut [Speaker; 4]) {
+    for speaker in [first, second, third] {
+        speaker.become_peer();
+    }
+    let refused = fourth.try_become_peer().unwrap_err();
+    assert_eq!(refused.errno, libc::EDQUOT);
+}
+
+/// As when the superuser hands a socket down to a process that has not its rights.
+fn a_socket_of_the_superuser_makes_nobody_unlimited() {
+    let _small = small();
+    let mut opened = four_sockets();
+    as_user(USER, || become_peers(&mut opened));
+    let peers = Inspector::open().unwrap().peers().unwrap().items;
+    assert!(peers.iter().all(|peer| peer.uid == USER), "{peers:?}");
+    // The superuser itself goes on with it.
+    opened[3].become_peer();
+}
+
 /// As when a program with more rights is made to write to a socket that it inherited.
 fn who_opened_a_socket_pays_whoever_writes_to_it() {
     let _small = small();
-    let become_user = |uid| {
-        let (real, saved) = (Uid::ROOT, Uid::ROOT);
-        set_thread_res_uid(real, Uid::from_raw(uid), saved).unwrap();
-    };
-    // Only this thread changes its user, and it ends with the scope.
-    let mut opened = thread::scope(|scope| {
-        let opening = scope.spawn(|| {
-            become_user(USER);
-            let opened = [(); 4].map(|()| Speaker::open());
-            become_user(0);
-            opened
-        });
-        opening.join().unwrap()
-    });
-    let [first, second, third, fourth] = &mut opened;
-    for speaker in [&mut *first, second, third] {
-        speaker.become_peer();
-    }
-    assert_eq!(
-        fourth.try_become_peer().unwrap_err().errno,
-        libc::EDQUOT,
-        "the writer paid"
-    );
+    let mut opened = as_user(USER, four_sockets);
+    become_peers(&mut opened);
+    let first = &mut opened[0];
     for name in ["one", "two"] {
         request(first, "service", name).unwrap();
     }

@@ -49,7 +49,7 @@ pub static PEER_FIELDS: &[Field<Peer>] = &[
         "uid",
         "UID",
         Unit::None,
-        "Effective user id of the process.",
+        "User who opened its socket, by effective id.",
         |p| Some(Value::Count(p.uid.into())),
     ),
     info(

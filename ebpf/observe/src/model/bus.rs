@@ -38,7 +38,7 @@ pub struct Peer {
     pub port: u32,
     /// Process that made the peer, as seen from the initial pid namespace.
     pub pid: u32,
-    /// Effective user id of that process.
+    /// User who pays for it: who opened its socket, by effective id.
     pub uid: u32,
     /// Command name of that process.
     pub comm: SafeText,

@@ -14,10 +14,11 @@ use super::transport::{Trace, Transport};
 pub struct Identity {
     /// Process id in the initial pid namespace.
     pub pid: u32,
-    /// Who opened its socket: the effective user id then, in the initial user namespace.
+    /// Who pays: who opened the socket, or who made the peer on one that the superuser opened; the
+    /// effective user id in the initial user namespace.
     pub uid: u32,
-    /// Who answers for the user: the owner of the outermost user namespace that the socket was
-    /// opened in below the initial one, or the user itself.
+    /// Who answers for that user: the owner of the outermost user namespace that it was in below
+    /// the initial one, or the user itself.
     pub sponsor: u32,
     /// Command name, padded with zeros.
     pub comm: [u8; 16],

@@ -66,8 +66,8 @@ impl<T: Transport> Bus<T> {
     }
 
     /// Takes a peer back that [`add_peer`](Self::add_peer) has just made and whose process was not
-    /// told of it. Nobody knows it, so nothing is announced; unless it holds something already, as
-    /// when another thread has used the same socket meanwhile: then it ends like any other.
+    /// told of it: nothing is announced. Unless it holds something, because another thread has used
+    /// the same socket meanwhile: then observers have heard of it, and it ends like any other.
     pub fn withdraw_peer(&self, peer: &Arc<Peer<T>>) {
         let mut control = self.control.lock();
         if self

@@ -3,7 +3,7 @@
 //! What each user may have on all buses together, so that no user can use up the kernel's memory or
 //! take all names.
 //!
-//! A peer is paid for by the user who made it. Who is in a user namespace could have thousands of
+//! A peer is paid for by the user who opened its socket. Who is in a user namespace could have thousands of
 //! user ids there, so the *sponsor*, the user who made the outermost of the namespaces, pays as well.
 //! What a peer holds is paid for by the same two.
 

@@ -27,15 +27,34 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
-/// Polls a future up to so many times, and then drops it. Before each poll but the first, something is done, and all
-/// other tasks and the runtime get their turn.
-async fn drop_after<T>(
+/// When a future is dropped.
+#[derive(Debug, Clone, Copy)]
+struct When {
+    /// After so many polls.
     polls: usize,
+    /// Also after another turn, in which it may have been woken.
+    is_late: bool,
+}
+
+impl When {
+    /// Each in turn.
+    fn of(round: usize) -> Self {
+        Self {
+            polls: 1 + round % 4,
+            is_late: round / 4 % 2 == 1,
+        }
+    }
+}
+
+/// Polls a future, and then drops it. Before each poll but the first, something is done, and all other tasks and the
+/// runtime get their turn.
+async fn drop_after<T>(
+    when: When,
     mut meanwhile: impl FnMut(),
     future: impl Future<Output = T>,
 ) -> Option<T> {
     let mut future = pin!(future);
-    for poll in 0..polls {
+    for poll in 0..when.polls {
         if poll > 0 {
             meanwhile();
             yield_now().await;
@@ -43,6 +62,10 @@ async fn drop_after<T>(
         if let Poll::Ready(output) = poll_fn(|it| Poll::Ready(future.as_mut().poll(it))).await {
             return Some(output);
         }
+    }
+    if when.is_late {
+        meanwhile();
+        yield_now().await;
     }
     None
 }
@@ -69,36 +92,36 @@ const WAYS: [Way; 6] = [
 
 impl Way {
     /// Receives in this way: the numbers of the messages that came before the future was dropped, if any did.
-    async fn receive(self, peer: &AsyncPeer, polls: usize) -> Option<Vec<u64>> {
+    async fn receive(self, peer: &AsyncPeer, when: When) -> Option<Vec<u64>> {
         let (mut buffer, mut batch) = ([0; 8], Batch::new(3));
         let nothing = || {};
         match self {
             Self::Message => {
-                let message = drop_after(polls, nothing, peer.recv()).await?.unwrap();
+                let message = drop_after(when, nothing, peer.recv()).await?.unwrap();
                 Some(vec![number(&message.data)])
             }
             Self::MessageDeadline => {
-                let message = drop_after(polls, nothing, peer.recv_deadline(soon())).await?;
+                let message = drop_after(when, nothing, peer.recv_deadline(soon())).await?;
                 Some(vec![number(&message.unwrap().unwrap().data)])
             }
             Self::Into => {
-                let received = drop_after(polls, nothing, peer.recv_into(&mut buffer)).await?;
+                let received = drop_after(when, nothing, peer.recv_into(&mut buffer)).await?;
                 assert_eq!(received.unwrap().len, buffer.len());
                 Some(vec![number(&buffer)])
             }
             Self::IntoDeadline => {
                 let received = peer.recv_into_deadline(&mut buffer, soon());
-                let received = drop_after(polls, nothing, received).await?;
+                let received = drop_after(when, nothing, received).await?;
                 assert_eq!(received.unwrap().unwrap().len, buffer.len());
                 Some(vec![number(&buffer)])
             }
             Self::Batch => {
-                let count = drop_after(polls, nothing, peer.recv_batch(&mut batch)).await?;
+                let count = drop_after(when, nothing, peer.recv_batch(&mut batch)).await?;
                 Some(numbers(count, &batch))
             }
             Self::BatchDeadline => {
                 let count = peer.recv_batch_deadline(&mut batch, soon());
-                let count = drop_after(polls, nothing, count).await?;
+                let count = drop_after(when, nothing, count).await?;
                 Some(numbers(count, &batch))
             }
         }
@@ -121,31 +144,34 @@ fn a_dropped_receive_has_taken_nothing() {
             let sender = AsyncPeer::connect().unwrap();
             for round in 0..MESSAGES {
                 sender.send_wait(to, &numbered(round)).await.unwrap();
-                if round % 7 == 0 {
+                // The receiver finds several, one, or none for a while.
+                for _ in 0..round % 7 {
                     yield_now().await;
                 }
             }
         });
         let mut expected = 0;
-        let mut dropped = [0; WAYS.len()];
+        // Of each way, those dropped at once, after some polls, and late.
+        let mut dropped = [[0; 3]; WAYS.len()];
         for round in 0.. {
             if expected == MESSAGES {
                 break;
             }
-            let (way, polls) = (round % WAYS.len(), 1 + round / WAYS.len() % 4);
-            match WAYS[way].receive(&receiver, polls).await {
+            let (way, when) = (round % WAYS.len(), When::of(round / WAYS.len()));
+            match WAYS[way].receive(&receiver, when).await {
                 Some(numbers) => {
                     for number in numbers {
                         assert_eq!(number, expected, "{:?}", WAYS[way]);
                         expected += 1;
                     }
                 }
-                None => dropped[way] += 1,
+                None if when.is_late => dropped[way][2] += 1,
+                None => dropped[way][usize::from(when.polls > 1)] += 1,
             }
         }
         sending.await.unwrap();
         assert!(
-            dropped.iter().all(|&it| it > 0),
+            dropped.as_flattened().iter().all(|&it| it > 0),
             "not all were dropped: {dropped:?}"
         );
         assert_eq!(receiver.try_recv().unwrap(), None);
@@ -157,7 +183,11 @@ fn a_receive_that_ran_into_a_dropped_one_has_what_it_put_back() {
     run(async {
         let peer = AsyncPeer::connect().unwrap();
         for way in WAYS {
-            let mut waiting = Box::pin(way.receive(&peer, usize::MAX));
+            let never = When {
+                polls: usize::MAX,
+                is_late: false,
+            };
+            let mut waiting = Box::pin(way.receive(&peer, never));
             let first = poll_fn(|it| Poll::Ready(waiting.as_mut().poll(it))).await;
             assert!(first.is_pending());
             peer.send(peer.port(), &numbered(1)).unwrap();
@@ -210,7 +240,11 @@ fn a_dropped_wait_for_a_service_leaves_nothing_behind() {
                 noise.unregister_service("noise").unwrap();
             };
             let waiting = peer.wait_for_service("clock", soon());
-            let found = drop_after(polls as usize, announce, waiting).await;
+            let when = When {
+                polls: polls as usize,
+                is_late: polls % 2 == 0,
+            };
+            let found = drop_after(when, announce, waiting).await;
             assert!(found.is_none(), "{found:?}");
             assert_eq!(present(), before, "dropped after {polls} polls");
         }
@@ -253,12 +287,12 @@ fn a_dropped_wait_for_an_update_loses_none() {
                     registered += 1;
                 }
             };
-            let polls = 1 + round / 2 % 4;
+            let when = When::of(round / 2);
             let update = match round % 2 {
-                0 => drop_after(polls, register, events.recv()).await,
+                0 => drop_after(when, register, events.recv()).await,
                 _ => {
                     let next = poll_fn(|it| Pin::new(&mut events).poll_next(it));
-                    drop_after(polls, register, next).await.map(Option::unwrap)
+                    drop_after(when, register, next).await.map(Option::unwrap)
                 }
             };
             match update {

@@ -54,7 +54,10 @@ fn fail_each(name: &str, set: fn() -> Scene) -> u32 {
         let after = Objects::now(&inspector);
         let what = format!("{name} with allocation {n} failing: {outcome:?}");
         match outcome {
-            Ok(()) => assert!(scene.done(&before, &after), "{what}, and was not done"),
+            Ok(()) => {
+                assert!(scene.done(&before, &after), "{what}, and was not done");
+                assert!(scene.arrived().is_none_or(|count| count == 1), "{what}");
+            }
             Err(error) => {
                 assert!(failed && WITHOUT_MEMORY.contains(&error), "{what}");
                 // The answer itself could not be made: the socket is told so, whatever was done.
@@ -63,11 +66,14 @@ fn fail_each(name: &str, set: fn() -> Scene) -> u32 {
                     before == after || answer_lost,
                     "{what}: {before:?}, {after:?}"
                 );
+                let most = usize::from(answer_lost);
+                assert!(scene.arrived().is_none_or(|count| count <= most), "{what}");
                 if !answer_lost {
                     let again = scene.act();
                     assert_eq!(again, Ok(()), "{what}, and again without the fault");
                     let after = Objects::now(&inspector);
                     assert!(scene.done(&before, &after), "{what}, and again: not done");
+                    assert!(scene.arrived().is_none_or(|count| count == 1), "{what}");
                 }
             }
         }

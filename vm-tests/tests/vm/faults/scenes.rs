@@ -2,11 +2,12 @@
 
 //! Each request of the family, with what must be there for it to succeed.
 
-use libipcon::{KEVENT_GROUP, Peer, Replay};
+use libipcon::{KEVENT_GROUP, Origin, Peer, Port, Replay};
 use rustix::io::Errno;
 
 use super::Objects;
 use crate::speaker::{Speaker, terminated};
+use crate::support::drain;
 use crate::uapi::{attr, cmd};
 
 /// How many more of each there are after a request.
@@ -35,6 +36,8 @@ pub(super) struct Scene {
     cmd: u8,
     attributes: Vec<(u16, Vec<u8>)>,
     deed: Deed,
+    /// Who must get the message that the request sends, if it sends one to a peer.
+    receiver: Option<Peer>,
     /// Sockets and peers that must live on.
     _around: (Vec<Speaker>, Vec<Peer>),
 }
@@ -61,6 +64,22 @@ impl Scene {
         after.since(before) == self.deed
     }
 
+    /// How many messages have arrived where one shall, each of them whole and from whom it is; `None` where none
+    /// shall.
+    pub(super) fn arrived(&self) -> Option<usize> {
+        let messages = drain(self.receiver.as_ref()?);
+        let from_peers = messages
+            .iter()
+            .filter(|message| !matches!(message.origin, Origin::Kevent(_)));
+        let count = from_peers.clone().count();
+        for message in from_peers {
+            let from = Port::new(self.speaker.port()).unwrap();
+            assert_eq!(message.origin, Origin::Peer(from));
+            assert_eq!(message.data, DATA);
+        }
+        Some(count)
+    }
+
     fn new(speaker: Speaker, cmd: u8, attributes: Vec<(u16, Vec<u8>)>) -> Self {
         Self {
             speaker,
@@ -68,6 +87,7 @@ impl Scene {
             cmd,
             attributes,
             deed: Deed::default(),
+            receiver: None,
             _around: (Vec::new(), Vec::new()),
         }
     }
@@ -91,6 +111,13 @@ impl Scene {
     fn beside(mut self, speaker: Speaker) -> Self {
         self._around.0.push(speaker);
         self
+    }
+
+    fn heard_by(self, receiver: Peer) -> Self {
+        Self {
+            receiver: Some(receiver),
+            ..self
+        }
     }
 
     fn quietly(self) -> Self {
@@ -242,6 +269,9 @@ pub(super) fn scenes() -> Vec<Named> {
 
 const NAME: &str = "name";
 
+/// What is sent to a peer.
+const DATA: [u8; 100] = [7; 100];
+
 fn name(attribute: u16) -> Vec<(u16, Vec<u8>)> {
     vec![(attribute, terminated(NAME))]
 }
@@ -274,12 +304,12 @@ fn loser() -> Peer {
         drop(Peer::connect().unwrap());
     }
     peer.set_queue_limit(1 << 20).unwrap();
-    crate::support::drain(&peer);
+    drain(&peer);
     peer
 }
 
 fn unicast(receiver: Peer) -> Scene {
     let to = number(attr::message::PORT, receiver.port().get());
-    let data = (attr::message::DATA, vec![7; 100]);
-    Scene::new(Speaker::peer(), cmd::SEND_UNICAST, vec![to, data]).amid(receiver)
+    let data = (attr::message::DATA, DATA.to_vec());
+    Scene::new(Speaker::peer(), cmd::SEND_UNICAST, vec![to, data]).heard_by(receiver)
 }
