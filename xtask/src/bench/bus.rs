@@ -2,44 +2,7 @@
 //! The rows of `cargo xtask bench bus`: what is compared, the goal, and what stands in its way. The guest
 //! (`vm-tests/bench/src/plan.rs`) measures them under the same names.
 
-use anyhow::bail;
-
-/// What a row shall reach.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Goal {
-    /// Our time is at most so many times the peer's.
-    AtMost(f64),
-    /// We are at least so many times as fast.
-    Faster(f64),
-    /// None; the figure is worth knowing.
-    Known,
-}
-
-impl Goal {
-    /// The largest ratio of our time to the peer's that reaches it.
-    pub(super) fn ratio(self) -> Option<f64> {
-        match self {
-            Self::AtMost(times) => Some(times),
-            Self::Faster(times) => Some(1.0 / times),
-            Self::Known => None,
-        }
-    }
-}
-
-/// One row.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) name: &'static str,
-    /// What we do.
-    pub(super) ours: &'static str,
-    /// What the peer does for the same end.
-    pub(super) peer: &'static str,
-    pub(super) goal: Goal,
-    /// Whether the VM's processors must run at once, so that counting instructions says nothing.
-    pub(super) at_once: bool,
-    /// What most of our time goes to, as far as it was looked into.
-    pub(super) limit: &'static str,
-}
+use super::rows::{Goal, Row};
 
 /// All rows, in the order of the table.
 pub(super) const ROWS: &[Row] = &[
@@ -251,20 +214,9 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// The row of this name.
+#[cfg(test)]
 pub(super) fn row(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
-}
-
-/// The rows with `filter` in their names.
-pub(super) fn named(filter: &str) -> anyhow::Result<Vec<&'static Row>> {
-    let rows: Vec<_> = ROWS
-        .iter()
-        .filter(|row| row.name.contains(filter))
-        .collect();
-    if rows.is_empty() {
-        bail!("no row has `{filter}` in its name; docs/benchmarks.md has them");
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]
@@ -288,19 +240,5 @@ mod tests {
             assert_eq!(measured.next(), Some(row.name));
         }
         assert_eq!(measured.next(), None);
-    }
-
-    #[test]
-    fn a_filter_without_rows_is_refused() {
-        assert_eq!(named("").unwrap().len(), ROWS.len());
-        assert_eq!(named("one-way").unwrap().len(), 2);
-        assert!(named("none such").is_err());
-    }
-
-    #[test]
-    fn faster_is_a_ratio_below_one() {
-        assert_eq!(Goal::Faster(4.0).ratio(), Some(0.25));
-        assert_eq!(Goal::AtMost(1.15).ratio(), Some(1.15));
-        assert_eq!(Goal::Known.ratio(), None);
     }
 }

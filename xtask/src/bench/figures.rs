@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bus::Row;
+use super::rows::Row;
 use crate::vm::config::Clock;
 
 /// What the guest tells, one JSON object a line. All times are nanoseconds of its clock.
@@ -28,8 +28,24 @@ pub(super) struct Samples {
     pub(super) name: String,
     /// Operations in each round.
     pub(super) times: u32,
+    /// The same of the peer, where it is not as many.
+    #[serde(default)]
+    pub(super) peer_times: Option<u32>,
+    /// What is counted, where it is not what passes for time there.
+    #[serde(default)]
+    pub(super) unit: Option<Unit>,
     pub(super) ours: Vec<f64>,
     pub(super) peer: Vec<f64>,
+    /// Of all operations of all rounds, where each was timed.
+    #[serde(default)]
+    pub(super) percentiles: Option<Percentiles>,
+}
+
+/// What half, 99 %, and 99.9 % of all operations did not exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Percentiles {
+    pub(super) ours: [f64; 3],
+    pub(super) peer: [f64; 3],
 }
 
 /// How values are spread.
@@ -68,12 +84,14 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// What is counted as time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Unit {
     Nanoseconds,
     /// Instructions that the VM executed.
     Instructions,
+    /// System calls.
+    Calls,
 }
 
 impl From<Clock> for Unit {
@@ -90,12 +108,14 @@ impl From<Clock> for Unit {
 pub(super) struct Figures {
     pub(super) row: &'static Row,
     pub(super) times: u32,
+    pub(super) peer_times: u32,
     pub(super) rounds: usize,
     pub(super) unit: Unit,
     pub(super) ours: Spread,
     pub(super) peer: Spread,
     /// Our time by the peer's in the same round.
     pub(super) ratio: Spread,
+    pub(super) percentiles: Option<Percentiles>,
 }
 
 impl Figures {
@@ -111,8 +131,10 @@ impl Figures {
         Some(Self {
             row,
             times: *times,
+            peer_times: samples.peer_times.unwrap_or(*times),
             rounds: ours.len(),
-            unit,
+            unit: samples.unit.unwrap_or(unit),
+            percentiles: samples.percentiles,
             ratio: Spread::of(ratios)?,
             ours: Spread::of(ours.iter().copied())?,
             peer: Spread::of(peer.iter().copied())?,
@@ -161,8 +183,11 @@ mod tests {
         let samples = Samples {
             name: "one-way".to_owned(),
             times: 1,
+            peer_times: None,
+            unit: None,
             ours: vec![136.0],
             peer: vec![100.0],
+            percentiles: None,
         };
         let row = bus::row("one-way").unwrap();
         assert_eq!(Figures::of(row, &samples, NS).unwrap().met(), Some(false));
@@ -175,8 +200,11 @@ mod tests {
         let samples = Samples {
             name: "one-way".to_owned(),
             times: 1,
+            peer_times: None,
+            unit: None,
             ours: vec![1.0, 2.0],
             peer: vec![1.0],
+            percentiles: None,
         };
         assert!(Figures::of(bus::row("one-way").unwrap(), &samples, NS).is_none());
     }

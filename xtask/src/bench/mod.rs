@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench`: measures ipcon against its peers.
 //!
-//! `bus` names the rows with their goals, `run` has them measured in the VM, `told` hears of it, `figures`
-//! makes figures of what was measured, `table` shows them, and `page` keeps them in the documentation.
+//! `bus` and `coroipc` name the rows with their goals, `run` has the ones measured in the VM and `host` the others on the
+//! host, `told` hears of it, `figures` makes figures of what was measured, `table` shows them, and `page` keeps them in
+//! the documentation.
 
 use crate::vm::config::Clock;
 use crate::vm::machine::Options;
 
 mod bus;
+mod coroipc;
 mod figures;
+mod host;
 mod page;
+mod processor;
+mod rows;
 mod run;
 mod table;
 mod told;
@@ -19,6 +24,8 @@ mod told;
 pub(crate) enum Command {
     /// Measures the bus against Unix sockets and dbus-broker, in one VM.
     Bus(BusArgs),
+    /// Measures coroipc against libqb, and against what the machine allows, on the host.
+    Coroipc(CoroipcArgs),
 }
 
 /// Options of `cargo xtask bench bus`.
@@ -53,6 +60,30 @@ pub(crate) struct BusArgs {
     options: Options,
 }
 
+/// Options of `cargo xtask bench coroipc`.
+///
+/// Fetches libqb's package if it is missing, which is unpacked and not installed, builds both sides, measures on this
+/// machine, prints the table and writes it to docs/benchmarks.md, which tells how to read it. Nothing else should run on
+/// the machine meanwhile. Needs no VM and no rights; without those to count system calls the rows that do are left
+/// out. A goal that is not met is no failure: the exit status is 0 when everything was measured, 69 when it
+/// could not be.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CoroipcArgs {
+    /// Measures only rows with this in their names, and leaves the page as it is.
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Rounds of each row; both sides take turns.
+    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Tries only whether everything can be measured: two rounds of a few operations, whose figures mean
+    /// nothing. The page is left as it is.
+    #[arg(long)]
+    quick: bool,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A table.
@@ -66,5 +97,15 @@ enum Format {
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Bus(args) => run::bus(args),
+        Command::Coroipc(args) => host::coroipc(args),
     }
+}
+
+/// Prints all figures.
+fn show(report: &table::Report, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Text => print!("{}", report.text()),
+        Format::Json => println!("{}", report.json()?),
+    }
+    Ok(())
 }

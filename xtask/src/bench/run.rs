@@ -2,18 +2,18 @@
 //! Builds what is measured, boots the VM for it, and shows what came of it.
 
 use std::cell::RefCell;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::bail;
 
-use super::bus::{self, Row};
+use super::bus;
 use super::figures::{Figures, Unit};
+use super::rows::{self, Row};
 use super::table::{Place, Report};
 use super::told::{Measured, Told};
-use super::{BusArgs, Format, page};
+use super::{BusArgs, page, processor, show};
 use crate::build::Build;
 use crate::cache::{Cache, Workspace};
 use crate::channel::{End, Start};
@@ -33,7 +33,7 @@ const ROUND: Duration = Duration::from_secs(20);
 /// Measures the bus; the result is the exit status.
 pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
     // Before anything is built for nothing.
-    let rows = bus::named(args.filter.as_deref().unwrap_or_default())?;
+    let rows = rows::named(bus::ROWS, args.filter.as_deref().unwrap_or_default())?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let progress = Progress::new(Verbosity::Steps);
@@ -82,10 +82,7 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
         bail!("nothing was measured");
     };
     let report = report(all);
-    match args.format {
-        Format::Text => print!("{}", report.text()),
-        Format::Json => println!("{}", report.json()?),
-    }
+    show(&report, args.format)?;
     if !args.quick && args.filter.is_none() {
         let path = page::write(&workspace, "bus", &report.markdown())?;
         progress.say(format!("written to {}", path.display()));
@@ -123,7 +120,11 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Has the rows measured in a VM, and gives the exit status that the kernel's log asks for; only an exit
     /// status when they could not be measured.
-    fn boot(&self, clock: Clock, rows: &[&Row]) -> anyhow::Result<Result<(Measured, i32), i32>> {
+    fn boot(
+        &self,
+        clock: Clock,
+        rows: &[&'static Row],
+    ) -> anyhow::Result<Result<(Measured, i32), i32>> {
         let mut environment = environment();
         environment.push(("IPCON_KVER".to_owned(), self.release.clone()));
         let told = Rc::new(RefCell::new(Told::new(self.machine.progress)));
@@ -177,7 +178,6 @@ impl Bench<'_> {
 }
 
 fn report(measured: Measured) -> Report {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     // Instructions are counted in translated code only.
     let counted = |figures: &Figures| figures.unit == Unit::Instructions;
     let accel = match Accel::detect() {
@@ -190,21 +190,11 @@ fn report(measured: Measured) -> Report {
             accel,
             cpus: measured.cpus,
             clocksource: measured.clocksource,
-            processor: processor(&cpuinfo),
+            processor: processor::name(),
         },
         rows: measured.rows,
         left_out: measured.left_out,
     }
-}
-
-/// The name of the host's processor.
-fn processor(cpuinfo: &str) -> String {
-    cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("an unknown processor", |(_, name)| name)
-        .trim()
-        .to_owned()
 }
 
 #[cfg(test)]
@@ -215,7 +205,7 @@ mod tests {
 
     #[test]
     fn rows_that_run_at_once_are_measured_in_real_time() {
-        let rows = || bus::named("").unwrap();
+        let rows = || rows::named(bus::ROWS, "").unwrap();
         let counted = boots(Clock::Instructions, rows());
         assert_eq!(counted.len(), 2);
         assert_eq!(counted[1].0, Clock::Host);
@@ -223,15 +213,12 @@ mod tests {
         assert!(counted[0].1.iter().all(|row| !row.at_once));
         assert_eq!(boots(Clock::Host, rows()).len(), 1);
         assert_eq!(
-            boots(Clock::Instructions, bus::named("connect").unwrap()).len(),
+            boots(
+                Clock::Instructions,
+                rows::named(bus::ROWS, "connect").unwrap()
+            )
+            .len(),
             1
         );
-    }
-
-    #[test]
-    fn the_processor_has_its_name() {
-        let intel = "processor\t: 0\nmodel name\t: A Processor @ 2 GHz\nflags\t\t: fpu\n";
-        assert_eq!(processor(intel), "A Processor @ 2 GHz");
-        assert_eq!(processor(""), "an unknown processor");
     }
 }

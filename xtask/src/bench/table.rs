@@ -5,19 +5,19 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bus::Goal;
-use super::figures::{Figures, Spread, Unit};
+use super::figures::{Figures, Percentiles, Spread, Unit};
+use super::rows::Goal;
 
 /// Where it was measured.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Place {
-    /// Release of the kernel in the VM.
+    /// Release of the kernel.
     pub(super) kernel: String,
-    /// `kvm`, or `tcg`: code is translated.
+    /// `kvm`, or `tcg`: code is translated; `none` without a VM.
     pub(super) accel: &'static str,
-    /// Processors of the VM.
+    /// Processors of the VM, or of the host without one.
     pub(super) cpus: usize,
-    /// What the kernel of the VM reads the time from.
+    /// What the kernel reads the time from.
     pub(super) clocksource: String,
     /// The host's processor.
     pub(super) processor: String,
@@ -62,9 +62,12 @@ struct JsonRow<'a> {
     met: Option<bool>,
     rounds: usize,
     times: u32,
+    peer_times: u32,
     ours_spread: Spread,
     peer_spread: Spread,
     ratio_spread: Spread,
+    /// p50, p99 and p99.9 of single operations, where each was timed.
+    percentiles: Option<Percentiles>,
 }
 
 impl Report {
@@ -81,9 +84,11 @@ impl Report {
             met: figures.met(),
             rounds: figures.rounds,
             times: figures.times,
+            peer_times: figures.peer_times,
             ours_spread: figures.ours,
             peer_spread: figures.peer,
             ratio_spread: figures.ratio,
+            percentiles: figures.percentiles,
         });
         let left_out = self.left_out.iter();
         let json = Json {
@@ -121,6 +126,21 @@ impl Report {
         for (name, why) in &self.left_out {
             let _ = writeln!(text, "{name:<24}not measured: {why}");
         }
+        if self.timed().next().is_some() {
+            let _ = writeln!(
+                text,
+                "\n{:<24}{:>12}{:>12}{:>12}  {:>12}{:>12}{:>12}",
+                "single operations", "ours p50", "p99", "p99.9", "peer p50", "p99", "p99.9"
+            );
+        }
+        for (figures, percentiles) in self.timed() {
+            let [ours, peer] = each(figures.unit, percentiles);
+            let _ = writeln!(
+                text,
+                "{:<24}{:>12}{:>12}{:>12}  {:>12}{:>12}{:>12}",
+                figures.row.name, ours[0], ours[1], ours[2], peer[0], peer[1], peer[2]
+            );
+        }
         text
     }
 
@@ -145,19 +165,37 @@ impl Report {
         for (name, why) in &self.left_out {
             let _ = writeln!(text, "| `{name}` | not measured: {why} | | | | | |");
         }
+        if self.timed().next().is_some() {
+            text.push_str("\n| single operations | ours p50 | p99 | p99.9 | peer p50 | p99 | p99.9 |\n|---|---|---|---|---|---|---|\n");
+        }
+        for (figures, percentiles) in self.timed() {
+            let [ours, peer] = each(figures.unit, percentiles).map(|three| three.join(" | "));
+            let _ = writeln!(text, "| `{}` | {ours} | {peer} |", figures.row.name);
+        }
         for figures in &self.rows {
             let row = figures.row;
             let _ = write!(
                 text,
-                "\n`{}`: {}; against: {}. {} rounds of {}.",
+                "\n`{}`: {}; against: {}. {} rounds of {}",
                 row.name, row.ours, row.peer, figures.rounds, figures.times
             );
+            if figures.peer_times != figures.times {
+                let _ = write!(text, ", the peer's of {}", figures.peer_times);
+            }
+            text.push('.');
             if !row.limit.is_empty() {
                 let _ = write!(text, " What limits it now: {}", row.limit);
             }
             text.push('\n');
         }
         text
+    }
+
+    /// The rows whose single operations were timed.
+    fn timed(&self) -> impl Iterator<Item = (&Figures, Percentiles)> {
+        self.rows
+            .iter()
+            .filter_map(|figures| Some((figures, figures.percentiles?)))
     }
 
     fn place(&self) -> String {
@@ -168,6 +206,11 @@ impl Report {
             processor,
             ..
         } = &self.place;
+        if *accel == "none" {
+            return format!(
+                "Kernel {kernel} on the host itself, {cpus} processors, {processor}. Times are in microseconds (µs)."
+            );
+        }
         let accel = match *accel {
             "tcg" => "translated (TCG)",
             other => other,
@@ -187,6 +230,11 @@ fn spread(unit: Unit, spread: &Spread) -> String {
     format!("{median} ({min} – {max})")
 }
 
+/// The three of ours and of the peer's, as a person reads them.
+fn each(unit: Unit, percentiles: Percentiles) -> [[String; 3]; 2] {
+    [percentiles.ours, percentiles.peer].map(|three| three.map(|value| time(unit, value)))
+}
+
 fn quartiles(spread: &Spread) -> String {
     format!("{:.3}–{:.3}", spread.lower, spread.upper)
 }
@@ -196,6 +244,7 @@ fn time(unit: Unit, value: f64) -> String {
     let (thousand, million) = match unit {
         Unit::Nanoseconds => ("µs", "ms"),
         Unit::Instructions => ("k", "M"),
+        Unit::Calls => return format!("{value:.2} calls"),
     };
     match value {
         n if n < 10_000.0 => format!("{:.2} {thousand}", n / 1e3),
@@ -232,8 +281,11 @@ pub(super) mod tests {
         let samples = |name: &str, ours: &[f64], peer: &[f64]| Samples {
             name: name.to_owned(),
             times: 100,
+            peer_times: None,
+            unit: None,
             ours: ours.to_vec(),
             peer: peer.to_vec(),
+            percentiles: None,
         };
         let one_way = samples("one-way", &[13_000.0, 12_000.0], &[10_000.0, 10_000.0]);
         let connect = samples("connect", &[1_500_000.0], &[100_000.0]);
@@ -295,5 +347,40 @@ pub(super) mod tests {
         ), "{markdown}");
         assert!(markdown.contains("| `connect` | 1.50 ms"));
         assert!(markdown.contains("translated (TCG)"));
+    }
+
+    #[test]
+    fn single_operations_have_a_table_of_their_own() {
+        let mut report = report();
+        assert!(!report.text().contains("p99.9"));
+        assert!(!report.markdown().contains("p99.9"));
+        report.rows[0].percentiles = Some(Percentiles {
+            ours: [1_000.0, 2_000.0, 3_000_000.0],
+            peer: [4_000.0, 5_000.0, 6_000.0],
+        });
+        report.rows[0].peer_times = 7;
+        let markdown = report.markdown();
+        assert!(
+            markdown.contains(
+                "| `one-way` | 1.00 µs | 2.00 µs | 3.00 ms | 4.00 µs | 5.00 µs | 6.00 µs |"
+            ),
+            "{markdown}"
+        );
+        assert!(markdown.contains("2 rounds of 100, the peer's of 7."));
+        assert!(report.text().contains("2.00 µs     3.00 ms       4.00 µs"));
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["rows"][0]["percentiles"]["ours"][1], 2_000.0);
+        assert_eq!(json["rows"][1]["percentiles"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn calls_are_no_times_and_the_host_is_no_vm() {
+        let mut report = report();
+        report.rows[0].unit = Unit::Calls;
+        report.rows[0].ours.median = 2.0;
+        report.place.accel = "none";
+        let text = report.text();
+        assert!(text.contains("2.00 calls"), "{text}");
+        assert!(text.contains("on the host itself, 2 processors"), "{text}");
     }
 }

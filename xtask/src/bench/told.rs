@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the guest tells while it measures.
+//! What the program that measures tells meanwhile, in the VM or on the host.
 
 use anyhow::{Context, bail};
 
-use super::bus::{self, Row};
 use super::figures::{Figures, Line, Unit};
+use super::rows::Row;
 use crate::progress::Progress;
 
-/// What one VM has told so far.
+/// What one program has told so far.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     progress: Option<Progress>,
@@ -16,7 +16,7 @@ pub(super) struct Told {
     lines: Vec<anyhow::Result<Line>>,
 }
 
-/// What one VM has measured.
+/// What one program has measured.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) kernel: String,
@@ -28,7 +28,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Together with what another VM has measured on the same kernel.
+    /// Together with what another one has measured on the same kernel.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.rows.extend(other.rows);
         self.left_out.extend(other.left_out);
@@ -50,10 +50,7 @@ impl Told {
         while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let line = serde_json::from_slice(&line).with_context(|| {
-                format!(
-                    "reading what the guest told: {}",
-                    String::from_utf8_lossy(&line)
-                )
+                format!("reading what was told: {}", String::from_utf8_lossy(&line))
             });
             if let (Some(progress), Ok(Line::Row(samples))) = (self.progress, &line) {
                 progress.say(format!("measured {}", samples.name));
@@ -63,7 +60,7 @@ impl Told {
     }
 
     /// All of it, counted in `unit`; fails unless it is about just the rows that were wanted.
-    pub(super) fn all(self, wanted: &[&Row], unit: Unit) -> anyhow::Result<Measured> {
+    pub(super) fn all(self, wanted: &[&'static Row], unit: Unit) -> anyhow::Result<Measured> {
         let mut place = None;
         let (mut rows, mut left_out) = (Vec::new(), Vec::new());
         for line in self.lines {
@@ -74,8 +71,10 @@ impl Told {
                     clocksource,
                 } => place = Some((kernel, cpus, clocksource)),
                 Line::Row(samples) => {
-                    let row = bus::row(&samples.name)
-                        .with_context(|| format!("there is no row {}", samples.name))?;
+                    let row = wanted
+                        .iter()
+                        .find(|row| row.name == samples.name)
+                        .with_context(|| format!("nobody wanted a row {}", samples.name))?;
                     let figures = Figures::of(row, &samples, unit).with_context(|| {
                         format!("{} was not measured as often on both sides", samples.name)
                     })?;
@@ -88,10 +87,10 @@ impl Told {
             let told = rows.iter().any(|figures| figures.row.name == row.name)
                 || left_out.iter().any(|(name, _)| name == row.name);
             if !told {
-                bail!("the guest told nothing of {}", row.name);
+                bail!("nothing was told of {}", row.name);
             }
         }
-        let (kernel, cpus, clocksource) = place.context("the guest did not tell where it ran")?;
+        let (kernel, cpus, clocksource) = place.context("it was not told where that was")?;
         Ok(Measured {
             kernel,
             cpus,
@@ -106,6 +105,7 @@ impl Told {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::bus;
     use super::*;
 
     const PLACE: &[u8] =

@@ -18,6 +18,7 @@ mod broker;
 mod chroot;
 mod flavour;
 mod kernel;
+mod libqb;
 mod mirror;
 pub(crate) mod packages;
 mod privilege;
@@ -30,6 +31,7 @@ pub(crate) use broker::dbus_broker;
 pub(crate) use chroot::{Bind, Chroot};
 pub(crate) use flavour::Flavour;
 pub(crate) use kernel::Kernel;
+pub(crate) use libqb::libqb;
 pub(crate) use tools::promtool_path;
 
 /// Longest time for fetching something over the network.
