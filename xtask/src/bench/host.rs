@@ -44,11 +44,12 @@ pub(super) fn coroipc(args: &CoroipcArgs) -> anyhow::Result<u8> {
         command.arg("--quick");
     }
     command.args(rows.iter().map(|row| row.name));
+    let load = processor::load();
     let Some(measured) = measure(command, &rows, progress)? else {
         // What the program complained of was shown.
         return Ok(STATUS_INFRASTRUCTURE as u8);
     };
-    let report = report(measured);
+    let report = report(measured, load);
     show(&report, args.format)?;
     if !args.quick && args.filter.is_none() {
         let path = page::write(&workspace, "coroipc", &report.markdown())?;
@@ -138,7 +139,7 @@ fn measure(
     told.all(rows, Unit::Nanoseconds).map(Some)
 }
 
-fn report(measured: Measured) -> Report {
+fn report(measured: Measured, load: Option<f64>) -> Report {
     Report {
         place: Place {
             kernel: measured.kernel,
@@ -146,6 +147,7 @@ fn report(measured: Measured) -> Report {
             cpus: measured.cpus,
             clocksource: measured.clocksource,
             processor: processor::name(),
+            load,
         },
         rows: measured.rows,
         left_out: measured.left_out,

@@ -8,6 +8,12 @@ pub(super) fn name() -> String {
     named(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
 }
 
+/// How many threads ran or wanted to on an average of the last minute.
+pub(super) fn load() -> Option<f64> {
+    let averages = fs::read_to_string("/proc/loadavg").ok()?;
+    averages.split(' ').next()?.parse().ok()
+}
+
 fn named(cpuinfo: &str) -> String {
     cpuinfo
         .lines()

@@ -191,6 +191,7 @@ fn report(measured: Measured) -> Report {
             cpus: measured.cpus,
             clocksource: measured.clocksource,
             processor: processor::name(),
+            load: None,
         },
         rows: measured.rows,
         left_out: measured.left_out,

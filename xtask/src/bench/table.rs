@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub(super) clocksource: String,
     /// The host's processor.
     pub(super) processor: String,
+    /// Load average of the last minute before a measurement without a VM: what else ran there.
+    pub(super) load: Option<f64>,
 }
 
 /// All that was measured.
@@ -106,19 +108,19 @@ impl Report {
         let mut text = format!("{}\n", self.place());
         let _ = writeln!(
             text,
-            "{:<24}{:>12}{:>12}{:>8}  {:<13}{:>8}  {:<8}met",
+            "{:<24}{:>12}{:>12}{:>8}  {:<17}{:>8}  {:<8}met",
             "row", "ours", "peer", "ratio", "quartiles", "shortest", "goal"
         );
         for figures in &self.rows {
             let _ = writeln!(
                 text,
-                "{:<24}{:>12}{:>12}{:>8.3}  {:<13}{:>8.3}  {:<8}{}",
+                "{:<24}{:>12}{:>12}{:>8}  {:<17}{:>8}  {:<8}{}",
                 figures.row.name,
                 time(figures.unit, figures.ours.median),
                 time(figures.unit, figures.peer.median),
-                figures.ratio.median,
+                ratio(figures.ratio.median),
                 quartiles(&figures.ratio),
-                figures.shortest(),
+                ratio(figures.shortest()),
                 goal(figures.row.goal),
                 met(figures.met())
             );
@@ -151,13 +153,13 @@ impl Report {
         for figures in &self.rows {
             let _ = writeln!(
                 text,
-                "| `{}` | {} | {} | **{:.3}** ({}) | {:.3} | {} | {} |",
+                "| `{}` | {} | {} | **{}** ({}) | {} | {} | {} |",
                 figures.row.name,
                 spread(figures.unit, &figures.ours),
                 spread(figures.unit, &figures.peer),
-                figures.ratio.median,
+                ratio(figures.ratio.median),
                 quartiles(&figures.ratio),
-                figures.shortest(),
+                ratio(figures.shortest()),
                 goal(figures.row.goal),
                 met(figures.met())
             );
@@ -204,11 +206,15 @@ impl Report {
             accel,
             cpus,
             processor,
+            load,
             ..
         } = &self.place;
         if *accel == "none" {
+            let load = load.map_or_else(String::new, |load| {
+                format!("; the load average before was {load}")
+            });
             return format!(
-                "Kernel {kernel} on the host itself, {cpus} processors, {processor}. Times are in microseconds (µs)."
+                "Kernel {kernel} on the host itself, {cpus} processors, {processor}{load}. Times are in microseconds (µs)."
             );
         }
         let accel = match *accel {
@@ -236,7 +242,16 @@ fn each(unit: Unit, percentiles: Percentiles) -> [[String; 3]; 2] {
 }
 
 fn quartiles(spread: &Spread) -> String {
-    format!("{:.3}–{:.3}", spread.lower, spread.upper)
+    format!("{}–{}", ratio(spread.lower), ratio(spread.upper))
+}
+
+/// With three digits that say something, or nearly so.
+fn ratio(value: f64) -> String {
+    if value < 0.01 {
+        format!("{value:.5}")
+    } else {
+        format!("{value:.3}")
+    }
 }
 
 /// A time as a person reads it: in microseconds, or in thousands of instructions, and beyond in the next unit.
@@ -296,6 +311,7 @@ pub(super) mod tests {
                 cpus: 2,
                 clocksource: "tsc".to_owned(),
                 processor: "a processor".to_owned(),
+                load: None,
             },
             rows: [one_way, connect]
                 .iter()
@@ -337,7 +353,7 @@ pub(super) mod tests {
     fn tables_show_what_was_measured_and_what_was_not() {
         let text = report().text();
         assert!(
-            text.contains("12.5 µs     10.0 µs   1.250  1.225–1.275     1.200  ≤ 1.35  yes"),
+            text.contains("12.5 µs     10.0 µs   1.250  1.225–1.275         1.200  ≤ 1.35  yes"),
             "{text}"
         );
         assert!(text.contains("look-up-dbus            not measured: no broker"));
@@ -378,9 +394,16 @@ pub(super) mod tests {
         let mut report = report();
         report.rows[0].unit = Unit::Calls;
         report.rows[0].ours.median = 2.0;
-        report.place.accel = "none";
+        report.rows[0].ratio.median = 0.000_26;
+        (report.place.accel, report.place.load) = ("none", Some(0.25));
         let text = report.text();
         assert!(text.contains("2.00 calls"), "{text}");
-        assert!(text.contains("on the host itself, 2 processors"), "{text}");
+        assert!(text.contains(" 0.00026  "), "{text}");
+        assert!(
+            text.contains(
+                "on the host itself, 2 processors, a processor; the load average before was 0.25."
+            ),
+            "{text}"
+        );
     }
 }

@@ -60,7 +60,7 @@ impl Side for Calls {
     fn round(&mut self, times: u32) -> anyhow::Result<Vec<f64>> {
         // Twice as many have twice as many calls, while telling takes as many as before.
         let (once, twice) = (self.count(times)?, self.count(2 * times)?);
-        Ok(vec![(twice as f64 - once as f64) / f64::from(times)])
+        Ok(vec![twice.saturating_sub(once) as f64 / f64::from(times)])
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::hint;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -21,8 +21,9 @@ pub(crate) enum How {
     Futex,
     /// Looking again and again.
     Spin,
-    /// The same, with 64 B in one direction and 24 B in the other, which are written before and read after.
-    SpinPayload,
+    /// The same, with 64 B in one direction and 24 B in the other, which are written before and read after; and whoever
+    /// passes the word looks whether the other one sleeps, which it never does. Whatever spins and sleeps does as much.
+    SpinAndLook,
 }
 
 /// What both processes see; each part in lines of its own, so that none is fetched for another's sake.
@@ -30,6 +31,7 @@ pub(crate) enum How {
 #[repr(C)]
 pub(crate) struct Memory {
     turn: Turn,
+    sleeps: Turn,
     request: Payload<8>,
     reply: Payload<3>,
 }
@@ -62,7 +64,7 @@ pub(crate) fn serve(memory: &Path, how: How) -> anyhow::Result<()> {
     obey::say("ready")?;
     for turn in (1..).step_by(2) {
         await_turn(memory, how, turn);
-        if how == How::SpinPayload {
+        if how == How::SpinAndLook {
             memory.request.read();
             memory.reply.write(turn);
         }
@@ -78,13 +80,13 @@ pub(crate) fn call(memory: &Path, how: How) -> anyhow::Result<()> {
     obey::rounds(
         |_| Ok(()),
         || {
-            if how == How::SpinPayload {
+            if how == How::SpinAndLook {
                 memory.request.write(turn);
             }
             pass(memory, how, turn + 1);
             turn += 2;
             await_turn(memory, how, turn);
-            if how == How::SpinPayload {
+            if how == How::SpinAndLook {
                 memory.reply.read();
             }
             Ok(())
@@ -104,7 +106,7 @@ fn await_turn(memory: &Memory, how: How, turn: u32) {
                 // Woken, interrupted, or passed meanwhile: the next look tells.
                 let _ = futex::wait(word, futex::Flags::empty(), now, None);
             }
-            How::Spin | How::SpinPayload => hint::spin_loop(),
+            How::Spin | How::SpinAndLook => hint::spin_loop(),
         }
     }
 }
@@ -112,7 +114,12 @@ fn await_turn(memory: &Memory, how: How, turn: u32) {
 fn pass(memory: &Memory, how: How, to: u32) {
     let word = &memory.turn.0;
     word.store(to, Ordering::Release);
-    if how == How::Futex {
+    if how == How::SpinAndLook {
+        // Who goes to sleep does the reverse, so that one of both sees the other.
+        fence(Ordering::SeqCst);
+    }
+    let asleep = how == How::SpinAndLook && memory.sleeps.0.load(Ordering::Relaxed) != 0;
+    if how == How::Futex || asleep {
         // There is only one who could be asleep.
         let _ = futex::wake(word, futex::Flags::empty(), 1);
     }

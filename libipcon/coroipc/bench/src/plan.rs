@@ -76,9 +76,11 @@ const fn calls_row(name: &'static str, sides: fn(&Context) -> anyhow::Result<Sid
     }
 }
 
-/// Events in a round: the ring many times over.
+/// Events in a round: the ring several times over.
 const SMALL_EVENTS: u32 = 100_000;
 const LARGE_EVENTS: u32 = 1_000;
+/// Where libqb has time for more.
+const MORE_LARGE_EVENTS: u32 = 5_000;
 
 /// All rows, in the order in which they are measured and shown.
 pub(crate) const ROWS: &[Row] = &[
@@ -94,8 +96,14 @@ pub(crate) const ROWS: &[Row] = &[
     row("floor-two-cores", |_| {
         with_floor(Spin::Adaptive, TwoCores, How::Spin)
     }),
-    row("payload-two-cores", |_| {
-        with_floor(Spin::Adaptive, TwoCores, How::SpinPayload)
+    row("looking-two-cores", |_| {
+        with_floor(Spin::Adaptive, TwoCores, How::SpinAndLook)
+    }),
+    row("floors-two-cores", |_| {
+        Ok(Sides::new(
+            floor(TwoCores, How::SpinAndLook)?,
+            floor(TwoCores, How::Spin)?,
+        ))
     }),
     libqb_row("round-trip-unpinned", |context| {
         context.with_libqb(Work::RoundTrip, Unpinned)
@@ -120,7 +128,7 @@ pub(crate) const ROWS: &[Row] = &[
     stream_row("events-16k-one-core", LARGE_EVENTS, |context| {
         context.with_libqb(Work::EventsLarge, OneCore)
     }),
-    stream_row("events-16k-two-cores", LARGE_EVENTS, |context| {
+    stream_row("events-16k-two-cores", MORE_LARGE_EVENTS, |context| {
         context.with_libqb(Work::EventsLarge, TwoCores)
     }),
     libqb_row("connect", |context| {
@@ -143,11 +151,14 @@ fn ours(spin: Spin, work: Work, placement: Placement) -> anyhow::Result<Pair> {
     Pair::start(&Kind::Ours(spin), work, placement).context("starting coroipc")
 }
 
+fn floor(placement: Placement, how: How) -> anyhow::Result<Pair> {
+    Pair::start(&Kind::Floor(how), Work::RoundTrip, placement).context("starting a floor")
+}
+
 fn with_floor(spin: Spin, placement: Placement, how: How) -> anyhow::Result<Sides> {
-    let floor = Pair::start(&Kind::Floor(how), Work::RoundTrip, placement);
     Ok(Sides::new(
         ours(spin, Work::RoundTrip, placement)?,
-        floor.context("starting a floor")?,
+        floor(placement, how)?,
     ))
 }
 

@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// Rows that have nothing to do with libqb.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "floor-one-core",
     "floor-two-cores",
-    "payload-two-cores",
+    "looking-two-cores",
+    "floors-two-cores",
     "blocking-two-cores",
     "adaptive-one-core",
     "in-place-one-core",
