@@ -124,7 +124,8 @@ impl Effort {
         }
         // The first time also pays for what is made on first use.
         side.round(FEWEST)?;
-        let took = By::Mean.of(&side.round(64)?);
+        // The median, since one disturbed operation can take as long as all others.
+        let took = By::Median.of(&side.round(64)?);
         let times = (self.round.as_nanos() as f64 / took.max(1.0)) as u32;
         let times = times.clamp(FEWEST, MOST);
         side.round(times)?;
