@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::error::{CallError, Disconnected};
 use super::slots::{Abandoned, Found, Slot, Slots};
-use crate::handshake::{Credentials, Refusal, socket, wire::Message};
+use crate::handshake::{Credentials, socket, wire::Message};
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
 use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
@@ -147,41 +147,39 @@ impl Core {
     /// Why it is over.
     pub(super) fn disconnected(&self) -> Disconnected {
         let mut why = self.why.lock();
-        why.get_or_insert_with(|| match self.last_words() {
-            Some(refusal) => Disconnected::Told(refusal),
-            None => Disconnected::Gone,
-        })
-        .clone()
+        if why.is_none() {
+            self.listen(&mut why);
+        }
+        why.get_or_insert(Disconnected::Gone).clone()
     }
 
     /// Takes from the socket what the server sent: doorbells, and why it ends the connection.
     pub(super) fn hear(&self) {
-        loop {
-            match socket::receive(&self.socket) {
-                Ok(received) => {
-                    if let Ok(Message::Refused(refusal)) = received.message {
-                        let told = Disconnected::Told(refusal);
-                        self.why.lock().get_or_insert(told);
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(_) => return self.end(End::HungUp),
+        // What one thread has taken from the socket, another must not look for there.
+        let mut why = self.why.lock();
+        match self.listen(&mut why) {
+            Errno::AGAIN => {}
+            _ => {
+                drop(why);
+                self.end(End::HungUp);
             }
         }
     }
 
-    /// What the server said before it hung up.
-    fn last_words(&self) -> Option<Refusal> {
+    /// Takes all messages from the socket. Why there is no other.
+    fn listen(&self, why: &mut Option<Disconnected>) -> Errno {
+        let mut reset = false;
         loop {
             match socket::receive(&self.socket) {
                 Ok(received) => {
                     if let Ok(Message::Refused(refusal)) = received.message {
-                        return Some(refusal);
+                        why.get_or_insert(Disconnected::Told(refusal));
                     }
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => return None,
+                // A server that did not read all doorbells before it hung up: this comes once, and before its last words.
+                Err(Errno::CONNRESET) if !reset => reset = true,
+                Err(errno) => return errno,
             }
         }
     }

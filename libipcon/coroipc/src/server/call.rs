@@ -180,6 +180,9 @@ impl Drop for Call {
     fn drop(&mut self) {
         let status = if std::thread::panicking() {
             Status::Panicked
+        } else if self.channel.life.over().is_some() {
+            // The client knows why there is no reply, and is not to be told another reason.
+            return;
         } else {
             Status::NoReply
         };
