@@ -65,7 +65,13 @@ pub(crate) mod server {
     pub(crate) const CPU: usize = LINE_BYTES;
     /// Bytes that were written to the ring of events.
     pub(crate) const EVENTS_WRITTEN: usize = 2 * LINE_BYTES;
-    /// How the thread that waits for room in the ring does so.
+    /// 1 while events are held back, since the ring is full.
+    pub(crate) const EVENTS_HELD_BACK: usize = EVENTS_WRITTEN + 4;
+    /// Events that wait for room.
+    pub(crate) const EVENTS_QUEUED: usize = EVENTS_WRITTEN + 8;
+    /// Events that were dropped.
+    pub(crate) const EVENTS_DROPPED: usize = EVENTS_WRITTEN + 12;
+    /// How the server waits for room in the ring.
     pub(crate) const EVENTS_WAIT: usize = 3 * LINE_BYTES;
     /// The line of a slot's reply; see [`super::reply`].
     pub(crate) const fn reply(slot: usize) -> usize {

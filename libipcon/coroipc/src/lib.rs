@@ -94,8 +94,8 @@ mod sync;
 mod wait;
 
 pub use client::{
-    CallError, Client, ClientBuilder, ConnectError, Disconnected, EventRef, Events, Pending, Reply,
-    RequestRoom,
+    CallError, Client, ClientBuilder, ConnectError, Disconnected, EventRef, Events, FlowControl,
+    Pending, Reply, RequestRoom,
 };
 pub use handshake::{Address, Credentials, Reason, Refusal};
 pub use id::{CommandId, ServiceId};

@@ -119,6 +119,16 @@ impl Events {
         }))
     }
 
+    /// What the server says about the events that are under way. It costs no system call.
+    pub fn flow_control(&self) -> FlowControl {
+        let word = |at| self.core.peer.word(at).load();
+        FlowControl {
+            held_back: word(server::EVENTS_HELD_BACK) != 0,
+            queued: word(server::EVENTS_QUEUED),
+            dropped: word(server::EVENTS_DROPPED),
+        }
+    }
+
     fn peek(&mut self) -> Result<Option<Record>, Disconnected> {
         let peeked = self.consumer.peek(&self.core.peer);
         peeked.map_err(|violation| self.core.violated(violation))
@@ -134,6 +144,18 @@ impl Events {
             }
         }
     }
+}
+
+/// What a server says about the events of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FlowControl {
+    /// The ring was too full for an event, and half of it has not been free since: read faster, or ask for less.
+    pub held_back: bool,
+    /// Events that wait in the server's queue. They come once there is room.
+    pub queued: u32,
+    /// Events that were dropped so far, modulo 2^32.
+    pub dropped: u32,
 }
 
 /// An event, in place. Its memory belongs to it until it is dropped.

@@ -12,5 +12,5 @@ mod slots;
 pub use call::{Pending, Reply};
 pub use connect::{Client, ClientBuilder};
 pub use error::{CallError, ConnectError, Disconnected};
-pub use events::{EventRef, Events};
+pub use events::{EventRef, Events, FlowControl};
 pub use request::RequestRoom;

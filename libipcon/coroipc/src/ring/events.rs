@@ -40,38 +40,50 @@ impl Producer {
         self.ring.size() as u32 - HEADER
     }
 
-    /// Whether a payload of this length fits now.
+    /// Bytes of the ring.
+    pub(crate) fn size(&self) -> u32 {
+        self.ring.size() as u32
+    }
+
+    /// Bytes of the ring that a payload of this length takes, which is at most [`Producer::longest`].
     #[inline]
-    pub(crate) fn fits(&self, peer: &Peer, len: u32) -> Result<bool, Violation> {
-        let size = self.ring.size() as u32;
+    pub(crate) fn taken(len: u32) -> u32 {
+        taken(len).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes of the ring that are free now.
+    #[inline]
+    pub(crate) fn free(&self, peer: &Peer) -> Result<u32, Violation> {
+        let size = self.size();
         let read = peer.word(client::EVENTS_READ).load();
         let held = self.written.wrapping_sub(read);
         if held > size {
             return Err(Violation::Ring { held, size });
         }
-        Ok(taken(len).is_some_and(|taken| taken <= size - held))
+        Ok(size - held)
     }
 
-    /// Counts an event that is not written.
-    pub(crate) fn skip(&mut self) {
-        self.number = self.number.wrapping_add(1);
+    /// The number of the next event. One that is not written leaves a gap.
+    #[inline]
+    pub(crate) fn next_number(&mut self) -> u32 {
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        number
     }
 
     /// Writes an event of this length, which fits. The client is to be woken afterwards.
     #[inline]
-    pub(crate) fn push(&mut self, own: &Own, len: u32, fill: impl FnOnce(&mut [u8])) {
+    pub(crate) fn push(&mut self, own: &Own, number: u32, len: u32, fill: impl FnOnce(&mut [u8])) {
         let Some(taken) = taken(len) else {
             return;
         };
         let (at, whole) = (self.written, (HEADER + len) as usize);
-        let number = self.number;
         self.ring.fill(at, whole, |record| {
             let (header, payload) = record.split_at_mut(HEADER as usize);
             header[..4].copy_from_slice(&len.to_ne_bytes());
             header[4..].copy_from_slice(&number.to_ne_bytes());
             fill(payload);
         });
-        self.number = number.wrapping_add(1);
         self.written = at.wrapping_add(taken);
         // SYNC POINT: with the position the record can be read.
         own.word(server::EVENTS_WRITTEN)

@@ -2,9 +2,10 @@
 //! What a connection's threads, calls and event senders share on the server's side.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
 
 use super::events::Events;
 use crate::handshake::{Credentials, Reason, Refusal, socket, wire::Message};
@@ -15,7 +16,8 @@ use crate::sizes::Sizes;
 use crate::statistics::{Counter, Page};
 use crate::status::Status;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
-use crate::wait::{End, Life, Place, watcher::Watched};
+use crate::wait::watcher::{Watched, Watching};
+use crate::wait::{End, Life, Place};
 
 /// A connection, seen from the server.
 #[derive(Debug)]
@@ -36,7 +38,12 @@ pub(super) struct Channel {
     in_flight: AtomicUsize,
     pub(super) events: Events,
     pub(super) statistics: Page,
+    /// Where threads serve: through it the process learns of doorbells.
+    pub(super) watching: OnceLock<Watching>,
 }
+
+/// Messages that are taken from a socket in one go.
+const MESSAGES: usize = 64;
 
 impl Channel {
     pub(super) fn new(
@@ -66,7 +73,24 @@ impl Channel {
             in_flight: AtomicUsize::new(0),
             events,
             statistics,
+            watching: OnceLock::new(),
         }
+    }
+
+    /// Takes the doorbells from the socket. Whether the client is still there.
+    pub(super) fn hear(&self) -> bool {
+        for _ in 0..MESSAGES {
+            match socket::receive(&*self.socket) {
+                Ok(received) if received.message == Ok(Message::Doorbell) => {}
+                Ok(_) => {
+                    self.violated(Violation::Message);
+                    return false;
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return true,
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// Where the thread that serves the connection waits for requests.
@@ -136,9 +160,9 @@ impl Channel {
         self.statistics.one_less(Counter::QueueSize);
     }
 
-    /// Calls that are not answered.
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+    /// Whether all calls are answered, and no event waits for room.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) == 0 && self.events.queued() == 0
     }
 
     /// Tells the client why, and ends the connection.
@@ -178,5 +202,16 @@ impl Channel {
 impl Watched for Channel {
     fn hung_up(&self) {
         self.end(End::HungUp);
+    }
+
+    fn readable(&self) {
+        if let Some(watching) = self.watching.get() {
+            watching.quiet(&*self.socket);
+        }
+        if self.hear() {
+            self.room_made();
+        } else {
+            self.end(End::HungUp);
+        }
     }
 }

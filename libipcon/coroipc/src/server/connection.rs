@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::channel::Channel;
-use super::events::EventError;
+use super::overflow::EventError;
 use crate::handshake::{Credentials, Refusal};
 use crate::sizes::Sizes;
 
@@ -39,7 +39,8 @@ impl Connection {
     /// Sends an event, a copy of all these pieces one after the other. Events arrive in the order in which they were
     /// sent, before and after replies as it happens.
     ///
-    /// When the client's ring is full, the service's `Overflow` decides.
+    /// When the client's ring is full it waits in the service's queue, if there is one; when that is full too, the
+    /// service's [`Overflow`](crate::Overflow) decides.
     ///
     /// # Errors
     /// [`EventError`] says why it was not sent.
@@ -57,6 +58,17 @@ impl Connection {
         deadline: Instant,
     ) -> Result<(), EventError> {
         self.channel.send_event(payload, Some(deadline))
+    }
+
+    /// Events that wait in the queue for room in the client's ring.
+    pub fn queued_events(&self) -> usize {
+        self.channel.events.queued()
+    }
+
+    /// Whether events are held back: from the first that the client's ring has no room for until half of it is free and
+    /// none waits.
+    pub fn is_held_back(&self) -> bool {
+        self.channel.is_held_back()
     }
 
     /// Whether the client is gone, or was disconnected.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use super::call::Call;
 use super::connection::Connection;
 use super::listener::Listener;
 use super::looped::EndpointLoop;
+use super::overflow::Overflow;
+use super::queue::Limits;
 use super::registry::Registry;
 use super::service::{AnyService, Service};
 use super::{acceptor, call};
@@ -62,12 +65,33 @@ pub(super) struct Shared {
     pub(super) spin_limit: Duration,
     pub(super) stack_size: usize,
     pub(super) lock_memory: bool,
+    /// Whether connections are served from a loop of the application's.
+    pub(super) looped: AtomicBool,
     pub(super) registry: Registry,
 }
 
 impl Shared {
     pub(super) fn service(&self, id: ServiceId) -> Option<Arc<dyn AnyService>> {
         self.services.get(&id).cloned()
+    }
+
+    /// What happens to the events of a service that a client is slow to read, where its ring has so many bytes.
+    pub(super) fn events_of(&self, service: &dyn AnyService, ring: u32) -> (Overflow, Limits) {
+        let overflow = service.on_overflow().unwrap_or_else(|| {
+            if self.looped.load(Ordering::Relaxed) {
+                Overflow::Refuse
+            } else {
+                Overflow::Block
+            }
+        });
+        let limits = service.queue().unwrap_or(match overflow {
+            Overflow::DropOldest => Limits {
+                bytes: ring as usize,
+                events: 1024,
+            },
+            _ => Limits::NONE,
+        });
+        (overflow, limits)
     }
 
     /// The call, unless it is too late for it or there is too much to do.
@@ -115,6 +139,9 @@ pub enum BindError {
     /// A service has two handlers for this command.
     #[error("{1} of {0} was added twice")]
     CommandTwice(ServiceId, CommandId),
+    /// The service's events wait for room, [`Overflow::Block`](super::Overflow::Block), and so would the loop.
+    #[error("{0} is served from a loop, which its events could block; give it another overflow")]
+    BlocksLoop(ServiceId),
     /// The address cannot be listened on. A server may be there already.
     #[error("listening on {address}: {source}")]
     Listen {
@@ -164,9 +191,16 @@ impl Endpoint {
     /// Has clients served from a loop of the application's own.
     ///
     /// # Errors
-    /// [`BindError::Start`] when what it needs cannot be made.
+    /// [`BindError::BlocksLoop`] when a service's events may wait for room; [`BindError::Start`] when what it needs
+    /// cannot be made.
     pub fn into_loop(self) -> Result<EndpointLoop, BindError> {
         let Self { shared, listener } = self;
+        let blocks =
+            |service: &&Arc<dyn AnyService>| service.on_overflow() == Some(Overflow::Block);
+        if let Some(service) = shared.services.values().find(blocks) {
+            return Err(BindError::BlocksLoop(service.id()));
+        }
+        shared.looped.store(true, Ordering::Relaxed);
         EndpointLoop::new(shared, listener).map_err(|errno| BindError::Start(errno.into()))
     }
 }
@@ -301,6 +335,7 @@ impl EndpointBuilder {
             spin_limit: self.spin_limit,
             stack_size: self.stack_size,
             lock_memory: self.lock_memory,
+            looped: AtomicBool::new(false),
             registry: Registry::default(),
         });
         Ok(Endpoint { shared, listener })

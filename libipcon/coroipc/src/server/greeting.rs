@@ -171,7 +171,8 @@ impl Greeting {
         };
         let events = Events::new(
             parts.ring.map(Producer::new),
-            service.on_overflow(),
+            shared.events_of(service.as_ref(), sizes.events),
+            service.wants_room(),
             Spin::new(shared.spin_limit),
         );
         let number = shared.registry.next_number();

@@ -27,7 +27,7 @@ use crate::handshake::socket;
 use crate::handshake::wire::Message;
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
-use crate::ring::{Inbox, Violation};
+use crate::ring::Inbox;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Mode, State, publish_cpu};
 
@@ -37,8 +37,8 @@ use crate::wait::{End, Mode, State, publish_cpu};
 /// and hooks in the calling thread and never waits. Any poll function and any loop will do, level- or edge-triggered.
 /// Dropping it disconnects all clients.
 ///
-/// A handler that sends more events than a client's ring takes would have the loop wait for the client: give the service
-/// [`Overflow::Refuse`](super::Overflow::Refuse).
+/// Nothing waits for a client here: where a service does not say otherwise, its events are refused when there is no room
+/// for them, [`Overflow::Refuse`](super::Overflow::Refuse).
 ///
 /// ```
 /// use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
@@ -182,9 +182,12 @@ impl EndpointLoop {
             Progress::Waiting => {}
             Progress::Over => {
                 self.greetings.remove(&token);
+                self.set_timer();
             }
             Progress::Connected(channel, service) => {
                 self.greetings.remove(&token);
+                // So that a client which was in time does not wake the loop.
+                self.set_timer();
                 if let Some(served) = self.connected(&channel, service) {
                     self.served.insert(token, served);
                     self.serve(token);
@@ -294,7 +297,12 @@ enum Turn {
 impl Served {
     fn turn(&mut self, shared: &Shared) -> (usize, Turn) {
         let channel = self.channel.clone();
-        let here = self.hear();
+        let here = channel.hear();
+        channel.room_made();
+        if channel.events.take_room_again() && !self.session.room_again() {
+            channel.refuse(Refusal::new(Reason::Panicked, ""));
+            return (0, Turn::Over);
+        }
         State::withdraw(channel.own.word(server::WAIT));
         for handled in 0..TURN {
             if channel.life.over().is_some() {
@@ -352,22 +360,6 @@ impl Served {
                 Err(())
             }
         }
-    }
-
-    /// Takes the doorbells from the socket. Whether the client is still there.
-    fn hear(&self) -> bool {
-        for _ in 0..TURN {
-            match socket::receive(&*self.channel.socket) {
-                Ok(received) if received.message == Ok(Message::Doorbell) => {}
-                Ok(_) => {
-                    self.channel.violated(Violation::Message);
-                    return false;
-                }
-                Err(Errno::AGAIN | Errno::INTR) => return true,
-                Err(_) => return false,
-            }
-        }
-        true
     }
 }
 

@@ -46,13 +46,14 @@ impl Registry {
         self.connections.lock().values().cloned().collect()
     }
 
-    /// Ends all connections, those with calls that are not answered only at the deadline, and waits until they are
+    /// Ends all connections, those with calls that are not answered, or events that
+    /// wait for room, only at the deadline, and waits until they are
     /// gone.
     pub(super) fn end(&self, deadline: Instant) {
         let mut idle_only = true;
         loop {
             for channel in self.all() {
-                if !idle_only || channel.in_flight() == 0 {
+                if !idle_only || channel.is_idle() {
                     channel.refuse(Refusal::new(Reason::ShuttingDown, ""));
                 }
             }

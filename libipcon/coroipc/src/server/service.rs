@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::connection::Connection;
-use super::events::Overflow;
+use super::overflow::Overflow;
+use super::queue::Limits;
 use crate::handshake::{Credentials, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::status::Status;
 
 type Connect<S> = dyn Fn(&Connection) -> Result<S, Refusal> + Send + Sync;
 type Disconnect<S> = dyn Fn(Session<S>) + Send + Sync;
+type RoomAgain<S> = dyn Fn(&mut Session<S>) + Send + Sync;
 type Handler<S> = dyn Fn(&mut Session<S>, Call) + Send + Sync;
 type Permission = dyn Fn(&Credentials) -> bool + Send + Sync;
 type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
@@ -41,7 +43,9 @@ pub struct Service<S> {
     disconnect: Option<Box<Disconnect<S>>>,
     policy: Option<Box<Policy>>,
     interface: Option<u64>,
-    overflow: Overflow,
+    room_again: Option<Box<RoomAgain<S>>>,
+    overflow: Option<Overflow>,
+    queue: Option<Limits>,
     /// By command. A missing entry is an unknown command.
     commands: Vec<Option<Command<S>>>,
     twice: Option<CommandId>,
@@ -80,7 +84,9 @@ impl<S: Send + 'static> Service<S> {
             disconnect: None,
             policy: None,
             interface: None,
-            overflow: Overflow::Block,
+            room_again: None,
+            overflow: None,
+            queue: None,
             commands: Vec::new(),
             twice: None,
         }
@@ -158,10 +164,29 @@ impl<S: Send + 'static> Service<S> {
         self
     }
 
-    /// What happens to events when a client does not read them. The default is [`Overflow::Block`].
+    /// What happens to events when a client does not read them. The default is [`Overflow::Block`] where threads serve, and
+    /// [`Overflow::Refuse`] in a loop.
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
+        self.overflow = Some(overflow);
+        self
+    }
+
+    /// Has events of each connection wait in the server's memory where the client's ring is full: so many bytes of payload
+    /// and so many events at most. They move to the ring by themselves, in order. The default is none; for
+    /// [`Overflow::DropOldest`], which drops what is in the queue, it is 1024 events of together as many bytes as the ring.
+    #[must_use]
+    pub fn event_queue(mut self, bytes: usize, events: usize) -> Self {
+        self.queue = Some(Limits { bytes, events });
+        self
+    }
+
+    /// Runs once there is room again for events: after one was queued, refused or dropped, or was not sent in time, once
+    /// none waits and half of the client's ring is free. Like a handler it has the session for itself, so while a handler
+    /// runs it comes later.
+    #[must_use]
+    pub fn on_room(mut self, hook: impl Fn(&mut Session<S>) + Send + Sync + 'static) -> Self {
+        self.room_again = Some(Box::new(hook));
         self
     }
 }
@@ -174,7 +199,11 @@ pub(super) trait AnyService: Send + Sync {
     fn permits(&self, credentials: &Credentials) -> Result<(), Refusal>;
     /// The interface that a client must name, if there is one.
     fn wanted_interface(&self) -> Option<u64>;
-    fn on_overflow(&self) -> Overflow;
+    /// What was chosen, if anything.
+    fn on_overflow(&self) -> Option<Overflow>;
+    fn queue(&self) -> Option<Limits>;
+    /// Whether it wants to know when there is room for events again.
+    fn wants_room(&self) -> bool;
     fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal>;
 }
 
@@ -182,6 +211,8 @@ pub(super) trait AnyService: Send + Sync {
 pub(super) trait AnySession: Send {
     /// Runs the handler of the call's command. Whether the session can go on.
     fn dispatch(&mut self, call: Call) -> bool;
+    /// Runs the hook for room. Whether the session can go on.
+    fn room_again(&mut self) -> bool;
     /// Runs the disconnect hook.
     fn disconnect(self: Box<Self>);
 }
@@ -210,8 +241,16 @@ impl<S: Send + 'static> AnyService for Service<S> {
         self.interface
     }
 
-    fn on_overflow(&self) -> Overflow {
+    fn on_overflow(&self) -> Option<Overflow> {
         self.overflow
+    }
+
+    fn queue(&self) -> Option<Limits> {
+        self.queue
+    }
+
+    fn wants_room(&self) -> bool {
+        self.room_again.is_some()
     }
 
     fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal> {
@@ -242,6 +281,13 @@ impl<S: Send + 'static> AnySession for Active<S> {
             (command.handler)(&mut self.session, call)
         }))
         .is_ok()
+    }
+
+    fn room_again(&mut self) -> bool {
+        let Some(hook) = &self.service.room_again else {
+            return true;
+        };
+        catch_unwind(AssertUnwindSafe(|| hook(&mut self.session))).is_ok()
     }
 
     fn disconnect(self: Box<Self>) {

@@ -12,15 +12,18 @@ use crate::handshake::socket;
 use crate::handshake::wire::Message;
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
-use crate::ring::Inbox;
+use crate::ring::{Inbox, Submission, Violation};
 use crate::wait::{Spin, publish_cpu, watcher};
 
 /// Serves a client until one side ends the connection.
 pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn AnyService>) {
-    let watched = watcher::watch(&*channel.socket, watcher::weak(channel));
-    if let Err(errno) = &watched {
-        let text = format!("watching the connection: {errno}");
-        return channel.refuse(Refusal::new(Reason::Resources, text));
+    match watcher::watch(&*channel.socket, watcher::weak(channel)) {
+        // It goes with the channel.
+        Ok(watching) => drop(channel.watching.set(watching)),
+        Err(errno) => {
+            let text = format!("watching the connection: {errno}");
+            return channel.refuse(Refusal::new(Reason::Resources, text));
+        }
     }
     let mut session = match service.connect(Connection::new(channel.clone())) {
         Ok(session) => session,
@@ -35,18 +38,36 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
     session.disconnect();
 }
 
+/// What a connection's thread has to do.
+enum Next {
+    Request(Result<(u32, Submission), Violation>),
+    /// There is room for events again.
+    RoomAgain,
+}
+
 fn answer_requests(shared: &Shared, channel: &Arc<Channel>, session: &mut dyn AnySession) {
     let mut inbox = Inbox::default();
     let spin = Spin::new(shared.spin_limit);
     let cpu = channel.own.word(server::CPU);
     publish_cpu(cpu);
     loop {
-        let taken = crate::wait::wait(channel.requests(), &spin, &channel.life, None, || {
-            inbox.take(&channel.peer, &channel.sizes).transpose()
+        let next = crate::wait::wait(channel.requests(), &spin, &channel.life, None, || {
+            if channel.events.take_room_again() {
+                return Some(Next::RoomAgain);
+            }
+            let taken = inbox.take(&channel.peer, &channel.sizes).transpose();
+            taken.map(Next::Request)
         });
-        let Ok(taken) = taken else {
+        let taken = match next {
             // Nobody is there any more, or we are to stop.
-            return;
+            Err(_) => return,
+            Ok(Next::Request(taken)) => taken,
+            Ok(Next::RoomAgain) => {
+                if session.room_again() {
+                    continue;
+                }
+                return channel.refuse(Refusal::new(Reason::Panicked, ""));
+            }
         };
         let begun = taken.and_then(|(number, submission)| {
             let room = channel.begin(&submission)?;

@@ -36,7 +36,7 @@ counters! {
     QueueSize = "queue_size",
     /// The most requests that were ever unanswered at once.
     QueueHigh = "queue_size_max",
-    /// 1 while the client's ring of events has no room for the next one.
+    /// 1 while events are held back, from the first that the client's ring has no room for until half of it is free.
     FlowControl = "flow_control",
     /// Changes of the state above.
     FlowControlCount = "flow_control_count",
@@ -56,7 +56,7 @@ counters! {
     ReplyTooLong = "reply_too_long",
     /// Requests that expect no answer, of all that were read.
     OneWay = "one_way",
-    /// Events that were not sent, since the ring was full.
+    /// Events that were refused or dropped, since the ring and the queue were full.
     EventsDropped = "events_dropped",
     /// Bytes of payload in requests.
     RequestBytes = "request_bytes",
@@ -64,4 +64,8 @@ counters! {
     ResponseBytes = "response_bytes",
     /// Bytes of payload in events.
     EventBytes = "event_bytes",
+    /// Events that wait for room in the client's ring now.
+    EventsQueued = "events_queued",
+    /// The most events that ever waited at once.
+    EventsQueuedHigh = "events_queued_max",
 }

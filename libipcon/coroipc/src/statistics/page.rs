@@ -61,6 +61,14 @@ impl Page {
         self.add(counter, 1);
     }
 
+    /// Says what something is now.
+    #[inline]
+    pub(crate) fn set(&self, counter: Counter, value: u64) {
+        self.words
+            .counter(layout::counter(counter))
+            .store(value, Ordering::Relaxed);
+    }
+
     /// Takes one from what goes up and down.
     #[inline]
     pub(crate) fn one_less(&self, counter: Counter) {

@@ -20,6 +20,6 @@ pub(crate) mod watcher;
 
 pub(crate) use cpu::publish_cpu;
 pub(crate) use life::{End, Life};
-pub(crate) use sleep::{Place, Stopped, wait, wake};
+pub(crate) use sleep::{Place, Stopped, nudge, wait, wake};
 pub(crate) use spin::Spin;
 pub(crate) use state::{Mode, State};

@@ -81,6 +81,13 @@ fn sleep<T>(
     }
 }
 
+/// Wakes a thread of this process that waits at a place for something of this process's own, which has just been made so.
+pub(crate) fn nudge(bell: &AtomicU32) {
+    // Who waits knew the bell before it looked.
+    bell.fetch_add(1, Ordering::SeqCst);
+    futex::wake(bell);
+}
+
 /// Wakes who waits for what has just been made so. `state` is the waiter's, `rung` this side's note of the last wait that
 /// it ended, so that each is ended once. Whether a message on the socket is wanted.
 #[inline]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The thread that learns of the other side's end, for those who sleep on a futex.
 //!
-//! There is one in each process that has a connection whose threads sleep so. It waits for sockets to hang up and for
-//! nothing else, so that connections which do nothing, or work, never wake it.
+//! There is one in each process that has a connection whose threads sleep so. It waits for sockets to hang up, and where
+//! a slow client holds events back for its message that it has made room; so connections which do nothing, or work, never
+//! wake it.
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -17,6 +18,10 @@ use rustix::io::Errno;
 pub(crate) trait Watched: Send + Sync {
     /// The other side is gone: ends the connection and wakes who sleeps for it.
     fn hung_up(&self);
+
+    /// The socket can be read, after [`Watching::listen`]. Nothing more is told of the socket, not even that it hung up,
+    /// until [`Watching::quiet`] or [`Watching::listen`].
+    fn readable(&self) {}
 }
 
 struct Watcher {
@@ -41,17 +46,37 @@ pub(crate) fn watch(socket: impl AsFd, connection: Weak<dyn Watched>) -> Result<
         number
     };
     let watching = Watching { watcher, number };
-    // HUP is always reported. Once is enough.
-    let events = epoll::EventFlags::RDHUP | epoll::EventFlags::ONESHOT;
     let data = epoll::EventData::new_u64(number);
-    epoll::add(&watcher.epoll, socket, data, events)?;
+    epoll::add(&watcher.epoll, socket, data, QUIET)?;
     Ok(watching)
 }
+
+/// HUP is always reported. Once is enough.
+const QUIET: epoll::EventFlags = epoll::EventFlags::RDHUP.union(epoll::EventFlags::ONESHOT);
+const LISTENING: epoll::EventFlags = QUIET.union(epoll::EventFlags::IN);
 
 /// As long as this lives, a connection is watched. Closing the socket takes it out of the kernel's list.
 pub(crate) struct Watching {
     watcher: &'static Watcher,
     number: u64,
+}
+
+impl Watching {
+    /// Has the connection told, once, when its socket can be read.
+    pub(crate) fn listen(&self, socket: impl AsFd) {
+        self.modify(socket, LISTENING);
+    }
+
+    /// Has the connection told only when its socket hangs up.
+    pub(crate) fn quiet(&self, socket: impl AsFd) {
+        self.modify(socket, QUIET);
+    }
+
+    fn modify(&self, socket: impl AsFd, events: epoll::EventFlags) {
+        let data = epoll::EventData::new_u64(self.number);
+        // It was added, and needs no memory to be changed.
+        let _ = epoll::modify(&self.watcher.epoll, socket, data, events);
+    }
 }
 
 impl std::fmt::Debug for Watching {
@@ -97,15 +122,22 @@ impl Watcher {
                 continue;
             };
             for event in hung_up {
-                let number = event.data.u64();
+                let (number, flags) = (event.data.u64(), event.flags);
                 let connection = self
                     .watched
                     .lock()
                     .connections
                     .get(&number)
                     .and_then(Weak::upgrade);
-                if let Some(connection) = connection {
+                let Some(connection) = connection else {
+                    continue;
+                };
+                let gone =
+                    epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+                if flags.intersects(gone) {
                     connection.hung_up();
+                } else {
+                    connection.readable();
                 }
             }
         }

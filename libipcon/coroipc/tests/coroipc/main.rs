@@ -13,5 +13,6 @@ mod death;
 mod events;
 mod hostile;
 mod looped;
+mod overflow;
 mod statistics;
 mod world;

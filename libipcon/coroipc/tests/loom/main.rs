@@ -136,9 +136,11 @@ fn events_pass_a_full_ring() {
                     bell: theirs.bell(bell::ROOM),
                     peer_cpu: peer.word(client::CPU),
                 };
-                let look = || producer.fits(&peer, 8).unwrap().then_some(());
+                let fits = || Producer::taken(8) <= producer.free(&peer).unwrap();
+                let look = || fits().then_some(());
                 wait(place, &spin, &life, None, look).unwrap();
-                producer.push(&own, 8, |room| room.fill(event + 1));
+                let number = producer.next_number();
+                producer.push(&own, number, 8, |room| room.fill(event + 1));
                 let state = peer.word(client::EVENTS_WAIT);
                 wake(theirs.bell(bell::EVENTS), state, &rung);
             }
