@@ -18,7 +18,7 @@ use super::slots::Slots;
 use crate::gather::{gather, total};
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::Message;
-use crate::handshake::{Address, Credentials, Refusal};
+use crate::handshake::{Address, Credentials, Refusal, is_process};
 use crate::id::{CommandId, ServiceId};
 use crate::region::{Bells, Own, Peer};
 use crate::sizes::Sizes;
@@ -281,7 +281,12 @@ impl ClientBuilder {
             sizes: self.sizes,
             interface: self.interface,
         };
-        let (sizes, peer, bells) = welcomed(&socket, &hello, deadline)?;
+        let Welcomed {
+            sizes,
+            peer,
+            bells,
+            process,
+        } = welcomed(&socket, &hello, deadline)?;
         let parts = Own::create("coroipc-client", sizes.client_region())
             .map_err(|errno| system("reserving memory", errno))?;
         if self.lock_memory {
@@ -307,7 +312,7 @@ impl ClientBuilder {
             server,
             Spin::new(self.spin_limit),
         ));
-        let watching = watcher::watch(&core.socket, watcher::weak(&core))
+        let watching = watcher::watch(&core.socket, process, watcher::weak(&core))
             .map_err(|errno| system("watching the connection", errno))?;
         let watching = Arc::new(watching);
         let events = (sizes.events != 0)
@@ -347,27 +352,49 @@ impl ClientBuilder {
     }
 }
 
+/// What a server sends first.
+struct Welcomed {
+    sizes: Sizes,
+    peer: Peer,
+    bells: Bells,
+    /// The process that serves, which need not be the one that began to listen.
+    process: Option<Arc<OwnedFd>>,
+}
+
 /// Says hello, and gets the server's region.
 fn welcomed(
     socket: &OwnedFd,
     hello: &Message,
     deadline: Instant,
-) -> Result<(Sizes, Peer, Bells), ConnectError> {
+) -> Result<Welcomed, ConnectError> {
     let doing = "it decided about us";
     socket::send(socket, hello, &[]).map_err(|errno| failed(socket, doing, errno))?;
-    let received = message(socket, doing, deadline)?;
+    let mut received = message(socket, doing, deadline)?;
+    let process = if received.descriptors.len() > 2 {
+        received.descriptors.pop()
+    } else {
+        None
+    };
     let (Ok(Message::Welcome { sizes }), [file, bells]) =
         (received.message, &received.descriptors[..])
     else {
         return Err(protocol("it did not answer with a welcome and memory"));
     };
+    if process.as_ref().is_some_and(|it| !is_process(it.as_fd())) {
+        return Err(protocol("it sent something else as its process"));
+    }
     if !sizes.possible() {
         return Err(protocol(&format!("impossible sizes: {sizes:?}")));
     }
     let peer = Peer::open(file, sizes.server_region())
         .map_err(|bad| protocol(&format!("its memory: {bad}")))?;
     let bells = Bells::open(bells).map_err(|bad| protocol(&format!("its page of bells: {bad}")))?;
-    Ok((sizes, peer, bells))
+    Ok(Welcomed {
+        sizes,
+        peer,
+        bells,
+        process: process.map(Arc::new),
+    })
 }
 
 /// The next message, unless it is a refusal.

@@ -4,6 +4,8 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use std::sync::Arc;
+
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -15,7 +17,7 @@ pub struct Credentials {
     uid: u32,
     gid: u32,
     groups: Vec<u32>,
-    pidfd: Option<OwnedFd>,
+    pidfd: Option<Arc<OwnedFd>>,
 }
 
 impl Credentials {
@@ -29,7 +31,7 @@ impl Credentials {
             uid,
             gid,
             groups: groups(socket)?,
-            pidfd: pidfd(socket, pid),
+            pidfd: pidfd(socket, pid).map(Arc::new),
         })
     }
 
@@ -61,7 +63,12 @@ impl Credentials {
     /// A descriptor of the process, which no other process can come to be behind. From Linux 6.5 on it is that of the
     /// process that connected for sure; before, it is opened by number. `None` if the process is gone already.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.pidfd.as_ref().map(AsFd::as_fd)
+        self.pidfd.as_ref().map(|pidfd| pidfd.as_fd())
+    }
+
+    /// The same, to be watched.
+    pub(crate) fn process(&self) -> Option<Arc<OwnedFd>> {
+        self.pidfd.clone()
     }
 }
 
@@ -100,6 +107,31 @@ fn pidfd(socket: BorrowedFd<'_>, pid: u32) -> Option<OwnedFd> {
         }
         Err(_) => None,
     }
+}
+
+/// A descriptor of this process, for the other side to watch.
+pub(crate) fn own_process() -> Option<OwnedFd> {
+    pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).ok()
+}
+
+/// Whether a descriptor that the other side sent is that of a process. Any other could keep waiting who watches it, as a
+/// file in a file system of the other side's does.
+pub(crate) fn is_process(file: BorrowedFd<'_>) -> bool {
+    const NO_SIGNAL: libc::c_long = 0;
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: Nothing is sent and nothing is read: the kernel only looks whether it could.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            file.as_raw_fd(),
+            NO_SIGNAL,
+            no_info,
+            0u32,
+        )
+    };
+    // Whatever else it finds wrong, it has found a process.
+    let error = || std::io::Error::last_os_error().raw_os_error();
+    status == 0 || !matches!(error(), Some(libc::EBADF | libc::ENOSYS))
 }
 
 /// Asks for an option of the socket's own level that is an array of numbers. How many bytes there are.

@@ -24,5 +24,6 @@ pub(crate) mod wire;
 
 pub use address::Address;
 pub use credentials::Credentials;
+pub(crate) use credentials::{is_process, own_process};
 pub(crate) use refusal::micros;
 pub use refusal::{Reason, Refusal};

@@ -23,7 +23,7 @@ pub(crate) struct Received {
     pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-/// Sends a message, with up to two descriptors. It never waits: `AGAIN` if the other side has too many to read.
+/// Sends a message, with up to three descriptors. It never waits: `AGAIN` if the other side has too many to read.
 ///
 /// Whether it waits is decided for each message, so that the other side cannot change it, as it could for an object
 /// like an eventfd that both had.
@@ -33,7 +33,7 @@ pub(crate) fn send(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let bytes = message.build();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
@@ -46,7 +46,7 @@ pub(crate) fn send(
 /// Receives a message if there is one. `AGAIN` if there is none, `CONNRESET` if the other side has hung up.
 pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     let mut bytes = [0; wire::LONGEST + 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let received = recvmsg(

@@ -25,7 +25,8 @@ pub(crate) enum Message {
         sizes: Sizes,
         interface: u64,
     },
-    /// What it gets. The server's region and the page of bells come with it.
+    /// What it gets. The server's region, the page of bells and, if it can be had, a
+    /// descriptor of the server's process come with it.
     Welcome { sizes: Sizes },
     /// The client's region comes with it, and the page of bells is sealed.
     Memory,

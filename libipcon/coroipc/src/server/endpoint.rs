@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -67,12 +67,22 @@ pub(super) struct Shared {
     pub(super) lock_memory: bool,
     /// Whether connections are served from a loop of the application's.
     pub(super) looped: AtomicBool,
+    /// A descriptor of this process, for clients to watch. It is made for the first client, since whoever listens may
+    /// fork before it serves.
+    process: OnceLock<Option<OwnedFd>>,
     pub(super) registry: Registry,
 }
 
 impl Shared {
     pub(super) fn service(&self, id: ServiceId) -> Option<Arc<dyn AnyService>> {
         self.services.get(&id).cloned()
+    }
+
+    /// A descriptor of this process, if it can be had.
+    pub(super) fn process(&self) -> Option<&OwnedFd> {
+        self.process
+            .get_or_init(crate::handshake::own_process)
+            .as_ref()
     }
 
     /// What happens to the events of a service that a client is slow to read, where its ring has so many bytes.
@@ -336,6 +346,7 @@ impl EndpointBuilder {
             stack_size: self.stack_size,
             lock_memory: self.lock_memory,
             looped: AtomicBool::new(false),
+            process: OnceLock::new(),
             registry: Registry::default(),
         });
         Ok(Endpoint { shared, listener })

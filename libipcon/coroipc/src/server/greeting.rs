@@ -132,12 +132,10 @@ impl Greeting {
                 .map_err(|errno| lacking("locking memory", errno))?;
         }
         let welcome = Message::Welcome { sizes };
-        socket::send(
-            &self.socket,
-            &welcome,
-            &[parts.file.as_fd(), bells.file.as_fd()],
-        )
-        .map_err(|errno| lacking("sending memory", errno))?;
+        let mut files = vec![parts.file.as_fd(), bells.file.as_fd()];
+        files.extend(shared.process().map(AsFd::as_fd));
+        socket::send(&self.socket, &welcome, &files)
+            .map_err(|errno| lacking("sending memory", errno))?;
         self.stage = Stage::Memory(Box::new(Welcomed {
             credentials,
             service,

@@ -198,7 +198,11 @@ impl EndpointLoop {
 
     fn connected(&self, channel: &Arc<Channel>, service: Arc<dyn AnyService>) -> Option<Served> {
         // Also here: a thread that waits for room in a ring, perhaps this one, must learn that the client is gone.
-        let watching = watcher::watch(&*channel.socket, watcher::weak(channel));
+        let watching = watcher::watch(
+            &*channel.socket,
+            channel.credentials.process(),
+            watcher::weak(channel),
+        );
         let refused = match watching {
             Err(errno) => Refusal::new(Reason::Resources, errno.to_string()),
             Ok(watching) => match service.connect(Connection::new(channel.clone())) {

@@ -17,7 +17,11 @@ use crate::wait::{Spin, publish_cpu, watcher};
 
 /// Serves a client until one side ends the connection.
 pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn AnyService>) {
-    match watcher::watch(&*channel.socket, watcher::weak(channel)) {
+    match watcher::watch(
+        &*channel.socket,
+        channel.credentials.process(),
+        watcher::weak(channel),
+    ) {
         // It goes with the channel.
         Ok(watching) => drop(channel.watching.set(watching)),
         Err(errno) => {

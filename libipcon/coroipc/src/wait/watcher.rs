@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The thread that learns of the other side's end, for those who sleep on a futex.
 //!
+//! A socket hangs up when its last descriptor is closed, and a child of the other side may have one. So where there is a
+//! descriptor of the other side's process, its end is watched too.
+//!
 //! There is one in each process that has a connection whose threads sleep so. It waits for sockets to hang up, and where
 //! a slow client holds events back for its message that it has made room; so connections which do nothing, or work, never
 //! wake it.
@@ -35,8 +38,12 @@ struct Table {
     connections: HashMap<u64, Weak<dyn Watched>>,
 }
 
-/// Has a connection told when `socket` hangs up, until the returned is dropped.
-pub(crate) fn watch(socket: impl AsFd, connection: Weak<dyn Watched>) -> Result<Watching, Errno> {
+/// Has a connection told when `socket` hangs up or `process` ends, until the returned is dropped.
+pub(crate) fn watch(
+    socket: impl AsFd,
+    process: Option<Arc<OwnedFd>>,
+    connection: Weak<dyn Watched>,
+) -> Result<Watching, Errno> {
     let watcher = watcher()?;
     let number = {
         let mut table = watcher.watched.lock();
@@ -45,11 +52,26 @@ pub(crate) fn watch(socket: impl AsFd, connection: Weak<dyn Watched>) -> Result<
         table.connections.insert(number, connection);
         number
     };
-    let watching = Watching { watcher, number };
+    let mut watching = Watching {
+        watcher,
+        number,
+        process: None,
+    };
     let data = epoll::EventData::new_u64(number);
     epoll::add(&watcher.epoll, socket, data, QUIET)?;
+    if let Some(process) = process {
+        let data = epoll::EventData::new_u64(number | PROCESS);
+        let ended = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
+        // Without it the socket tells, if later.
+        if epoll::add(&watcher.epoll, &*process, data, ended).is_ok() {
+            watching.process = Some(process);
+        }
+    }
     Ok(watching)
 }
+
+/// Tells a process's end from what happens on a socket.
+const PROCESS: u64 = 1 << 63;
 
 /// HUP is always reported. Once is enough.
 const QUIET: epoll::EventFlags = epoll::EventFlags::RDHUP.union(epoll::EventFlags::ONESHOT);
@@ -59,6 +81,8 @@ const LISTENING: epoll::EventFlags = QUIET.union(epoll::EventFlags::IN);
 pub(crate) struct Watching {
     watcher: &'static Watcher,
     number: u64,
+    /// What has to be taken out of the kernel's list: other processes may have it too, so that closing does not suffice.
+    process: Option<Arc<OwnedFd>>,
 }
 
 impl Watching {
@@ -87,6 +111,9 @@ impl std::fmt::Debug for Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        if let Some(process) = &self.process {
+            let _ = epoll::delete(&self.watcher.epoll, &**process);
+        }
         self.watcher.watched.lock().connections.remove(&self.number);
     }
 }
@@ -122,7 +149,8 @@ impl Watcher {
                 continue;
             };
             for event in hung_up {
-                let (number, flags) = (event.data.u64(), event.flags);
+                let (number, flags) = (event.data.u64() & !PROCESS, event.flags);
+                let ended = event.data.u64() & PROCESS != 0;
                 let connection = self
                     .watched
                     .lock()
@@ -134,7 +162,7 @@ impl Watcher {
                 };
                 let gone =
                     epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-                if flags.intersects(gone) {
+                if ended || flags.intersects(gone) {
                     connection.hung_up();
                 } else {
                     connection.readable();

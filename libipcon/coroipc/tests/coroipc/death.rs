@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use coroipc::{Address, CallError, Disconnected, Endpoint, EventError, Service};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::world::*;
 
 /// What the other side's death may take to be seen.
@@ -103,6 +105,146 @@ fn as_deaf_client() {
     run_on();
 }
 
+/// Starts a process that keeps this one's sockets open, and does nothing.
+#[allow(unsafe_code)]
+#[allow(
+    clippy::zombie_processes,
+    reason = "this process is killed before it could wait"
+)]
+fn leave_to_an_heir() {
+    use std::os::fd::BorrowedFd;
+    use std::process::{Command, Stdio};
+    for entry in std::fs::read_dir("/proc/self/fd").unwrap() {
+        let path = entry.unwrap().path();
+        if std::fs::read_link(&path).is_ok_and(|it| is_socket(&it)) {
+            let number = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            // SAFETY: It is open, and stays so: nothing else runs here.
+            let socket = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+        }
+    }
+    let mut heir = Command::new("sleep");
+    let heir = heir.arg("30").stdin(Stdio::null()).stdout(Stdio::null());
+    let heir = heir.stderr(Stdio::null()).spawn().unwrap();
+    say(&format!("left to {}", heir.id()));
+}
+
+fn is_socket(name: &std::path::Path) -> bool {
+    name.to_string_lossy().starts_with("socket:")
+}
+
+/// A process that outlives the one which started it.
+struct Heir(rustix::process::Pid);
+
+impl Heir {
+    fn of(process: &mut Process) -> Self {
+        let line = process.wait_for("left to ");
+        let number = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+        Self(rustix::process::Pid::from_raw(number).unwrap())
+    }
+
+    fn lives(&self) -> bool {
+        rustix::process::test_kill_process(self.0).is_ok()
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process(self.0, rustix::process::Signal::KILL);
+    }
+}
+
+#[test]
+fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
+    let name = format!("coroipc-inherited-{}", std::process::id());
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let mut server = Process::start("death::as_server_with_an_heir", &name);
+        server.wait_for("ready");
+        let client = client(&Address::abstract_name(&name));
+        client.notify(LEAVE, &[]).unwrap();
+        let heir = Heir::of(&mut server);
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| (client.call(KEEP, b"").map(drop), Instant::now()));
+            client.call(ECHO, b"").unwrap();
+            let killed = server.kill();
+            let (result, ended) = call.join().unwrap();
+            let gone = CallError::Disconnected(Disconnected::Gone);
+            assert_eq!(result.unwrap_err(), gone);
+            times.push(ended.saturating_duration_since(killed));
+        });
+        assert!(heir.lives());
+        drop(heir);
+    }
+    times.sort_unstable();
+    assert!(times[times.len() / 2] <= AT_ONCE, "{times:?}");
+}
+
+/// Has the server start a process that inherits its sockets.
+const LEAVE: coroipc::CommandId = coroipc::CommandId::new(100);
+
+#[test]
+#[ignore = "the server of the test above, in a process of its own"]
+fn as_server_with_an_heir() {
+    let service = service().command(LEAVE, |_, _call| leave_to_an_heir());
+    let _server = serve(Endpoint::builder(Address::abstract_name(argument())).service(service));
+    say("ready");
+    run_on();
+}
+
+#[test]
+fn a_server_sees_the_client_die_though_its_socket_lives_on() {
+    for looped in [false, true] {
+        let name = format!("coroipc-inheriting-{}-{looped}", std::process::id());
+        let (gone, ended) = std::sync::mpsc::channel();
+        let gone = parking_lot::Mutex::new(gone);
+        let service = service().on_disconnect(move |_| gone.lock().send(Instant::now()).unwrap());
+        let endpoint = Endpoint::builder(Address::abstract_name(&name)).service(service);
+        let endpoint = endpoint.bind().unwrap();
+        let ended = std::thread::scope(|scope| {
+            let end = || {
+                let mut client = Process::start("death::as_client_with_an_heir", &name);
+                let heir = Heir::of(&mut client);
+                (client.kill(), heir)
+            };
+            let (ended, (killed, heir)) = if looped {
+                let mut server = endpoint.into_loop().unwrap();
+                let ending = scope.spawn(end);
+                loop {
+                    let mut fds = [PollFd::new(&server, PollFlags::IN)];
+                    poll(&mut fds, Some(&SHORTLY)).unwrap();
+                    server.dispatch().unwrap();
+                    if let Ok(ended) = ended.try_recv() {
+                        break (ended, ending.join().unwrap());
+                    }
+                }
+            } else {
+                let _server = endpoint.spawn().unwrap();
+                let end = end();
+                (ended.recv_timeout(Duration::from_secs(20)).unwrap(), end)
+            };
+            assert!(heir.lives());
+            ended.saturating_duration_since(killed)
+        });
+        // One time only, which others' work may be in the way of. The heir would have kept it for much longer.
+        assert!(ended < Duration::from_secs(5), "{ended:?}");
+    }
+}
+
+const SHORTLY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
+
+#[test]
+#[ignore = "a client of the test above, in a process of its own"]
+fn as_client_with_an_heir() {
+    let client = client(&Address::abstract_name(argument()));
+    client.call(ECHO, b"").unwrap();
+    leave_to_an_heir();
+    run_on();
+}
+
 /// Rounds of the test below; `COROIPC_KILLS` asks for more.
 const KILLS: u32 = 40;
 
@@ -118,18 +260,12 @@ fn clients_killed_at_any_point_leave_nothing() {
 fn as_killer() {
     let name = format!("coroipc-killer-{}", std::process::id());
     let server = server(&Address::abstract_name(&name));
-    let left = || {
-        let count = |what| std::fs::read_dir(what).unwrap().count();
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let memory = maps.matches("memfd:coroipc").count();
-        (count("/proc/self/fd"), count("/proc/self/task"), memory)
-    };
     // The thread that watches stays once it is there.
     drop(client(&Address::abstract_name(&name)));
     until("it has gone", || {
-        server.connections().is_empty() && left().2 == 0
+        server.connections().is_empty() && Left::now().memory == 0
     });
-    let before = left();
+    let before = Left::now();
     let kills: u32 = argument().parse().unwrap();
     for kill in 0..kills {
         let mut client = Process::start("death::as_busy_client", &name);
@@ -143,7 +279,7 @@ fn as_killer() {
         client.kill();
     }
     until("all have gone", || server.connections().is_empty());
-    until("nothing is left", || left() == before);
+    until("nothing is left", || Left::now().is_within(before));
     say("left nothing");
 }
 

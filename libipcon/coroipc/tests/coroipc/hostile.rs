@@ -155,10 +155,10 @@ const CLIENT_REGION: usize = 4096;
 fn welcomed(name: &str) -> (Raw, OwnedFd, OwnedFd) {
     let raw = Raw::connect(name);
     raw.send(&hello(), &[]);
-    let (bytes, mut files) = raw.receive();
+    let (bytes, files) = raw.receive();
     assert_eq!(bytes[6..8], 2u16.to_ne_bytes());
-    let bells = files.pop().unwrap();
-    (raw, files.pop().unwrap(), bells)
+    let [region, bells, _process] = files.try_into().unwrap();
+    (raw, region, bells)
 }
 
 #[test]
@@ -373,7 +373,9 @@ fn a_client_refuses_a_server_that_breaks_the_rules() {
         (&possible, &[&unsealed, &bells]),
         (&message(4, &[]), &[]),
     ];
-    for (bytes, files) in answers {
+    // It could keep waiting who watches it.
+    let no_process: (&[u8], &[&OwnedFd]) = (&possible, &[&unsealed, &bells, &bells]);
+    for (bytes, files) in answers.into_iter().chain([no_process]) {
         let client = std::thread::spawn({
             let address = Address::abstract_name(&name);
             move || Client::builder(address, SERVICE).connect().map(drop)
@@ -383,6 +385,11 @@ fn a_client_refuses_a_server_that_breaks_the_rules() {
         raw.send(bytes, files);
         let error = client.join().unwrap().unwrap_err();
         assert!(matches!(error, ConnectError::Protocol(_)), "{error}");
+        assert_eq!(
+            error.to_string().contains("process"),
+            files.len() == 3,
+            "{error}"
+        );
     }
 }
 

@@ -136,13 +136,14 @@ impl Process {
         Self { child, output }
     }
 
-    /// Waits until it has said this.
-    pub(crate) fn wait_for(&mut self, word: &str) {
+    /// Waits until it has said this. The line.
+    pub(crate) fn wait_for(&mut self, word: &str) -> String {
         let mut line = String::new();
         while !line.contains(word) {
             line.clear();
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
         }
+        line
     }
 
     /// `kill -9`. When it was.
@@ -197,5 +198,32 @@ pub(crate) fn until(what: &str, so: impl Fn() -> bool) {
     while !so() {
         assert!(began.elapsed() < Duration::from_secs(20), "never: {what}");
         std::thread::yield_now();
+    }
+}
+
+/// What this process has of what connections are made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    descriptors: usize,
+    threads: usize,
+    pub(crate) memory: usize,
+}
+
+impl Left {
+    pub(crate) fn now() -> Self {
+        let count = |what| std::fs::read_dir(what).unwrap().count();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        Self {
+            descriptors: count("/proc/self/fd"),
+            threads: count("/proc/self/task"),
+            memory: maps.matches("memfd:coroipc").count(),
+        }
+    }
+
+    /// Whether it is no more than at another time, when perhaps something was still about to go.
+    pub(crate) fn is_within(self, before: Self) -> bool {
+        self.descriptors <= before.descriptors
+            && self.threads <= before.threads
+            && self.memory <= before.memory
     }
 }
