@@ -302,3 +302,81 @@ fn as_busy_client() {
         drop(client.start(KEEP, &[], None));
     }
 }
+
+#[test]
+fn servers_killed_at_any_point_leave_nothing() {
+    let kills = std::env::var("COROIPC_KILLS").unwrap_or_else(|_| KILLS.to_string());
+    let mut alone = Process::start("death::as_killer_of_servers", &kills);
+    alone.wait_for("left nothing");
+}
+
+#[test]
+#[ignore = "the test above, in a process where no other test runs"]
+fn as_killer_of_servers() {
+    let name = format!("coroipc-server-killer-{}", std::process::id());
+    let address = Address::abstract_name(&name);
+    let kills: u32 = argument().parse().unwrap();
+    let mut before = None;
+    for kill in 0..=kills {
+        let mut server = Process::start("death::as_server", &name);
+        server.wait_for("ready");
+        let client = client(&address);
+        std::thread::scope(|scope| {
+            scope.spawn(|| call_until_it_dies(&client));
+            scope.spawn(|| receive_until_it_dies(&client));
+            scope.spawn(|| connect_until_it_dies(&address));
+            // As above.
+            let pause = Duration::from_micros(u64::from(kill) * 7919 % 5000);
+            let began = Instant::now();
+            while began.elapsed() < pause {
+                std::hint::spin_loop();
+            }
+            server.kill();
+        });
+        let gone = Some(Disconnected::Gone);
+        assert_eq!(client.disconnected(), gone);
+        drop((client, server));
+        // The first server leaves the thread that watches.
+        until("its memory has gone", || Left::now().memory == 0);
+        before.get_or_insert_with(Left::now);
+    }
+    let before = before.unwrap();
+    until("nothing is left", || Left::now().is_within(before));
+    say("left nothing");
+}
+
+fn call_until_it_dies(client: &coroipc::Client) {
+    for at in 0u32.. {
+        match client.call(ECHO, &at.to_ne_bytes()) {
+            Ok(reply) => assert_eq!(reply.to_vec(), at.to_ne_bytes()),
+            Err(error) => return assert_eq!(error, Disconnected::Gone.into()),
+        }
+    }
+}
+
+fn receive_until_it_dies(client: &coroipc::Client) {
+    let mut events = client.events().unwrap();
+    for number in 0.. {
+        if number % 30 == 0 {
+            // The one before is cancelled, or answered.
+            drop(client.start(SEND, &[IoSlice::new(&30u32.to_ne_bytes())], None));
+        }
+        match events.next(None) {
+            Ok(event) => assert_eq!(event.unwrap().number(), number),
+            Err(error) => return assert_eq!(error, Disconnected::Gone),
+        }
+    }
+}
+
+fn connect_until_it_dies(address: &Address) {
+    loop {
+        match coroipc::Client::builder(address.clone(), SERVICE).connect() {
+            Ok(client) => drop(client.call(ECHO, b"")),
+            Err(error) => {
+                use coroipc::ConnectError::{HungUp, Unreachable};
+                let dead = matches!(error, Unreachable { .. } | HungUp(_));
+                return assert!(dead, "{error}");
+            }
+        }
+    }
+}

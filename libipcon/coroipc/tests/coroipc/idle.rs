@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A connection on which nothing happens wakes nobody.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use coroipc::{Address, Endpoint};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::world::*;
+
+/// How long a client may take to introduce itself here: a timer that is left over from that would wake the server in the
+/// time that the test takes.
+const GREETING: Duration = Duration::from_secs(1);
+
+fn threads(pid: u32) -> Vec<PathBuf> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.map(|thread| thread.unwrap().path()).collect()
+}
+
+/// How often the threads of a process have been taken from a processor, or gone to sleep; nothing while one does not sleep.
+fn switches(pid: u32) -> Option<u64> {
+    let mut switches = 0;
+    for thread in threads(pid) {
+        let status = std::fs::read_to_string(thread.join("status")).unwrap();
+        if !status.contains("State:\tS") {
+            return None;
+        }
+        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+        let numbers = lines.map(|line| line.rsplit('\t').next().unwrap().parse::<u64>().unwrap());
+        switches += numbers.sum::<u64>();
+    }
+    Some(switches)
+}
+
+/// The same, once all of them have slept for so long that a thread which is about to do something had the time for it.
+fn settled(pid: u32) -> u64 {
+    let (began, mut last, mut looks) = (Instant::now(), None, 0);
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(20), "it never sleeps");
+        let now = switches(pid);
+        looks = if now.is_some() && now == last {
+            looks + 1
+        } else {
+            0
+        };
+        if let (50, Some(now)) = (looks, now) {
+            return now;
+        }
+        last = now;
+        std::thread::yield_now();
+    }
+}
+
+fn nobody_wakes(server_role: &str, argument: &str) {
+    let mut server = Process::start(server_role, argument);
+    server.wait_for("ready");
+    let mut client = Process::start("idle::as_client", argument);
+    client.wait_for("ready");
+    let before = [settled(server.pid()), settled(client.pid())];
+    // Meanwhile others connect and call, until that has been much, and longer than any timer of the two.
+    let address = address();
+    let _others = crate::world::server(&address);
+    let (began, mut rounds) = (Instant::now(), 0);
+    while rounds < 100 || began.elapsed() < GREETING {
+        let other = crate::world::client(&address);
+        assert_eq!(other.call(ECHO, b"x").unwrap().to_vec(), b"x");
+        rounds += 1;
+    }
+    let after = [switches(server.pid()), switches(client.pid())];
+    assert_eq!(after, before.map(Some), "after {rounds} rounds");
+}
+
+#[test]
+fn an_idle_connection_wakes_nobody() {
+    nobody_wakes(
+        "idle::as_server",
+        &format!("coroipc-idle-{}", std::process::id()),
+    );
+}
+
+#[test]
+fn an_idle_connection_does_not_wake_a_loop() {
+    nobody_wakes(
+        "idle::as_loop",
+        &format!("coroipc-idle-loop-{}", std::process::id()),
+    );
+}
+
+#[test]
+#[ignore = "a server of the tests above, in a process of its own"]
+fn as_server() {
+    let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
+    let _server = serve(builder.service(service()));
+    say("ready");
+    run_on();
+}
+
+#[test]
+#[ignore = "a server of the tests above, in a process of its own"]
+fn as_loop() {
+    let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
+    let mut server = builder
+        .service(service())
+        .bind()
+        .unwrap()
+        .into_loop()
+        .unwrap();
+    say("ready");
+    loop {
+        poll(&mut [PollFd::new(&server, PollFlags::IN)], None).unwrap();
+        server.dispatch().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "the client of the tests above, in a process of its own"]
+fn as_client() {
+    let client = client(&Address::abstract_name(argument()));
+    let mut events = client.events().unwrap();
+    // All that was busy once is idle now: a call that waits, a receiver of events, and the two of the server.
+    for _ in 0..1000 {
+        client.call(ECHO, b"x").unwrap();
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| client.call(KEEP, b"").map(drop));
+        scope.spawn(|| events.next(None).map(drop));
+        client.call(ECHO, b"x").unwrap();
+        say("ready");
+    });
+}
