@@ -84,6 +84,7 @@ fn measure(placement: &str) -> Result<(), Box<dyn std::error::Error>> {
         request: 128 << 10,
         reply: 128 << 10,
         events: 1 << 20,
+        ..Sizes::default()
     };
     report("connect and disconnect, 3 MiB", 500, || {
         Client::builder(address.clone(), SERVICE)

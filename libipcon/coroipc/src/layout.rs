@@ -51,8 +51,12 @@ pub(crate) mod request {
     pub(crate) const LENGTH: usize = 12;
     /// Nanoseconds on the monotonic clock by which the reply is wanted, low and high half; 0 for no limit.
     pub(crate) const DEADLINE: usize = 16;
+    /// Of a large payload: the number of the message that its memory came with.
+    pub(crate) const LARGE_NUMBER: usize = 24;
     /// Nobody waits for a reply.
     pub(crate) const ONE_WAY: u32 = 1 << 16;
+    /// The payload is not in the slot's room, but in memory of its own.
+    pub(crate) const LARGE: u32 = 1 << 17;
 }
 
 /// Words of the region that the server writes.
@@ -108,6 +112,16 @@ pub(crate) mod bell {
     }
     /// Room for the words of 64 slots.
     pub(crate) const BYTES: usize = 4096;
+}
+
+/// The memory of one payload that is longer than a room.
+pub(crate) fn large(len: u32) -> Shape {
+    Shape {
+        control: 0,
+        rooms: 1,
+        room: len as usize,
+        ring: 0,
+    }
 }
 
 impl Sizes {

@@ -15,16 +15,20 @@ pub struct Sizes {
     pub reply: u32,
     /// The ring of events in bytes, 0 for none or 4 KiB to 1 GiB; a power of two.
     pub events: u32,
+    /// The longest request and reply that travel in memory of their own, in bytes, up to 1 GiB: those longer than a room.
+    /// That costs about ten system calls each. 0, or no more than a room, for none.
+    pub large: u32,
 }
 
 impl Default for Sizes {
-    /// 8 requests under way of up to 64 KiB each way, and 256 KiB of events.
+    /// 8 requests under way of up to 64 KiB each way, and 256 KiB of events; nothing longer.
     fn default() -> Self {
         Self {
             slots: 8,
             request: 64 << 10,
             reply: 64 << 10,
             events: 256 << 10,
+            large: 0,
         }
     }
 }
@@ -36,6 +40,7 @@ impl Sizes {
         request: 64,
         reply: 64,
         events: 0,
+        large: 0,
     };
     /// The most that a connection can have. The bounds of a server are usually lower.
     pub const MAX: Self = Self {
@@ -43,6 +48,7 @@ impl Sizes {
         request: 64 << 20,
         reply: 64 << 20,
         events: 1 << 30,
+        large: 1 << 30,
     };
 
     /// These sizes, each brought to what is possible and between the bounds of the other two.
@@ -75,6 +81,10 @@ impl Sizes {
             } else {
                 events.max(page())
             },
+            large: self
+                .large
+                .clamp(least.large, most.large.max(least.large))
+                .min(Self::MAX.large),
         }
     }
 
@@ -100,12 +110,20 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_agreed_on_is_possible(
-            slots: u32, request: u32, reply: u32, events: u32, least in 0u32..1 << 21, most: u32
+            slots: u32, request: u32, reply: u32, events: u32, large: u32,
+            least in 0u32..1 << 21, most: u32
         ) {
-            let least = Sizes { slots: least % 65, request: least, reply: least, events: least };
-            let most = Sizes { slots: most % 65, request: most, reply: most, events: most };
-            let agreed = Sizes { slots, request, reply, events }.within(least, most);
+            let all = |slots, bytes| Sizes {
+                slots,
+                request: bytes,
+                reply: bytes,
+                events: bytes,
+                large: bytes,
+            };
+            let (least, most) = (all(least % 65, least), all(most % 65, most));
+            let agreed = Sizes { slots, request, reply, events, large }.within(least, most);
             prop_assert!(agreed.possible(), "{agreed:?}");
+            prop_assert!(agreed.large <= most.large.max(least.large));
             prop_assert!(agreed.request >= least.request.min(Sizes::MAX.request));
         }
     }

@@ -23,6 +23,10 @@ pub(crate) enum Status {
     Expired = 7,
     /// The handler panicked.
     Panicked = 8,
+    /// The handler replied with more than fits into the room: it is in memory of its own.
+    RepliedLarge = 9,
+    /// The server could not make memory for the reply, or send it [the kernel's error].
+    NoMemory = 10,
 }
 
 impl Status {
@@ -37,6 +41,8 @@ impl Status {
             6 => Self::ReplyTooLong,
             7 => Self::Expired,
             8 => Self::Panicked,
+            9 => Self::RepliedLarge,
+            10 => Self::NoMemory,
             _ => return None,
         })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::error::CallError;
 use super::slots::Slot;
-use crate::region::Bytes;
+use crate::region::{Bytes, Peer};
 use crate::ring::Answer;
 use crate::status::Status;
 
@@ -18,6 +18,8 @@ pub struct Pending<'c> {
     slot: Option<Slot>,
     number: u32,
     deadline: Option<Instant>,
+    /// Why it was not even sent.
+    unsent: Option<CallError>,
 }
 
 impl<'c> Pending<'c> {
@@ -27,7 +29,15 @@ impl<'c> Pending<'c> {
             slot: Some(slot),
             number,
             deadline,
+            unsent: None,
         }
+    }
+
+    /// A request that could not be sent.
+    pub(super) fn unsent(core: &'c Core, slot: Slot, error: CallError) -> Self {
+        let mut pending = Self::new(core, slot, 0, None);
+        pending.unsent = Some(error);
+        pending
     }
 
     /// Waits for the reply until the deadline of the request.
@@ -36,9 +46,12 @@ impl<'c> Pending<'c> {
     /// [`CallError`] says why there is none. When it is late, the call is cancelled.
     #[inline]
     pub fn wait(mut self) -> Result<Reply<'c>, CallError> {
+        if let Some(error) = self.unsent.take() {
+            return Err(self.give_up(error));
+        }
         let slot = self.slot.take().expect("it is there until the reply is");
         match self.core.wait_for_answer(&slot, self.number, self.deadline) {
-            Ok(answer) => Reply::new(self.core, slot, answer),
+            Ok(answer) => Reply::new(self.core, slot, self.number, answer),
             Err(error) => {
                 self.slot = Some(slot);
                 Err(error)
@@ -51,11 +64,14 @@ impl<'c> Pending<'c> {
     /// # Errors
     /// The request itself while there is no reply.
     pub fn try_reply(mut self) -> Result<Result<Reply<'c>, CallError>, Self> {
+        if let Some(error) = self.unsent.take() {
+            return Ok(Err(self.give_up(error)));
+        }
         let Some(slot) = self.slot.take() else {
             return Err(self);
         };
         match self.core.answer_now(&slot, self.number) {
-            Some(Ok(answer)) => Ok(Reply::new(self.core, slot, answer)),
+            Some(Ok(answer)) => Ok(Reply::new(self.core, slot, self.number, answer)),
             Some(Err(error)) => {
                 self.slot = Some(slot);
                 Ok(Err(error))
@@ -68,10 +84,22 @@ impl<'c> Pending<'c> {
     }
 }
 
+impl Pending<'_> {
+    /// The server knows nothing of the slot.
+    fn give_up(&mut self, error: CallError) -> CallError {
+        if let Some(slot) = self.slot.take() {
+            self.core.slots.give_back(slot);
+        }
+        error
+    }
+}
+
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.core.abandon(slot, self.number);
+        match (self.slot.take(), &self.unsent) {
+            (Some(slot), None) => self.core.abandon(slot, self.number),
+            (Some(slot), Some(_)) => self.core.slots.give_back(slot),
+            (None, _) => {}
         }
     }
 }
@@ -82,18 +110,25 @@ pub struct Reply<'c> {
     /// There until it is dropped.
     slot: Option<Slot>,
     len: usize,
+    /// Where the payload is that is longer than a room.
+    large: Option<Box<Peer>>,
 }
 
 impl<'c> Reply<'c> {
     #[inline]
-    fn new(core: &'c Core, slot: Slot, answer: Answer) -> Result<Self, CallError> {
+    fn new(core: &'c Core, slot: Slot, number: u32, answer: Answer) -> Result<Self, CallError> {
         // In any case the slot is free again when this goes.
-        let reply = Self {
+        let mut reply = Self {
             core,
             slot: Some(slot),
             len: answer.len as usize,
+            large: None,
         };
         if answer.status == Status::Replied {
+            return Ok(reply);
+        }
+        if answer.status == Status::RepliedLarge {
+            reply.large = Some(core.open_large(number, answer.len)?);
             return Ok(reply);
         }
         Err(reply.error(answer))
@@ -101,7 +136,11 @@ impl<'c> Reply<'c> {
 
     fn error(&self, answer: Answer) -> CallError {
         match answer.status {
-            Status::Replied | Status::NoReply => CallError::NoReply,
+            Status::Replied | Status::RepliedLarge | Status::NoReply => CallError::NoReply,
+            Status::NoMemory => CallError::NoMemory {
+                doing: "the server, making memory for a reply",
+                errno: answer.detail as i32,
+            },
             Status::Failed => CallError::Failed(answer.detail),
             Status::UnknownCommand => CallError::UnknownCommand,
             Status::Denied => CallError::Denied,
@@ -117,6 +156,9 @@ impl<'c> Reply<'c> {
     /// The payload, in place: see [`Bytes`].
     #[inline]
     pub fn bytes(&self) -> Bytes<'_> {
+        if let Some(large) = &self.large {
+            return large.room(0, self.len);
+        }
         let index = self.slot.as_ref().map_or(0, |slot| slot.index as usize);
         self.core.peer.room(index, self.len)
     }

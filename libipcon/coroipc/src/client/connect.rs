@@ -124,11 +124,11 @@ impl Client {
     pub fn notify(&self, command: CommandId, payload: &[IoSlice<'_>]) -> Result<(), CallError> {
         let mut room = self.room(total(payload), self.deadline())?;
         let _ = gather(payload, room.bytes());
-        room.notify(command);
-        Ok(())
+        room.notify(command)
     }
 
-    /// The memory for a request of `len` bytes, to be written in place.
+    /// The memory for a request of `len` bytes, to be written in place. More than [`Sizes::request`] bytes get memory of
+    /// their own, up to [`Sizes::large`].
     ///
     /// ```
     /// # use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
@@ -147,7 +147,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`CallError::TooLong`], [`CallError::TimedOut`] where no slot was free until the deadline, or
+    /// [`CallError::TooLong`], [`CallError::NoMemory`], [`CallError::TimedOut`] where no slot was free until the deadline, or
     /// [`CallError::Disconnected`].
     #[inline]
     pub fn room(
@@ -155,12 +155,18 @@ impl Client {
         len: usize,
         deadline: Option<Instant>,
     ) -> Result<RequestRoom<'_>, CallError> {
-        let most = self.core.sizes.request as usize;
-        if len > most {
+        let sizes = &self.core.sizes;
+        let large = len > sizes.request as usize;
+        if large && len > sizes.large as usize {
+            let most = sizes.request.max(sizes.large) as usize;
             return Err(CallError::TooLong { len, most });
         }
         let slot = self.core.slot(deadline)?;
-        Ok(RequestRoom::new(&self.core, slot, len))
+        let mut room = RequestRoom::new(&self.core, slot, len);
+        if large {
+            room.enlarge()?;
+        }
+        Ok(room)
     }
 
     /// The receiving end of the server's events: there is one, so only the first call gets it, and only if the

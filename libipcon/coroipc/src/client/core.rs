@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a client's threads share.
 
-use std::os::fd::OwnedFd;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
 use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
 use crate::sizes::Sizes;
+use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
 use crate::wait::{End, Life, Place, Spin, Stopped, publish_cpu, watcher::Watched};
 
@@ -34,8 +36,20 @@ pub(super) struct Core {
     rung: AtomicU32,
     /// The wait of a server's thread for room in the ring of events that was ended last.
     pub(super) events_rung: AtomicU32,
+    /// The number of the next large request's message.
+    next_large: AtomicU32,
+    /// What came through the socket. It is locked while something is taken from there: what one thread has taken, another
+    /// must not look for.
+    heard: Mutex<Heard>,
+}
+
+/// What came through the socket.
+#[derive(Debug, Default)]
+struct Heard {
     /// Why it is over, once that is known.
-    why: Mutex<Option<Disconnected>>,
+    why: Option<Disconnected>,
+    /// The memory of large replies that were not taken yet, by the number of the request.
+    large: HashMap<u32, OwnedFd>,
 }
 
 impl Core {
@@ -61,7 +75,8 @@ impl Core {
             outbox: Outbox::default(),
             rung: AtomicU32::new(0),
             events_rung: AtomicU32::new(0),
-            why: Mutex::new(None),
+            next_large: AtomicU32::new(0),
+            heard: Mutex::default(),
         }
     }
 
@@ -71,13 +86,22 @@ impl Core {
         if self.life.over().is_some() {
             return Err(self.disconnected().into());
         }
-        let answered = |it: &Abandoned| self.look(&it.slot, it.number).is_some();
+        let answered = |it: &Abandoned| match self.look(&it.slot, it.number) {
+            None => false,
+            Some(answer) => {
+                self.forget_large(answer.ok(), it.number);
+                true
+            }
+        };
         match self.slots.take(answered, until) {
             Found::Free(slot) => Ok(slot),
             Found::Nothing => Err(CallError::TimedOut),
             Found::Abandoned(Abandoned { slot, number }) => {
                 match self.wait_for_answer(&slot, number, until) {
-                    Ok(_) => Ok(slot),
+                    Ok(answer) => {
+                        self.forget_large(Some(answer), number);
+                        Ok(slot)
+                    }
                     Err(error) => {
                         self.slots.abandon(Abandoned { slot, number });
                         Err(error)
@@ -146,36 +170,70 @@ impl Core {
 
     /// Why it is over.
     pub(super) fn disconnected(&self) -> Disconnected {
-        let mut why = self.why.lock();
-        if why.is_none() {
-            self.listen(&mut why);
+        let mut heard = self.heard.lock();
+        if heard.why.is_none() {
+            self.listen(&mut heard);
         }
-        why.get_or_insert(Disconnected::Gone).clone()
+        heard.why.get_or_insert(Disconnected::Gone).clone()
     }
 
     /// Takes from the socket what the server sent: doorbells, and why it ends the connection.
     pub(super) fn hear(&self) {
-        // What one thread has taken from the socket, another must not look for there.
-        let mut why = self.why.lock();
-        match self.listen(&mut why) {
-            Errno::AGAIN => {}
-            _ => {
-                drop(why);
-                self.end(End::HungUp);
-            }
+        let mut heard = self.heard.lock();
+        let nothing = self.listen(&mut heard);
+        drop(heard);
+        if nothing != Errno::AGAIN {
+            self.end(End::HungUp);
+        }
+    }
+
+    /// Sends the memory of a large request, before the request. The number of its message.
+    pub(super) fn send_large(&self, file: &OwnedFd) -> Result<u32, Errno> {
+        let number = self.next_large.fetch_add(1, Ordering::Relaxed);
+        socket::send(&self.socket, &Message::Large { number }, &[file.as_fd()])?;
+        Ok(number)
+    }
+
+    /// The memory of the large reply to a request. It was sent before the reply was written.
+    pub(super) fn open_large(&self, number: u32, len: u32) -> Result<Box<Peer>, Disconnected> {
+        let mut heard = self.heard.lock();
+        self.listen(&mut heard);
+        let file = heard.large.remove(&number);
+        drop(heard);
+        let memory = file.and_then(|file| Peer::open(file, crate::layout::large(len)).ok());
+        let memory = memory.ok_or(Violation::Large);
+        memory
+            .map(Box::new)
+            .map_err(|violation| self.violated(violation))
+    }
+
+    /// Lets go of the reply to a request that was abandoned, if that is a large one.
+    fn forget_large(&self, answer: Option<Answer>, number: u32) {
+        if answer.is_some_and(|answer| answer.status == Status::RepliedLarge) {
+            let mut heard = self.heard.lock();
+            self.listen(&mut heard);
+            heard.large.remove(&number);
         }
     }
 
     /// Takes all messages from the socket. Why there is no other.
-    fn listen(&self, why: &mut Option<Disconnected>) -> Errno {
+    fn listen(&self, heard: &mut Heard) -> Errno {
         let mut reset = false;
         loop {
             match socket::receive(&self.socket) {
-                Ok(received) => {
-                    if let Ok(Message::Refused(refusal)) = received.message {
-                        why.get_or_insert(Disconnected::Told(refusal));
+                Ok(mut received) => match received.message {
+                    Ok(Message::Refused(refusal)) => {
+                        heard.why.get_or_insert(Disconnected::Told(refusal));
                     }
-                }
+                    // Each belongs to a request, which has a slot. A server that sends more does not keep to the rules.
+                    Ok(Message::Large { number })
+                        if heard.large.len() < self.sizes.slots as usize =>
+                    {
+                        let file = received.descriptors.pop();
+                        heard.large.extend(file.map(|file| (number, file)));
+                    }
+                    _ => {}
+                },
                 Err(Errno::INTR) => {}
                 // A server that did not read all doorbells before it hung up: this comes once, and before its last words.
                 Err(Errno::CONNRESET) if !reset => reset = true,
@@ -186,7 +244,7 @@ impl Core {
 
     pub(super) fn violated(&self, violation: Violation) -> Disconnected {
         let disconnected = Disconnected::Violation(violation);
-        self.why.lock().get_or_insert(disconnected.clone());
+        self.heard.lock().why.get_or_insert(disconnected.clone());
         self.end(End::Violation);
         disconnected
     }

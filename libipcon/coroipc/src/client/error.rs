@@ -55,8 +55,16 @@ pub enum CallError {
         /// Bytes that fit.
         most: usize,
     },
+    /// Memory for a payload that is longer than a room could not be made or sent.
+    #[error("{doing}: {}", std::io::Error::from_raw_os_error(*errno))]
+    NoMemory {
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel says: an `errno`.
+        errno: i32,
+    },
     /// The handler replied with more than fits.
-    #[error("the reply of {0} bytes did not fit into the connection's room for replies")]
+    #[error("the reply of {0} bytes is longer than the connection allows for")]
     ReplyTooLong(u32),
     /// The deadline passed. The request may have been handled, or be yet.
     #[error("no reply came in time")]

@@ -4,11 +4,14 @@
 use std::fmt;
 use std::time::Instant;
 
+use rustix::io::Errno;
+
 use super::call::{Pending, Reply};
 use super::core::Core;
 use super::error::CallError;
 use super::slots::Slot;
 use crate::id::CommandId;
+use crate::region::{Own, Parts};
 use crate::ring::Submission;
 
 /// The memory of a request, to be written and then sent without a copy. Dropping it sends nothing.
@@ -17,6 +20,8 @@ pub struct RequestRoom<'c> {
     /// Nothing once it is sent.
     slot: Option<Slot>,
     len: usize,
+    /// Memory of its own, where it is longer than the slot's.
+    large: Option<Parts>,
 }
 
 impl<'c> RequestRoom<'c> {
@@ -25,13 +30,25 @@ impl<'c> RequestRoom<'c> {
             core,
             slot: Some(slot),
             len,
+            large: None,
         }
+    }
+
+    /// Gives it memory of its own.
+    pub(super) fn enlarge(&mut self) -> Result<(), CallError> {
+        let memory = Own::create("coroipc-large", crate::layout::large(self.len as u32));
+        let doing = "making memory for a request";
+        self.large = Some(memory.map_err(|errno| no_memory(doing, errno))?);
+        Ok(())
     }
 
     /// The memory, of the length that was asked for. Only this process can write it. What is in there is left from an
     /// earlier request.
     #[inline]
     pub fn bytes(&mut self) -> &mut [u8] {
+        if let Some(large) = &mut self.large {
+            return large.rooms[0].bytes_mut();
+        }
         match &mut self.slot {
             Some(slot) => &mut slot.room.bytes_mut()[..self.len],
             None => &mut [],
@@ -42,8 +59,10 @@ impl<'c> RequestRoom<'c> {
     #[inline]
     pub fn start(mut self, command: CommandId, deadline: Option<Instant>) -> Pending<'c> {
         let slot = self.slot.take().expect("it is there until it is sent");
-        let number = self.submit(&slot, command, deadline, false);
-        Pending::new(self.core, slot, number, deadline)
+        match self.submit(&slot, command, deadline, false) {
+            Ok(number) => Pending::new(self.core, slot, number, deadline),
+            Err(error) => Pending::unsent(self.core, slot, error),
+        }
     }
 
     /// Sends it and waits for the reply until the deadline.
@@ -60,11 +79,22 @@ impl<'c> RequestRoom<'c> {
     }
 
     /// Sends it as a request that is not answered.
-    pub fn notify(mut self, command: CommandId) {
+    ///
+    /// # Errors
+    /// [`CallError::NoMemory`] when it is longer than a room and its memory could not be sent.
+    pub fn notify(mut self, command: CommandId) -> Result<(), CallError> {
         let slot = self.slot.take().expect("it is there until it is sent");
-        let number = self.submit(&slot, command, None, true);
-        let abandoned = super::slots::Abandoned { slot, number };
-        self.core.slots.abandon(abandoned);
+        match self.submit(&slot, command, None, true) {
+            Ok(number) => {
+                let abandoned = super::slots::Abandoned { slot, number };
+                self.core.slots.abandon(abandoned);
+                Ok(())
+            }
+            Err(error) => {
+                self.core.slots.give_back(slot);
+                Err(error)
+            }
+        }
     }
 
     #[inline]
@@ -74,15 +104,31 @@ impl<'c> RequestRoom<'c> {
         command: CommandId,
         deadline: Option<Instant>,
         one_way: bool,
-    ) -> u32 {
-        self.core.submit(Submission {
+    ) -> Result<u32, CallError> {
+        let large = match &self.large {
+            None => None,
+            Some(memory) => {
+                let sent = self.core.send_large(&memory.file);
+                let doing = "sending the memory of a request";
+                Some(sent.map_err(|errno| no_memory(doing, errno))?)
+            }
+        };
+        Ok(self.core.submit(Submission {
             slot: slot.index,
             command: command.get(),
             one_way,
-            // A room has at most 64 MiB.
+            // It has at most 1 GiB.
             len: self.len as u32,
+            large,
             deadline: deadline.map_or(0, crate::clock::at),
-        })
+        }))
+    }
+}
+
+fn no_memory(doing: &'static str, errno: Errno) -> CallError {
+    CallError::NoMemory {
+        doing,
+        errno: errno.raw_os_error(),
     }
 }
 

@@ -36,6 +36,9 @@ pub(crate) enum Message {
     Refused(Refusal),
     /// Look into the shared memory.
     Doorbell,
+    /// The memory of a payload that is longer than a room comes with it. To the server, the number is the one in the
+    /// request; to the client, that of the request.
+    Large { number: u32 },
 }
 
 /// Why bytes are no message.
@@ -62,6 +65,7 @@ impl Message {
             Self::Ready => 4,
             Self::Refused(_) => 5,
             Self::Doorbell => 6,
+            Self::Large { .. } => 7,
         };
         bytes.extend(kind.to_ne_bytes());
         match self {
@@ -82,6 +86,7 @@ impl Message {
                 let text = refusal.text();
                 bytes.extend(&text.as_bytes()[..text.floor_char_boundary_of(TEXT)]);
             }
+            Self::Large { number } => bytes.extend(number.to_ne_bytes()),
             Self::Memory | Self::Ready | Self::Doorbell => {}
         }
         bytes
@@ -128,6 +133,9 @@ impl Message {
                 Self::Refused(Refusal::new(reason, text))
             }
             6 => Self::Doorbell,
+            7 => Self::Large {
+                number: u32::from_ne_bytes(take(&mut body)?),
+            },
             _ => return None,
         };
         body.is_empty().then_some(message)
@@ -135,7 +143,13 @@ impl Message {
 }
 
 fn put_sizes(bytes: &mut Vec<u8>, sizes: Sizes) {
-    for size in [sizes.slots, sizes.request, sizes.reply, sizes.events] {
+    for size in [
+        sizes.slots,
+        sizes.request,
+        sizes.reply,
+        sizes.events,
+        sizes.large,
+    ] {
         bytes.extend(size.to_ne_bytes());
     }
 }
@@ -147,6 +161,7 @@ fn take_sizes(bytes: &mut &[u8]) -> Option<Sizes> {
         request: next()?,
         reply: next()?,
         events: next()?,
+        large: next()?,
     })
 }
 
@@ -176,14 +191,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn messages() -> impl Strategy<Value = Message> {
-        let sizes = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>()).prop_map(
-            |(slots, request, reply, events)| Sizes {
-                slots,
-                request,
-                reply,
-                events,
-            },
-        );
+        let sizes = any::<[u32; 5]>().prop_map(|[slots, request, reply, events, large]| Sizes {
+            slots,
+            request,
+            reply,
+            events,
+            large,
+        });
         prop_oneof![
             (any::<u16>(), sizes.clone(), any::<u64>()).prop_map(|(service, sizes, interface)| {
                 Message::Hello {
@@ -196,6 +210,7 @@ mod tests {
             Just(Message::Memory),
             Just(Message::Ready),
             Just(Message::Doorbell),
+            any::<u32>().prop_map(|number| Message::Large { number }),
             (1u32..13, any::<u16>(), "\\PC{0,40}").prop_map(|(number, detail, text)| {
                 let reason = Reason::of_wire(number, detail.into()).expect("a known number");
                 Message::Refused(Refusal::new(reason, text))

@@ -22,7 +22,7 @@ pub enum Violation {
     /// A request names a slot whose last request has not been answered.
     #[error("a request in slot {0}, whose last request is not answered yet")]
     SlotInUse(u32),
-    /// A payload is longer than its room.
+    /// A payload is longer than its room, or empty in memory of its own.
     #[error("a payload of {len} bytes in a room of {room}")]
     TooLong {
         /// What it was said to have.
@@ -52,6 +52,9 @@ pub enum Violation {
         /// What was in the ring.
         held: u32,
     },
+    /// The memory of a payload that is longer than a room did not come before it, or cannot be used.
+    #[error("a large payload without memory of its kind")]
+    Large,
     /// A message on the socket that has no place there.
     #[error("an unexpected message on the socket")]
     Message,

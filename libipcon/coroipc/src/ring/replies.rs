@@ -45,13 +45,15 @@ pub(crate) fn look_for_answer(
         return None;
     }
     let (status, len, detail) = (get(reply::STATUS), get(reply::LENGTH), get(reply::DETAIL));
-    if len > sizes.reply {
-        return Some(Err(Violation::TooLong {
-            len,
-            room: sizes.reply,
-        }));
+    let status_read = Status::of(status);
+    let (least, room) = match status_read {
+        Some(Status::RepliedLarge) => (1, sizes.large),
+        _ => (0, sizes.reply),
+    };
+    if len < least || len > room {
+        return Some(Err(Violation::TooLong { len, room }));
     }
-    Some(match Status::of(status) {
+    Some(match status_read {
         Some(status) => Ok(Answer {
             status,
             len,

@@ -17,8 +17,10 @@ pub(crate) struct Submission {
     pub(crate) command: u16,
     /// Nobody waits for a reply.
     pub(crate) one_way: bool,
-    /// Bytes in the slot's room.
+    /// Bytes of payload, in the slot's room.
     pub(crate) len: u32,
+    /// The payload is in memory of its own instead, which came in the message with this number.
+    pub(crate) large: Option<u32>,
     /// Nanoseconds on the monotonic clock by which the reply is wanted, or 0.
     pub(crate) deadline: u64,
 }
@@ -37,11 +39,14 @@ impl Outbox {
         let number = place.wrapping_add(1);
         let line = client::request(slots, place as usize & (slots - 1));
         let put = |at, value| own.word(line + at).store(value, Ordering::Relaxed);
-        let flags = if submission.one_way {
-            request::ONE_WAY
-        } else {
-            0
-        };
+        let mut flags = 0;
+        if submission.one_way {
+            flags |= request::ONE_WAY;
+        }
+        if let Some(number) = submission.large {
+            flags |= request::LARGE;
+            put(request::LARGE_NUMBER, number);
+        }
         put(request::SLOT, submission.slot);
         put(request::COMMAND, u32::from(submission.command) | flags);
         put(request::LENGTH, submission.len);
@@ -82,19 +87,23 @@ impl Inbox {
             command: command as u16,
             one_way: command & request::ONE_WAY != 0,
             len: get(request::LENGTH),
+            large: (command & request::LARGE != 0).then(|| get(request::LARGE_NUMBER)),
             deadline: u64::from(get(request::DEADLINE))
                 | u64::from(get(request::DEADLINE + 4)) << 32,
         };
         if submission.slot >= sizes.slots {
             return Err(Violation::NoSuchSlot(submission.slot));
         }
-        if submission.len > sizes.request {
-            return Err(Violation::TooLong {
-                len: submission.len,
-                room: sizes.request,
-            });
+        let len = submission.len;
+        let (least, room) = match submission.large {
+            None => (0, sizes.request),
+            // Memory of no bytes cannot be had.
+            Some(_) => (1, sizes.large),
+        };
+        if len < least || len > room {
+            return Err(Violation::TooLong { len, room });
         }
-        let unknown = command & !(u32::from(u16::MAX) | request::ONE_WAY);
+        let unknown = command & !(u32::from(u16::MAX) | request::ONE_WAY | request::LARGE);
         if unknown != 0 {
             return Err(Violation::Flags(unknown));
         }

@@ -2,15 +2,19 @@
 //! A request on its way through the server.
 
 use std::io::IoSlice;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::channel::Channel;
 use super::connection::Connection;
-use crate::handshake::Credentials;
+use crate::handshake::wire::Message;
+use crate::handshake::{Credentials, socket};
 use crate::id::CommandId;
 use crate::layout::client;
-use crate::region::{Bytes, Room};
+use crate::region::{Bytes, Own, Peer, Room};
 use crate::ring::{Answer, Submission};
 use crate::status::Status;
 
@@ -27,6 +31,8 @@ pub struct Call {
     read_at: Option<u64>,
     /// Nothing once it is answered.
     room: Option<Room>,
+    /// Where the payload is that is longer than a room.
+    large: Option<Box<Peer>>,
 }
 
 /// One of so many calls is timed: reading the clock twice takes longer than all else that is counted.
@@ -38,6 +44,7 @@ impl Call {
         submission: Submission,
         number: u32,
         room: Room,
+        large: Option<Box<Peer>>,
     ) -> Self {
         Self {
             channel,
@@ -45,6 +52,7 @@ impl Call {
             number,
             read_at: number.is_multiple_of(TIMED).then(crate::clock::now),
             room: Some(room),
+            large,
         }
     }
 
@@ -57,8 +65,11 @@ impl Call {
     /// The payload, in place. It is the client's memory until the call is answered: see [`Bytes`].
     #[inline]
     pub fn payload(&self) -> Bytes<'_> {
-        let slot = self.submission.slot as usize;
-        self.channel.peer.room(slot, self.submission.len as usize)
+        let (slot, len) = (self.submission.slot as usize, self.submission.len as usize);
+        match &self.large {
+            None => self.channel.peer.room(slot, len),
+            Some(large) => large.room(0, len),
+        }
     }
 
     /// Who asks.
@@ -89,7 +100,12 @@ impl Call {
         (deadline != 0).then(|| Duration::from_nanos(deadline.saturating_sub(crate::clock::now())))
     }
 
-    /// Bytes that a reply may have.
+    /// Bytes that a reply may have: those of [`Call::room`], or more where both sides allow for large payloads.
+    pub fn longest_reply(&self) -> usize {
+        self.room().max(self.channel.sizes.large as usize)
+    }
+
+    /// Bytes that a reply in place may have.
     pub fn room(&self) -> usize {
         self.channel.sizes.reply as usize
     }
@@ -113,7 +129,8 @@ impl Call {
         self.finish(Status::Replied, len, 0);
     }
 
-    /// Answers with a copy of `payload`. Longer than [`Call::room`], the client gets an error that says so.
+    /// Answers with a copy of `payload`. Longer than [`Call::room`], it travels in memory of its own; longer than
+    /// [`Call::longest_reply`], the client gets an error that says so.
     #[inline]
     pub fn reply(mut self, payload: &[u8]) {
         match self.reply_room().get_mut(..payload.len()) {
@@ -121,7 +138,7 @@ impl Call {
                 room.copy_from_slice(payload);
                 self.finish(Status::Replied, payload.len(), 0);
             }
-            None => self.too_long(payload.len()),
+            None => self.reply_large(&[IoSlice::new(payload)], payload.len()),
         }
     }
 
@@ -129,7 +146,7 @@ impl Call {
     pub fn reply_vectored(mut self, payload: &[IoSlice<'_>]) {
         match crate::gather::gather(payload, self.reply_room()) {
             Ok(len) => self.finish(Status::Replied, len, 0),
-            Err(len) => self.too_long(len),
+            Err(len) => self.reply_large(payload, len),
         }
     }
 
@@ -146,6 +163,32 @@ impl Call {
 
     pub(super) fn turn_down(self, status: Status, detail: u32) {
         self.finish(status, 0, detail);
+    }
+
+    #[cold]
+    fn reply_large(self, payload: &[IoSlice<'_>], len: usize) {
+        if len > self.longest_reply() {
+            return self.too_long(len);
+        }
+        if self.is_one_way() || self.is_cancelled() {
+            // Nobody would take it.
+            return self.finish(Status::NoReply, 0, 0);
+        }
+        match self.send_large(payload, len) {
+            Ok(()) => self.finish(Status::RepliedLarge, len, 0),
+            Err(errno) => self.finish(Status::NoMemory, 0, errno.raw_os_error() as u32),
+        }
+    }
+
+    fn send_large(&self, payload: &[IoSlice<'_>], len: usize) -> Result<(), Errno> {
+        let memory = Own::create("coroipc-large", crate::layout::large(len as u32))?;
+        for mut room in memory.rooms {
+            // It has exactly this length.
+            let _ = crate::gather::gather(payload, room.bytes_mut());
+        }
+        let number = self.number;
+        let message = Message::Large { number };
+        socket::send(&*self.channel.socket, &message, &[memory.file.as_fd()])
     }
 
     fn too_long(self, len: usize) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a connection's threads, calls and event senders share on the server's side.
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
 
+use super::call::Call;
 use super::events::Events;
 use crate::handshake::{Credentials, Reason, Refusal, socket, wire::Message};
 use crate::layout::{bell, client, server};
@@ -38,6 +40,8 @@ pub(super) struct Channel {
     in_flight: AtomicUsize,
     pub(super) events: Events,
     pub(super) statistics: Page,
+    /// The memory of large requests that were not read yet, by the number of its message.
+    large: Mutex<HashMap<u32, OwnedFd>>,
     /// Where threads serve: through it the process learns of doorbells.
     pub(super) watching: OnceLock<Watching>,
 }
@@ -73,24 +77,62 @@ impl Channel {
             in_flight: AtomicUsize::new(0),
             events,
             statistics,
+            large: Mutex::default(),
             watching: OnceLock::new(),
         }
     }
 
-    /// Takes the doorbells from the socket. Whether the client is still there.
+    /// Takes doorbells, and the memory of large requests, from the socket. Whether the client is still there.
     pub(super) fn hear(&self) -> bool {
+        // What one thread has taken from the socket, another must not look for there.
+        let mut large = self.large.lock();
         for _ in 0..MESSAGES {
-            match socket::receive(&*self.socket) {
-                Ok(received) if received.message == Ok(Message::Doorbell) => {}
-                Ok(_) => {
+            let mut received = match socket::receive(&*self.socket) {
+                Ok(received) => received,
+                Err(Errno::AGAIN | Errno::INTR) => return true,
+                Err(_) => return false,
+            };
+            // Each belongs to a request, which has a slot.
+            let room = large.len() < self.sizes.slots as usize;
+            match (received.message, received.descriptors.pop()) {
+                (Ok(Message::Doorbell), None) => {}
+                (Ok(Message::Large { number }), Some(file))
+                    if room && received.descriptors.is_empty() =>
+                {
+                    large.insert(number, file);
+                }
+                _ => {
+                    drop(large);
                     self.violated(Violation::Message);
                     return false;
                 }
-                Err(Errno::AGAIN | Errno::INTR) => return true,
-                Err(_) => return false,
             }
         }
         true
+    }
+
+    /// The call that a request makes.
+    #[inline]
+    pub(super) fn call(
+        self: &Arc<Self>,
+        (number, submission): (u32, Submission),
+    ) -> Result<Call, Violation> {
+        let large = match submission.large {
+            None => None,
+            Some(message) => Some(self.open_large(message, submission.len)?),
+        };
+        let room = self.begin(&submission)?;
+        Ok(Call::new(self.clone(), submission, number, room, large))
+    }
+
+    /// The memory that came in a message. It was sent before the request that it belongs to was written.
+    #[cold]
+    fn open_large(&self, message: u32, len: u32) -> Result<Box<Peer>, Violation> {
+        self.hear();
+        let file = self.large.lock().remove(&message);
+        let file = file.ok_or(Violation::Large)?;
+        let memory = Peer::open(file, crate::layout::large(len));
+        memory.map(Box::new).map_err(|_| Violation::Large)
     }
 
     /// Where the thread that serves the connection waits for requests.
@@ -104,7 +146,7 @@ impl Channel {
 
     /// Takes the room of a request's slot, which nobody else has unless the client breaks the rules.
     #[inline]
-    pub(super) fn begin(&self, submission: &Submission) -> Result<Room, Violation> {
+    fn begin(&self, submission: &Submission) -> Result<Room, Violation> {
         let room = self
             .rooms
             .get(submission.slot as usize)
@@ -143,7 +185,7 @@ impl Channel {
     #[inline]
     fn count_answer(&self, answer: Answer) {
         let counter = match answer.status {
-            Status::Replied => {
+            Status::Replied | Status::RepliedLarge => {
                 let bytes = answer.len.into();
                 self.statistics.add(Counter::ResponseBytes, bytes);
                 Counter::Responses
@@ -152,7 +194,7 @@ impl Channel {
             Status::UnknownCommand => Counter::InvalidRequest,
             Status::Denied => Counter::Denied,
             Status::Overloaded => Counter::Overload,
-            Status::NoReply | Status::Panicked => Counter::NoReply,
+            Status::NoReply | Status::Panicked | Status::NoMemory => Counter::NoReply,
             Status::ReplyTooLong => Counter::ReplyTooLong,
             Status::Expired => Counter::Expired,
         };

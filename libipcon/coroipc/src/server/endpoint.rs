@@ -228,6 +228,7 @@ impl EndpointBuilder {
                 request: 4 << 20,
                 reply: 4 << 20,
                 events: 16 << 20,
+                large: 64 << 20,
             },
             most_connections: 4096,
             greeting_time: Duration::from_secs(2),
@@ -267,7 +268,7 @@ impl EndpointBuilder {
     }
 
     /// Bounds of what a client gets: at least this, at most that. The default is from [`Sizes::MIN`] to 64 slots of 4
-    /// MiB each way and 16 MiB of events.
+    /// MiB each way, 16 MiB of events, and 64 MiB of what is longer than a slot.
     #[must_use]
     pub fn sizes(mut self, least: Sizes, most: Sizes) -> Self {
         (self.least, self.most) = (least, most);

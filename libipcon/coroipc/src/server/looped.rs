@@ -16,7 +16,6 @@ use rustix::time::{
 };
 
 use super::acceptor::{Accepted, accept_one};
-use super::call::Call;
 use super::channel::Channel;
 use super::connection::Connection;
 use super::endpoint::Shared;
@@ -340,14 +339,7 @@ impl Served {
         let begun = self
             .inbox
             .take(&channel.peer, &channel.sizes)
-            .and_then(|taken| {
-                taken
-                    .map(|(number, submission)| {
-                        let room = channel.begin(&submission)?;
-                        Ok(Call::new(channel.clone(), submission, number, room))
-                    })
-                    .transpose()
-            });
+            .and_then(|taken| taken.map(|request| channel.call(request)).transpose());
         match begun {
             Ok(None) => Ok(false),
             Ok(Some(call)) => {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::call::Call;
 use super::channel::Channel;
 use super::connection::Connection;
 use super::endpoint::Shared;
@@ -73,11 +72,7 @@ fn answer_requests(shared: &Shared, channel: &Arc<Channel>, session: &mut dyn An
                 return channel.refuse(Refusal::new(Reason::Panicked, ""));
             }
         };
-        let begun = taken.and_then(|(number, submission)| {
-            let room = channel.begin(&submission)?;
-            Ok(Call::new(channel.clone(), submission, number, room))
-        });
-        let call = match begun {
+        let call = match taken.and_then(|request| channel.call(request)) {
             Ok(call) => call,
             Err(violation) => return channel.violated(violation),
         };

@@ -122,6 +122,7 @@ fn sizes_are_agreed_on() {
         request: 128,
         reply: 256,
         events: 4096,
+        large: 0,
     };
     assert_eq!(client.sizes(), agreed);
     assert_eq!(client.call(ECHO, &[1; 128]).unwrap().to_vec(), [1; 128]);

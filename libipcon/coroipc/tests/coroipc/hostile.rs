@@ -24,6 +24,7 @@ const SIZES: Sizes = Sizes {
     request: 256,
     reply: 256,
     events: 4096,
+    large: 8192,
 };
 
 fn message(kind: u16, body: &[u32]) -> Vec<u8> {
@@ -40,8 +41,9 @@ fn hello() -> Vec<u8> {
         request,
         reply,
         events,
+        large,
     } = SIZES;
-    message(1, &[0, 0, slots, request, reply, events, 1])
+    message(1, &[0, 0, slots, request, reply, events, large, 1])
 }
 
 /// An end of a connection without any rules.
@@ -322,11 +324,15 @@ fn a_request_that_breaks_the_rules_ends_the_connection() {
     let name = format!("coroipc-hostile-request-{}", std::process::id());
     let _server = server(&Address::abstract_name(&name));
     // Slot, command and flags, length; and the same slot twice.
-    let cases: [&[[u32; 3]]; 5] = [
+    let cases: [&[[u32; 3]]; 8] = [
         &[[4, 0, 0]],
         &[[u32::MAX, 0, 0]],
         &[[0, 0, 257]],
+        &[[0, 1 << 18, 0]],
+        // A large one, whose memory was not sent; an empty one; one that is too large.
+        &[[0, 1 << 17, 300]],
         &[[0, 1 << 17, 0]],
+        &[[0, 1 << 17, 8193]],
         &[[0, u32::from(KEEP.get()), 0], [0, 0, 0]],
     ];
     for requests in cases {
@@ -361,8 +367,8 @@ fn a_client_refuses_a_server_that_breaks_the_rules() {
     let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
     rustix::net::bind(&listener, &address).unwrap();
     rustix::net::listen(&listener, 16).unwrap();
-    let impossible = message(2, &[3, 256, 256, 4096]);
-    let possible = message(2, &[4, 256, 256, 4096]);
+    let impossible = message(2, &[3, 256, 256, 4096, 0]);
+    let possible = message(2, &[4, 256, 256, 4096, 0]);
     let unsealed = file(3 * 4096);
     let bells = file(4096);
     let answers: [(&[u8], &[&OwnedFd]); 6] = [

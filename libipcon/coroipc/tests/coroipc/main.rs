@@ -13,6 +13,7 @@ mod death;
 mod events;
 mod hostile;
 mod idle;
+mod large;
 mod looped;
 mod overflow;
 mod statistics;

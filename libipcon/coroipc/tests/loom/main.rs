@@ -61,6 +61,7 @@ const SIZES: Sizes = Sizes {
     request: 64,
     reply: 64,
     events: 16,
+    large: 0,
 };
 
 /// Every order with at most three threads interrupted where they need not wait. More take hours.
@@ -76,6 +77,7 @@ fn submission(slot: u32) -> Submission {
         command: 7,
         one_way: false,
         len: slot,
+        large: None,
         deadline: 0,
     }
 }
