@@ -66,10 +66,12 @@ enum Name {
     Licences,
     /// The core and libipcon in every order of their threads.
     Loom,
-    /// The core and libipcon under AddressSanitizer.
+    /// The core, libipcon and coroipc under AddressSanitizer.
     Asan,
     /// What libipcon reads from the kernel, against a fuzzer.
     Fuzz,
+    /// What coroipc reads from the other side, against a fuzzer.
+    FuzzCoroipc,
     /// The core under Miri, where the toolchain has it; only when asked for.
     Miri,
     /// The share of lines that the tests on the host run.
@@ -121,6 +123,7 @@ impl Name {
                 | Self::Loom
                 | Self::Asan
                 | Self::Fuzz
+                | Self::FuzzCoroipc
                 | Self::Miri
                 | Self::GeneratedFiles
         )
@@ -228,7 +231,8 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
         }
         Name::Loom => depth::loom(workspace)?,
         Name::Asan => depth::asan(workspace)?,
-        Name::Fuzz => depth::fuzz(workspace)?,
+        Name::Fuzz => depth::fuzz(workspace, &depth::LIBIPCON)?,
+        Name::FuzzCoroipc => depth::fuzz(workspace, &depth::COROIPC)?,
         Name::Miri => depth::miri(workspace)?,
         other => bail!("{} is no command on the host", other.text()),
     })

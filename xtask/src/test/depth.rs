@@ -28,7 +28,7 @@ pub(super) fn loom(workspace: &Workspace) -> anyhow::Result<Command> {
     Ok(cargo)
 }
 
-/// The core and the library with checks of each access to memory, and of leaks.
+/// The core, the library and coroipc with checks of each access to memory, and of leaks.
 pub(super) fn asan(workspace: &Workspace) -> anyhow::Result<Command> {
     let mut cargo = cargo(workspace, "asan");
     cargo.args([
@@ -36,6 +36,8 @@ pub(super) fn asan(workspace: &Workspace) -> anyhow::Result<Command> {
         "ipcon-core",
         "--package",
         "libipcon",
+        "--package",
+        "coroipc",
         "--lib",
         "--tests",
     ]);
@@ -45,27 +47,47 @@ pub(super) fn asan(workspace: &Workspace) -> anyhow::Result<Command> {
     // The sanitizers are unstable options. Their runtime comes with every toolchain.
     cargo.env("RUSTC_BOOTSTRAP", "1");
     cargo.env("PROPTEST_CASES", FEWER_CASES);
+    // Processes with so much memory take longer to die.
+    cargo.env("COROIPC_AT_ONCE_MS", "200");
     Ok(cargo)
 }
 
-/// What libipcon reads from the kernel, against a fuzzer that begins with the corpus.
+/// A program that reads what others wrote, and its corpus.
+pub(super) struct Fuzzed {
+    /// The folder of its crate.
+    folder: &'static str,
+    program: &'static str,
+}
+
+/// What libipcon reads from the kernel.
+pub(super) const LIBIPCON: Fuzzed = Fuzzed {
+    folder: "libipcon/fuzz",
+    program: "wire",
+};
+
+/// What coroipc reads from the other side.
+pub(super) const COROIPC: Fuzzed = Fuzzed {
+    folder: "libipcon/coroipc/fuzz",
+    program: "untrusted",
+};
+
+/// A program against a fuzzer that begins with the corpus.
 ///
 /// cargo-fuzz does the same with a nightly toolchain, and for longer: `cargo fuzz run --fuzz-dir libipcon/fuzz wire`.
-pub(super) fn fuzz(workspace: &Workspace) -> anyhow::Result<Command> {
+pub(super) fn fuzz(workspace: &Workspace, fuzzed: &Fuzzed) -> anyhow::Result<Command> {
+    let Fuzzed { folder, program } = fuzzed;
     let target = workspace.target().join("fuzz");
     // What it finds new goes into the first folder, the corpus is only read.
-    let found = target.join("found");
+    let found = target.join("found").join(program);
     std::fs::create_dir_all(&found).with_context(|| format!("making {}", found.display()))?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace.root());
     cargo.args(["run", "--quiet", "--release"]);
-    cargo.args(["--manifest-path", "libipcon/fuzz/Cargo.toml"]);
+    cargo.args(["--manifest-path", &format!("{folder}/Cargo.toml")]);
     cargo.arg("--target-dir").arg(&target);
-    cargo.args(["--target", &host_target()?, "--bin", "wire", "--"]);
-    cargo
-        .args(FUZZER)
-        .arg(found)
-        .arg("libipcon/fuzz/corpus/wire");
+    cargo.args(["--target", &host_target()?, "--bin", program, "--"]);
+    let corpus = format!("{folder}/corpus/{program}");
+    cargo.args(FUZZER).arg(found).arg(corpus);
     cargo.env("RUSTFLAGS", COVERAGE_FOR_THE_FUZZER);
     cargo.env("RUSTC_BOOTSTRAP", "1");
     Ok(cargo)

@@ -10,8 +10,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
-/// What the other side's death may take to be seen.
-const AT_ONCE: Duration = Duration::from_millis(10);
+/// What the other side's death may take to be seen: 10 ms, or so many as `COROIPC_AT_ONCE_MS` says where processes take
+/// longer to die. The kernel closes a process's descriptors only once its memory is gone, of which there is much under
+/// AddressSanitizer.
+fn at_once() -> Duration {
+    let given = std::env::var("COROIPC_AT_ONCE_MS").ok();
+    Duration::from_millis(given.map_or(10, |given| given.parse().unwrap()))
+}
 
 #[test]
 fn a_blocked_call_sees_the_server_die() {
@@ -40,7 +45,7 @@ fn a_blocked_call_sees_the_server_die() {
     }
     times.sort_unstable();
     // Somebody else's work may be in the way once.
-    assert!(times[times.len() / 2] <= AT_ONCE, "{times:?}");
+    assert!(times[times.len() / 2] <= at_once(), "{times:?}");
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn a_blocked_server_sees_the_client_die() {
     }
     until("nobody is left", || server.connections().is_empty());
     times.sort_unstable();
-    assert!(times[times.len() / 2] <= AT_ONCE, "{times:?}");
+    assert!(times[times.len() / 2] <= at_once(), "{times:?}");
 }
 
 #[test]
@@ -177,7 +182,7 @@ fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
         drop(heir);
     }
     times.sort_unstable();
-    assert!(times[times.len() / 2] <= AT_ONCE, "{times:?}");
+    assert!(times[times.len() / 2] <= at_once(), "{times:?}");
 }
 
 /// Has the server start a process that inherits its sockets.
