@@ -29,9 +29,11 @@ pub fn play(roles: &[Role]) -> bool {
     true
 }
 
-/// Tells the test a line; to be called by a role.
+/// Tells the test a line; to be called by a role. Ends the role, with all its threads, when the test is gone.
 pub fn say(line: &str) {
-    println!("{line}");
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(1);
+    }
 }
 
 /// The next line from the test, or `None` when it wants the role to end; to be called by a role.

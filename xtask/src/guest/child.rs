@@ -64,6 +64,8 @@ pub(super) fn run(start: &Start, host: &Host, requests: File) -> anyhow::Result<
     std::thread::spawn(move || control.serve(requests, &requests_host));
 
     let status = running.child.wait().context("waiting for the command")?;
+    // What it left behind may hold its output open for ever. It would end with the VM anyway; there may be nothing.
+    let _ = kill_process_group(group, Signal::KILL);
     for pump in running.output {
         if pump.join().is_err() {
             bail!("a thread that carries output died");

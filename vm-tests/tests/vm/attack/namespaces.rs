@@ -16,8 +16,8 @@ use crate::support::{drain, observer};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
-        namespaces_end_under_traffic => within(120),
-        namespaces_without_privileges_end_under_traffic => needs(user_namespaces).within(120),
+        namespaces_end_under_traffic => within(240),
+        namespaces_without_privileges_end_under_traffic => needs(user_namespaces).within(240),
     ]
 }
 
