@@ -34,6 +34,7 @@ const SIZES: Sizes = Sizes {
     request: LARGE as u32,
     reply: LARGE as u32,
     events: 1 << 20,
+    large: 0,
 };
 /// The 3 MiB in all that a connection of libqb with messages of up to 1 MiB has.
 const CONNECT_SIZES: Sizes = Sizes {
@@ -41,6 +42,7 @@ const CONNECT_SIZES: Sizes = Sizes {
     request: 128 << 10,
     reply: 128 << 10,
     events: 1 << 20,
+    large: 0,
 };
 
 /// How both sides wait.

@@ -10,12 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
-/// What the other side's death may take to be seen: 10 ms, or so many as `COROIPC_AT_ONCE_MS` says where processes take
-/// longer to die. The kernel closes a process's descriptors only once its memory is gone, of which there is much under
-/// AddressSanitizer.
+/// What the other side's death may take to be seen on a machine that does much else: far less than any time-out of the
+/// library's own, of which there is none. `cargo xtask bench coroipc` has the time itself, which is below a millisecond.
+/// Processes die slowly under AddressSanitizer: the kernel closes descriptors only once the memory is gone.
 fn at_once() -> Duration {
     let given = std::env::var("COROIPC_AT_ONCE_MS").ok();
-    Duration::from_millis(given.map_or(10, |given| given.parse().unwrap()))
+    Duration::from_millis(given.map_or(500, |given| given.parse().unwrap()))
 }
 
 #[test]
@@ -161,9 +161,10 @@ impl Drop for Heir {
 
 #[test]
 fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
-    let name = format!("coroipc-inherited-{}", std::process::id());
     let mut times = Vec::new();
-    for _ in 0..3 {
+    for round in 0..3 {
+        // The heir has the listening socket too, and with it the name.
+        let name = format!("coroipc-inherited-{}-{round}", std::process::id());
         let mut server = Process::start("death::as_server_with_an_heir", &name);
         server.wait_for("ready");
         let client = client(&Address::abstract_name(&name));

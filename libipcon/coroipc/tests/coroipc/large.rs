@@ -199,6 +199,8 @@ fn as_both() {
         client.call(NOW, b"").unwrap();
         drop(pending);
     }
+    // They would fill the socket.
+    assert_eq!(client.call(TURN, &payload(5000)).unwrap().len(), 5000);
     // The slots are used again, and with that the last ones are taken out of the way.
     let all: Vec<_> = (0..4).map(|_| client.room(1, None).unwrap()).collect();
     until("nothing is left", || Left::now().is_within(before));
