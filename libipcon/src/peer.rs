@@ -149,8 +149,9 @@ impl Peer {
     /// `EEXIST` when the name is taken; `EINVAL` when it is empty, longer than 31 bytes or holds a control
     /// character.
     pub fn register_service(&self, name: impl AsRef<[u8]>) -> Result<()> {
-        self.with_service(
+        self.with_name(
             cmd::SERVICE_REGISTER,
+            attr::service::NAME,
             name.as_ref(),
             Operation::RegisterService,
         )
@@ -163,8 +164,9 @@ impl Peer {
     /// `ENOENT` when there is no such service; `EPERM` when another peer holds it; `EINVAL` as in
     /// [`register_service`](Self::register_service).
     pub fn unregister_service(&self, name: impl AsRef<[u8]>) -> Result<()> {
-        self.with_service(
+        self.with_name(
             cmd::SERVICE_UNREGISTER,
+            attr::service::NAME,
             name.as_ref(),
             Operation::UnregisterService,
         )
@@ -195,7 +197,12 @@ impl Peer {
     /// `EEXIST` when there is such a group; `EINVAL` when the name is empty, longer than 15 bytes, holds a
     /// control character or is [`KEVENT_GROUP`](crate::KEVENT_GROUP).
     pub fn register_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
-        self.with_group(cmd::GROUP_REGISTER, name.as_ref(), Operation::RegisterGroup)
+        self.with_name(
+            cmd::GROUP_REGISTER,
+            attr::group::NAME,
+            name.as_ref(),
+            Operation::RegisterGroup,
+        )
     }
 
     /// Ends a group of this peer and all memberships in it. Members still receive what was sent before.
@@ -205,8 +212,9 @@ impl Peer {
     /// `ENOENT` when there is no such group; `EPERM` when another peer owns it; `EINVAL` as in
     /// [`register_group`](Self::register_group).
     pub fn unregister_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
-        self.with_group(
+        self.with_name(
             cmd::GROUP_UNREGISTER,
+            attr::group::NAME,
             name.as_ref(),
             Operation::UnregisterGroup,
         )
@@ -238,7 +246,12 @@ impl Peer {
     /// `ENOENT` when there is no such group, or this peer is no member of it; `EINVAL` when no group can have
     /// that name.
     pub fn leave_group(&self, name: impl AsRef<[u8]>) -> Result<()> {
-        self.with_group(cmd::GROUP_LEAVE, name.as_ref(), Operation::LeaveGroup)
+        self.with_name(
+            cmd::GROUP_LEAVE,
+            attr::group::NAME,
+            name.as_ref(),
+            Operation::LeaveGroup,
+        )
     }
 
     /// Whether a message was put back, which the descriptor does not show.
@@ -252,27 +265,16 @@ impl Peer {
         self.receiver.wait(wait)
     }
 
-    /// Has something done to a service, and gives what it is called in an error its name.
-    fn with_service(
+    /// Has something done to what a name in this attribute stands for, and gives that name to the error.
+    fn with_name(
         &self,
         command: u8,
+        attribute: u16,
         name: &[u8],
         operation: fn(Vec<u8>) -> Operation,
     ) -> Result<()> {
         self.control
-            .command(command, |request| request.text(attr::service::NAME, name))
-            .map_err(|failure| Error::new(operation(name.to_owned()), failure))
-    }
-
-    /// The same with a group.
-    fn with_group(
-        &self,
-        command: u8,
-        name: &[u8],
-        operation: fn(Vec<u8>) -> Operation,
-    ) -> Result<()> {
-        self.control
-            .command(command, |request| request.text(attr::group::NAME, name))
+            .command(command, |request| request.text(attribute, name))
             .map_err(|failure| Error::new(operation(name.to_owned()), failure))
     }
 }

@@ -14,8 +14,9 @@ use super::rows::{self, Row};
 use super::table::{Place, Report};
 use super::told::{Measured, Told};
 use super::{CoroipcArgs, coroipc, page, processor, show};
+use crate::build::Build;
 use crate::cache::{Cache, Workspace};
-use crate::process::{describe, display, run_logged};
+use crate::process::run_logged;
 use crate::progress::{Progress, Verbosity};
 use crate::setup;
 use crate::vm::outcome::STATUS_INFRASTRUCTURE;
@@ -29,18 +30,26 @@ const LIBQB_SIDE: &str = "libipcon/coroipc/bench/libqb";
 /// Measures coroipc; the result is the exit status.
 pub(super) fn coroipc(args: &CoroipcArgs) -> anyhow::Result<u8> {
     // Before anything is built for nothing.
-    let rows = rows::named(coroipc::ROWS, args.filter.as_deref().unwrap_or_default())?;
+    let rows = rows::named(
+        coroipc::ROWS,
+        args.rows.filter.as_deref().unwrap_or_default(),
+    )?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let progress = Progress::new(Verbosity::Steps);
     let libqb = setup::libqb(&cache, progress)?;
     let peer = libqb_side(&workspace, &libqb, &cache.log("bench-coroipc"))?;
-    let program = our_side(&workspace, progress)?;
+    let build = Build {
+        cache: &cache,
+        workspace: &workspace,
+        progress,
+    };
+    let program = build.bench_of_coroipc()?;
 
     let mut command = Command::new(program);
     command.arg("measure").arg("--libqb").arg(peer);
-    command.arg(format!("--rounds={}", args.rounds));
-    if args.quick {
+    command.arg(format!("--rounds={}", args.rows.rounds));
+    if args.rows.quick {
         command.arg("--quick");
     }
     command.args(rows.iter().map(|row| row.name));
@@ -50,8 +59,8 @@ pub(super) fn coroipc(args: &CoroipcArgs) -> anyhow::Result<u8> {
         return Ok(STATUS_INFRASTRUCTURE as u8);
     };
     let report = report(measured, load);
-    show(&report, args.format)?;
-    if !args.quick && args.filter.is_none() {
+    show(&report, args.rows.format)?;
+    if !args.rows.quick && args.rows.filter.is_none() {
         let path = page::write(&workspace, "coroipc", &report.markdown())?;
         progress.say(format!("written to {}", path.display()));
     }
@@ -87,28 +96,6 @@ fn library_folder(libqb: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     bail!("no libqb.so in a folder of {}", folders.display())
-}
-
-/// Builds the program that measures; cargo itself shows what is wrong.
-fn our_side(workspace: &Workspace, progress: Progress) -> anyhow::Result<PathBuf> {
-    let _step = progress.step("coroipc-bench");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace.root());
-    cargo.args([
-        "build",
-        "--release",
-        "--quiet",
-        "--package",
-        "coroipc-bench",
-    ]);
-    let status = cargo
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("starting `{}`", display(&cargo)))?;
-    if !status.success() {
-        bail!("`{}` {}", display(&cargo), describe(status));
-    }
-    Ok(workspace.programs().join("coroipc-bench"))
 }
 
 /// Runs it and hears what it tells; `None` when it failed.

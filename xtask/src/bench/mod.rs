@@ -37,22 +37,11 @@ pub(crate) enum Command {
 /// died.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BusArgs {
-    /// Measures only rows with this in their names, and leaves the page as it is.
-    #[arg(value_name = "FILTER")]
-    filter: Option<String>,
-    /// What is printed.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Rounds of each row; both sides take turns.
-    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    rounds: u32,
+    #[command(flatten)]
+    rows: RowArgs,
     /// What passes for time; without hardware virtualisation instructions are counted unless told otherwise.
     #[arg(long, value_enum)]
     clock: Option<Clock>,
-    /// Tries only whether everything can be measured: two rounds of a few operations, whose figures mean
-    /// nothing. The page is left as it is.
-    #[arg(long)]
-    quick: bool,
     /// Debian mirror to set up from; the host's own apt configuration names the default.
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
@@ -69,6 +58,13 @@ pub(crate) struct BusArgs {
 /// could not be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CoroipcArgs {
+    #[command(flatten)]
+    rows: RowArgs,
+}
+
+/// What is measured, and how that is told.
+#[derive(Debug, clap::Args)]
+struct RowArgs {
     /// Measures only rows with this in their names, and leaves the page as it is.
     #[arg(value_name = "FILTER")]
     filter: Option<String>,

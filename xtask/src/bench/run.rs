@@ -33,7 +33,7 @@ const ROUND: Duration = Duration::from_secs(20);
 /// Measures the bus; the result is the exit status.
 pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
     // Before anything is built for nothing.
-    let rows = rows::named(bus::ROWS, args.filter.as_deref().unwrap_or_default())?;
+    let rows = rows::named(bus::ROWS, args.rows.filter.as_deref().unwrap_or_default())?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let progress = Progress::new(Verbosity::Steps);
@@ -82,8 +82,8 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
         bail!("nothing was measured");
     };
     let report = report(all);
-    show(&report, args.format)?;
-    if !args.quick && args.filter.is_none() {
+    show(&report, args.rows.format)?;
+    if !args.rows.quick && args.rows.filter.is_none() {
         let path = page::write(&workspace, "bus", &report.markdown())?;
         progress.say(format!("written to {}", path.display()));
     }
@@ -141,7 +141,7 @@ impl Bench<'_> {
                 terminal: None,
             },
             clock,
-            timeout: Some(AROUND + ROUND * self.args.rounds),
+            timeout: Some(AROUND + ROUND * self.args.rows.rounds),
             quiet: true,
             on_stdout: Box::new(move |bytes| hears.borrow_mut().hear(bytes)),
             on_stderr: Box::new(|bytes| eprint!("{}", String::from_utf8_lossy(bytes))),
@@ -166,10 +166,10 @@ impl Bench<'_> {
         let mut words = vec![
             program.display().to_string(),
             "bus".to_owned(),
-            format!("--rounds={}", self.args.rounds),
+            format!("--rounds={}", self.args.rows.rounds),
             format!("--dbus-broker={}", self.broker.display()),
         ];
-        if self.args.quick {
+        if self.args.rows.quick {
             words.push("--quick".to_owned());
         }
         words.extend(rows.iter().map(|row| row.name.to_owned()));

@@ -33,6 +33,14 @@ impl Build<'_> {
         self.capi()
     }
 
+    /// Builds the program that measures coroipc on this machine, and returns it.
+    pub(crate) fn bench_of_coroipc(&self) -> anyhow::Result<PathBuf> {
+        const PROGRAM: &str = "coroipc-bench";
+        let _step = self.progress.step(PROGRAM);
+        self.cargo_build(&["--package", PROGRAM])?;
+        Ok(self.workspace.programs().join(PROGRAM))
+    }
+
     /// Cargo itself shows what it does and what is wrong.
     fn cargo_build(&self, words: &[&str]) -> anyhow::Result<()> {
         let mut cargo = self.cargo("build");

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Setup, stamp, unpack};
+use super::unpack;
 use crate::cache::Cache;
 use crate::progress::Progress;
 
@@ -12,21 +12,5 @@ const PACKAGES: &[&str] = &["libqb-dev", "libqb100"];
 
 /// Where libqb is unpacked, fetched now when it is not there. Nothing else needs it installed.
 pub(crate) fn libqb(cache: &Cache, progress: Progress) -> anyhow::Result<PathBuf> {
-    let target = cache.unpacked("libqb");
-    let names: Vec<String> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
-    let inputs = names.join(" ");
-    let step = "libqb";
-    if stamp::is_current(&cache.stamp(step), &inputs) {
-        return Ok(target);
-    }
-    let setup = Setup {
-        cache,
-        progress,
-        mirror: None,
-    };
-    let _alone = setup.lock()?;
-    stamp::once(&setup, step, step, &inputs, || {
-        unpack::host_packages(&setup, &names, &target)
-    })?;
-    Ok(target)
+    unpack::needed(cache, progress, "libqb", PACKAGES)
 }

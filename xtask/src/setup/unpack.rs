@@ -7,8 +7,35 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{DOWNLOAD, Setup};
+use super::{DOWNLOAD, Setup, stamp};
+use crate::cache::Cache;
 use crate::process::run_logged;
+use crate::progress::Progress;
+
+/// Where packages of the host's own distribution are unpacked, which are fetched now when they are not there.
+pub(super) fn needed(
+    cache: &Cache,
+    progress: Progress,
+    name: &str,
+    packages: &[&str],
+) -> anyhow::Result<PathBuf> {
+    let target = cache.unpacked(name);
+    let packages: Vec<String> = packages.iter().map(|&name| name.to_owned()).collect();
+    let inputs = packages.join(" ");
+    if stamp::is_current(&cache.stamp(name), &inputs) {
+        return Ok(target);
+    }
+    let setup = Setup {
+        cache,
+        progress,
+        mirror: None,
+    };
+    let _alone = setup.lock()?;
+    stamp::once(&setup, name, name, &inputs, || {
+        host_packages(&setup, &packages, &target)
+    })?;
+    Ok(target)
+}
 
 /// Fetches packages of the host's own distribution and unpacks them into `target`.
 pub(super) fn host_packages(

@@ -10,7 +10,25 @@ use coroipc::{CallError, Client, CommandId, Disconnected, Endpoint, Reason, Serv
 
 use crate::world::*;
 
-#[test]
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        requests_are_answered_at_any_size,
+        pieces_are_gathered_and_written_in_place,
+        each_outcome_is_told,
+        state_is_per_connection,
+        many_are_under_way_and_answered_in_any_order,
+        a_reply_stays_while_it_is_held,
+        a_call_ends_at_its_deadline_and_is_cancelled,
+        a_late_request_is_not_handled,
+        slots_of_cancelled_calls_come_back,
+        one_way_requests_are_handled_in_order,
+        many_threads_share_a_client,
+        a_panic_ends_the_connection_alone,
+        overload_is_answered,
+        replies_may_come_from_other_threads,
+    ]
+}
+
 fn requests_are_answered_at_any_size() {
     let address = address();
     let _server = server(&address);
@@ -30,7 +48,6 @@ fn requests_are_answered_at_any_size() {
     assert_eq!(error, expected);
 }
 
-#[test]
 fn pieces_are_gathered_and_written_in_place() {
     let address = address();
     let _server = server(&address);
@@ -48,7 +65,6 @@ fn pieces_are_gathered_and_written_in_place() {
     }
 }
 
-#[test]
 fn each_outcome_is_told() {
     let address = address();
     let _server = server(&address);
@@ -65,7 +81,6 @@ fn each_outcome_is_told() {
     assert_eq!(full.to_vec(), vec![9; most as usize]);
 }
 
-#[test]
 fn state_is_per_connection() {
     let address = address();
     let _server = server(&address);
@@ -76,7 +91,6 @@ fn state_is_per_connection() {
     assert_eq!(u32::from_ne_bytes(count(&two)), 1);
 }
 
-#[test]
 fn many_are_under_way_and_answered_in_any_order() {
     let address = address();
     let _server = server(&address);
@@ -89,7 +103,6 @@ fn many_are_under_way_and_answered_in_any_order() {
     }
 }
 
-#[test]
 fn a_reply_stays_while_it_is_held() {
     let address = address();
     let _server = server(&address);
@@ -101,7 +114,6 @@ fn a_reply_stays_while_it_is_held() {
     assert_eq!(held.to_vec(), b"held");
 }
 
-#[test]
 fn a_call_ends_at_its_deadline_and_is_cancelled() {
     let address = address();
     let cancelled = Arc::new(AtomicBool::new(false));
@@ -124,7 +136,6 @@ fn a_call_ends_at_its_deadline_and_is_cancelled() {
     });
 }
 
-#[test]
 fn a_late_request_is_not_handled() {
     let address = address();
     let _server = server(&address);
@@ -138,7 +149,6 @@ fn a_late_request_is_not_handled() {
     assert_eq!(u32::from_ne_bytes(count), 2);
 }
 
-#[test]
 fn slots_of_cancelled_calls_come_back() {
     let address = address();
     let _server = server(&address);
@@ -161,7 +171,6 @@ fn slots_of_cancelled_calls_come_back() {
     drop(held);
 }
 
-#[test]
 fn one_way_requests_are_handled_in_order() {
     let address = address();
     let _server = server(&address);
@@ -173,7 +182,6 @@ fn one_way_requests_are_handled_in_order() {
     assert_eq!(u32::from_ne_bytes(count), 1001);
 }
 
-#[test]
 fn many_threads_share_a_client() {
     let address = address();
     let _server = server(&address);
@@ -200,7 +208,6 @@ fn many_threads_share_a_client() {
     assert_eq!(u32::from_ne_bytes(count), 8 * 2000 + 1);
 }
 
-#[test]
 fn a_panic_ends_the_connection_alone() {
     let address = address();
     let _server = server(&address);
@@ -215,7 +222,6 @@ fn a_panic_ends_the_connection_alone() {
     assert_eq!(two.call(ECHO, b"x").unwrap().to_vec(), b"x");
 }
 
-#[test]
 fn overload_is_answered() {
     let address = address();
     let builder = Endpoint::builder(address.clone())
@@ -235,7 +241,6 @@ fn overload_is_answered() {
     assert_eq!(client.call(ECHO, b"x").unwrap().to_vec(), b"x");
 }
 
-#[test]
 fn replies_may_come_from_other_threads() {
     let address = address();
     let (calls, kept) = std::sync::mpsc::channel::<coroipc::Call>();

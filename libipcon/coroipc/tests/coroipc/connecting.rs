@@ -12,6 +12,28 @@ use coroipc::{
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        both_sides_know_each_other,
+        the_policy_decides_and_the_client_learns_why,
+        an_endpoint_refuses_by_its_policy,
+        a_client_checks_the_server,
+        sizes_are_agreed_on,
+        a_silent_client_keeps_nobody_waiting,
+        a_server_that_says_nothing_is_given_up,
+        nobody_there,
+        what_is_there_twice_is_refused,
+        a_path_that_was_left_behind_is_taken_over,
+        a_socket_that_listens_already_is_served,
+        hooks_run_once_for_each_connection,
+        too_many_are_refused_as_overload,
+        shutting_down_answers_what_is_under_way,
+        connecting_again_and_again_leaves_nothing,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[("connecting::as_both", as_both)];
+
 fn refusal(result: Result<Client, ConnectError>) -> Refusal {
     match result {
         Err(ConnectError::Refused(refusal)) => refusal,
@@ -19,7 +41,6 @@ fn refusal(result: Result<Client, ConnectError>) -> Refusal {
     }
 }
 
-#[test]
 fn both_sides_know_each_other() {
     let address = address();
     let builder = Endpoint::builder(address.clone())
@@ -40,7 +61,6 @@ fn both_sides_know_each_other() {
     assert_eq!(client.server().uid(), rustix::process::geteuid().as_raw());
 }
 
-#[test]
 fn the_policy_decides_and_the_client_learns_why() {
     let address = address();
     let picky = Service::new(ServiceId::new(2), |_| Ok(()))
@@ -66,7 +86,6 @@ fn the_policy_decides_and_the_client_learns_why() {
     assert!(to(1).connect().is_ok());
 }
 
-#[test]
 fn an_endpoint_refuses_by_its_policy() {
     let address = address();
     let builder = Endpoint::builder(address.clone())
@@ -80,7 +99,6 @@ fn an_endpoint_refuses_by_its_policy() {
     );
 }
 
-#[test]
 fn a_client_checks_the_server() {
     let address = address();
     let _server = server(&address);
@@ -91,7 +109,6 @@ fn a_client_checks_the_server() {
     assert!(matches!(error, ConnectError::Untrusted(_)), "{error}");
 }
 
-#[test]
 fn sizes_are_agreed_on() {
     let address = address();
     let least = Sizes {
@@ -128,7 +145,6 @@ fn sizes_are_agreed_on() {
     assert_eq!(client.call(ECHO, &[1; 128]).unwrap().to_vec(), [1; 128]);
 }
 
-#[test]
 fn a_silent_client_keeps_nobody_waiting() {
     let address = Address::path(
         std::env::temp_dir().join(format!("coroipc-silent-{}.sock", std::process::id())),
@@ -165,7 +181,6 @@ fn a_silent_client_keeps_nobody_waiting() {
     }
 }
 
-#[test]
 fn a_server_that_says_nothing_is_given_up() {
     let address = address();
     // It listens, and is never served.
@@ -182,13 +197,11 @@ fn a_server_that_says_nothing_is_given_up() {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
-#[test]
 fn nobody_there() {
     let error = Client::builder(address(), SERVICE).connect().unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
 }
 
-#[test]
 fn what_is_there_twice_is_refused() {
     let twice = Endpoint::builder(address())
         .service(service())
@@ -209,7 +222,6 @@ fn what_is_there_twice_is_refused() {
     assert!(matches!(second, Err(BindError::Listen { .. })));
 }
 
-#[test]
 fn a_path_that_was_left_behind_is_taken_over() {
     let path = std::env::temp_dir().join(format!("coroipc-left-{}.sock", std::process::id()));
     let address = Address::path(&path);
@@ -231,7 +243,6 @@ fn a_path_that_was_left_behind_is_taken_over() {
     assert!(!path.exists());
 }
 
-#[test]
 fn a_socket_that_listens_already_is_served() {
     use std::os::fd::OwnedFd;
     let path = std::env::temp_dir().join(format!("coroipc-given-{}.sock", std::process::id()));
@@ -249,7 +260,6 @@ fn a_socket_that_listens_already_is_served() {
     std::fs::remove_file(path).unwrap();
 }
 
-#[test]
 fn hooks_run_once_for_each_connection() {
     let address = address();
     let (came, went) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
@@ -271,7 +281,6 @@ fn hooks_run_once_for_each_connection() {
     drop(last);
 }
 
-#[test]
 fn too_many_are_refused_as_overload() {
     let address = address();
     let builder = Endpoint::builder(address.clone())
@@ -284,7 +293,6 @@ fn too_many_are_refused_as_overload() {
     assert_eq!(first.call(ECHO, b"x").unwrap().to_vec(), b"x");
 }
 
-#[test]
 fn shutting_down_answers_what_is_under_way() {
     let address = address();
     let (calls, kept) = std::sync::mpsc::channel::<coroipc::Call>();
@@ -310,14 +318,12 @@ fn shutting_down_answers_what_is_under_way() {
     assert!(matches!(after, CallError::Disconnected(_)), "{after}");
 }
 
-#[test]
 fn connecting_again_and_again_leaves_nothing() {
     let mut alone = Process::start("connecting::as_both", "");
     alone.wait_for("left nothing");
 }
 
-#[test]
-#[ignore = "the test above, in a process where no other test runs"]
+/// The test above, in a process where no other test runs.
 fn as_both() {
     let address = address();
     let server = server(&address);

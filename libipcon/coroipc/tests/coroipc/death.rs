@@ -10,6 +10,28 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        a_blocked_call_sees_the_server_die,
+        a_blocked_server_sees_the_client_die,
+        a_blocked_call_sees_the_server_die_though_its_socket_lives_on,
+        a_server_sees_the_client_die_though_its_socket_lives_on,
+        clients_killed_at_any_point_leave_nothing,
+        servers_killed_at_any_point_leave_nothing,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[
+    ("death::as_server", as_server),
+    ("death::as_idle_client", as_idle_client),
+    ("death::as_deaf_client", as_deaf_client),
+    ("death::as_server_with_an_heir", as_server_with_an_heir),
+    ("death::as_client_with_an_heir", as_client_with_an_heir),
+    ("death::as_killer", as_killer),
+    ("death::as_busy_client", as_busy_client),
+    ("death::as_killer_of_servers", as_killer_of_servers),
+];
+
 /// What the other side's death may take to be seen on a machine that does much else: far less than any time-out of the
 /// library's own, of which there is none. `cargo xtask bench coroipc` has the time itself, which is below a millisecond.
 /// Processes die slowly under AddressSanitizer: the kernel closes descriptors only once the memory is gone.
@@ -18,7 +40,6 @@ fn at_once() -> Duration {
     Duration::from_millis(given.map_or(500, |given| given.parse().unwrap()))
 }
 
-#[test]
 fn a_blocked_call_sees_the_server_die() {
     let name = format!("coroipc-death-{}", std::process::id());
     let mut times = Vec::new();
@@ -48,15 +69,13 @@ fn a_blocked_call_sees_the_server_die() {
     assert!(times[times.len() / 2] <= at_once(), "{times:?}");
 }
 
-#[test]
-#[ignore = "the server of the test above, in a process of its own"]
+/// The server of the test above, in a process of its own.
 fn as_server() {
     let _server = server(&Address::abstract_name(argument()));
     say("ready");
     run_on();
 }
 
-#[test]
 fn a_blocked_server_sees_the_client_die() {
     let address = Address::abstract_name(format!("coroipc-dying-{}", std::process::id()));
     let (gone, ended) = std::sync::mpsc::channel();
@@ -91,16 +110,14 @@ fn a_blocked_server_sees_the_client_die() {
     assert!(times[times.len() / 2] <= at_once(), "{times:?}");
 }
 
-#[test]
-#[ignore = "a client of the test above, in a process of its own"]
+/// A client of the test above, in a process of its own.
 fn as_idle_client() {
     let _client = client(&Address::abstract_name(argument()));
     say("ready");
     run_on();
 }
 
-#[test]
-#[ignore = "a client of the test above, in a process of its own"]
+/// A client of the test above, in a process of its own.
 fn as_deaf_client() {
     let client = client(&Address::abstract_name(argument()));
     let _pending = client.start(SEND, &[], None).unwrap();
@@ -159,7 +176,6 @@ impl Drop for Heir {
     }
 }
 
-#[test]
 fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
     let mut times = Vec::new();
     for round in 0..3 {
@@ -189,8 +205,7 @@ fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
 /// Has the server start a process that inherits its sockets.
 const LEAVE: coroipc::CommandId = coroipc::CommandId::new(100);
 
-#[test]
-#[ignore = "the server of the test above, in a process of its own"]
+/// The server of the test above, in a process of its own.
 fn as_server_with_an_heir() {
     let service = service().command(LEAVE, |_, _call| leave_to_an_heir());
     let _server = serve(Endpoint::builder(Address::abstract_name(argument())).service(service));
@@ -198,7 +213,6 @@ fn as_server_with_an_heir() {
     run_on();
 }
 
-#[test]
 fn a_server_sees_the_client_die_though_its_socket_lives_on() {
     for looped in [false, true] {
         let name = format!("coroipc-inheriting-{}-{looped}", std::process::id());
@@ -242,8 +256,7 @@ const SHORTLY: Timespec = Timespec {
     tv_nsec: 20_000_000,
 };
 
-#[test]
-#[ignore = "a client of the test above, in a process of its own"]
+/// A client of the test above, in a process of its own.
 fn as_client_with_an_heir() {
     let client = client(&Address::abstract_name(argument()));
     client.call(ECHO, b"").unwrap();
@@ -251,18 +264,30 @@ fn as_client_with_an_heir() {
     run_on();
 }
 
-/// Rounds of the test below; `COROIPC_KILLS` asks for more.
+/// Rounds of the tests below; `COROIPC_KILLS` asks for more.
 const KILLS: u32 = 40;
 
-#[test]
-fn clients_killed_at_any_point_leave_nothing() {
+/// Has a role kill in a process where no other test runs, and leave nothing there.
+fn kill_in_a_process(role: &str) {
     let kills = std::env::var("COROIPC_KILLS").unwrap_or_else(|_| KILLS.to_string());
-    let mut alone = Process::start("death::as_killer", &kills);
+    let mut alone = Process::start(role, &kills);
     alone.wait_for("left nothing");
 }
 
-#[test]
-#[ignore = "the test above, in a process where no other test runs"]
+/// Another point each time: so many looks at the clock, the steps of a walk without pattern.
+fn pause_before(kill: u32) {
+    let pause = Duration::from_micros(u64::from(kill) * 7919 % 5000);
+    let began = Instant::now();
+    while began.elapsed() < pause {
+        std::hint::spin_loop();
+    }
+}
+
+fn clients_killed_at_any_point_leave_nothing() {
+    kill_in_a_process("death::as_killer");
+}
+
+/// The test above, in a process where no other test runs.
 fn as_killer() {
     let name = format!("coroipc-killer-{}", std::process::id());
     let server = server(&Address::abstract_name(&name));
@@ -276,12 +301,7 @@ fn as_killer() {
     for kill in 0..kills {
         let mut client = Process::start("death::as_busy_client", &name);
         client.wait_for("ready");
-        // Another point each time: so many looks at the clock, the steps of a walk without pattern.
-        let pause = Duration::from_micros(u64::from(kill) * 7919 % 5000);
-        let began = Instant::now();
-        while began.elapsed() < pause {
-            std::hint::spin_loop();
-        }
+        pause_before(kill);
         client.kill();
     }
     until("all have gone", || server.connections().is_empty());
@@ -289,8 +309,7 @@ fn as_killer() {
     say("left nothing");
 }
 
-#[test]
-#[ignore = "a client of the test above, in a process of its own"]
+/// A client of the test above, in a process of its own.
 fn as_busy_client() {
     let address = Address::abstract_name(argument());
     say("ready");
@@ -309,15 +328,11 @@ fn as_busy_client() {
     }
 }
 
-#[test]
 fn servers_killed_at_any_point_leave_nothing() {
-    let kills = std::env::var("COROIPC_KILLS").unwrap_or_else(|_| KILLS.to_string());
-    let mut alone = Process::start("death::as_killer_of_servers", &kills);
-    alone.wait_for("left nothing");
+    kill_in_a_process("death::as_killer_of_servers");
 }
 
-#[test]
-#[ignore = "the test above, in a process where no other test runs"]
+/// The test above, in a process where no other test runs.
 fn as_killer_of_servers() {
     let name = format!("coroipc-server-killer-{}", std::process::id());
     let address = Address::abstract_name(&name);
@@ -331,12 +346,7 @@ fn as_killer_of_servers() {
             scope.spawn(|| call_until_it_dies(&client));
             scope.spawn(|| receive_until_it_dies(&client));
             scope.spawn(|| connect_until_it_dies(&address));
-            // As above.
-            let pause = Duration::from_micros(u64::from(kill) * 7919 % 5000);
-            let began = Instant::now();
-            while began.elapsed() < pause {
-                std::hint::spin_loop();
-            }
+            pause_before(kill);
             server.kill();
         });
         let gone = Some(Disconnected::Gone);

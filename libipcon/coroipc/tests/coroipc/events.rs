@@ -4,11 +4,24 @@
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-use coroipc::{Client, Disconnected, Endpoint, EventError, Overflow, Reason, Service, Sizes};
+use coroipc::{
+    Client, Connection, Disconnected, Endpoint, EventError, Overflow, Reason, Running, Service,
+    Sizes,
+};
 
 use crate::world::*;
 
-#[test]
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        events_arrive_in_order,
+        events_of_all_sizes_come_through_a_small_ring,
+        a_full_ring_refuses_or_has_the_sender_wait,
+        a_slow_client_sees_a_gap_or_is_disconnected,
+        events_may_be_sent_when_connecting_and_read_after_the_end,
+        a_connection_may_be_without_events,
+    ]
+}
+
 fn events_arrive_in_order() {
     let address = address();
     let _server = server(&address);
@@ -35,7 +48,6 @@ fn events_arrive_in_order() {
     assert!(events.next(deadline).unwrap().is_none());
 }
 
-#[test]
 fn events_of_all_sizes_come_through_a_small_ring() {
     let address = address();
     let service = Service::new(SERVICE, |_| Ok(())).command(SEND, |session, call| {
@@ -77,15 +89,19 @@ fn events_of_all_sizes_come_through_a_small_ring() {
     pending.wait().unwrap();
 }
 
-#[test]
+/// A server that does this with events for which there is no room, and a connection of it from both sides.
+fn with_a_full_ring_it_does(overflow: Overflow) -> (Running, Client, Connection) {
+    let address = address();
+    let server = serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
+    let client = client(&address);
+    until("it is there", || server.connections().len() == 1);
+    let connection = server.connections().remove(0);
+    (server, client, connection)
+}
+
 fn a_full_ring_refuses_or_has_the_sender_wait() {
     for overflow in [Overflow::Refuse, Overflow::Block] {
-        let address = address();
-        let server =
-            serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
-        let client = client(&address);
-        until("it is there", || server.connections().len() == 1);
-        let connection = server.connections().remove(0);
+        let (_server, client, connection) = with_a_full_ring_it_does(overflow);
         let event = vec![1; 60 << 10];
         let send = || {
             let deadline = Instant::now() + Duration::from_millis(10);
@@ -109,15 +125,9 @@ fn a_full_ring_refuses_or_has_the_sender_wait() {
     }
 }
 
-#[test]
 fn a_slow_client_sees_a_gap_or_is_disconnected() {
     for overflow in [Overflow::DropNewest, Overflow::Disconnect] {
-        let address = address();
-        let server =
-            serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
-        let client = client(&address);
-        until("it is there", || server.connections().len() == 1);
-        let connection = server.connections().remove(0);
+        let (_server, client, connection) = with_a_full_ring_it_does(overflow);
         let event = vec![1; 60 << 10];
         let send = || connection.send_event(&[IoSlice::new(&event)]);
         let results: Vec<_> = (0..6).map(|_| send()).collect();
@@ -140,7 +150,6 @@ fn a_slow_client_sees_a_gap_or_is_disconnected() {
     }
 }
 
-#[test]
 fn events_may_be_sent_when_connecting_and_read_after_the_end() {
     let address = address();
     let service = Service::new(SERVICE, |connection| {
@@ -157,7 +166,6 @@ fn events_may_be_sent_when_connecting_and_read_after_the_end() {
     assert!(matches!(end, Disconnected::Told(_)), "{end}");
 }
 
-#[test]
 fn a_connection_may_be_without_events() {
     let address = address();
     let server = server(&address);

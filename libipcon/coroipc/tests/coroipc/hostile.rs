@@ -19,6 +19,17 @@ use rustix::net::{
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        memory_that_could_vanish_or_be_resized_is_not_mapped,
+        the_servers_region_cannot_be_written,
+        a_client_that_scribbles_harms_nobody_else,
+        a_request_that_breaks_the_rules_ends_the_connection,
+        a_client_refuses_a_server_that_breaks_the_rules,
+        a_strangers_version_is_told_ours,
+    ]
+}
+
 const SIZES: Sizes = Sizes {
     slots: 4,
     request: 256,
@@ -163,7 +174,6 @@ fn welcomed(name: &str) -> (Raw, OwnedFd, OwnedFd) {
     (raw, region, bells)
 }
 
-#[test]
 fn memory_that_could_vanish_or_be_resized_is_not_mapped() {
     let name = format!("coroipc-hostile-memory-{}", std::process::id());
     let _server = server(&Address::abstract_name(&name));
@@ -217,7 +227,6 @@ fn memory_that_could_vanish_or_be_resized_is_not_mapped() {
     assert_eq!(raw.refusal(), protocol);
 }
 
-#[test]
 fn the_servers_region_cannot_be_written() {
     let name = format!("coroipc-hostile-write-{}", std::process::id());
     let _server = server(&Address::abstract_name(&name));
@@ -258,7 +267,6 @@ fn the_servers_region_cannot_be_written() {
     }
 }
 
-#[test]
 fn a_client_that_scribbles_harms_nobody_else() {
     let name = format!("coroipc-hostile-client-{}", std::process::id());
     let server = server(&Address::abstract_name(&name));
@@ -319,7 +327,6 @@ fn a_client_that_scribbles_harms_nobody_else() {
     });
 }
 
-#[test]
 fn a_request_that_breaks_the_rules_ends_the_connection() {
     let name = format!("coroipc-hostile-request-{}", std::process::id());
     let _server = server(&Address::abstract_name(&name));
@@ -358,7 +365,6 @@ fn a_request_that_breaks_the_rules_ends_the_connection() {
     }
 }
 
-#[test]
 fn a_client_refuses_a_server_that_breaks_the_rules() {
     let name = format!("coroipc-hostile-server-{}", std::process::id());
     let flags = SocketFlags::CLOEXEC;
@@ -399,7 +405,6 @@ fn a_client_refuses_a_server_that_breaks_the_rules() {
     }
 }
 
-#[test]
 fn a_strangers_version_is_told_ours() {
     let name = format!("coroipc-hostile-version-{}", std::process::id());
     let _server = serve(Endpoint::builder(Address::abstract_name(&name)).service(service()));

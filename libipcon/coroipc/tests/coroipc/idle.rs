@@ -9,6 +9,19 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        an_idle_connection_wakes_nobody,
+        an_idle_connection_does_not_wake_a_loop,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[
+    ("idle::as_server", as_server),
+    ("idle::as_loop", as_loop),
+    ("idle::as_client", as_client),
+];
+
 /// How long a client may take to introduce itself here: a timer that is left over from that would wake the server in the
 /// time that the test takes.
 const GREETING: Duration = Duration::from_secs(1);
@@ -71,7 +84,6 @@ fn nobody_wakes(server_role: &str, argument: &str) {
     assert_eq!(after, before.map(Some), "after {rounds} rounds");
 }
 
-#[test]
 fn an_idle_connection_wakes_nobody() {
     nobody_wakes(
         "idle::as_server",
@@ -79,7 +91,6 @@ fn an_idle_connection_wakes_nobody() {
     );
 }
 
-#[test]
 fn an_idle_connection_does_not_wake_a_loop() {
     nobody_wakes(
         "idle::as_loop",
@@ -87,8 +98,7 @@ fn an_idle_connection_does_not_wake_a_loop() {
     );
 }
 
-#[test]
-#[ignore = "a server of the tests above, in a process of its own"]
+/// A server of the tests above, in a process of its own.
 fn as_server() {
     let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
     let _server = serve(builder.service(service()));
@@ -96,8 +106,7 @@ fn as_server() {
     run_on();
 }
 
-#[test]
-#[ignore = "a server of the tests above, in a process of its own"]
+/// A server of the tests above, in a process of its own.
 fn as_loop() {
     let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
     let mut server = builder
@@ -113,8 +122,7 @@ fn as_loop() {
     }
 }
 
-#[test]
-#[ignore = "the client of the tests above, in a process of its own"]
+/// The client of the tests above, in a process of its own.
 fn as_client() {
     let client = client(&Address::abstract_name(argument()));
     let mut events = client.events().unwrap();

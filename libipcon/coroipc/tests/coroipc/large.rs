@@ -9,6 +9,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        payloads_longer_than_a_room_travel_both_ways,
+        a_loop_takes_and_sends_them_too,
+        both_sides_bound_them,
+        they_may_be_written_in_place_and_dropped_unsent,
+        each_reply_finds_its_request,
+        those_that_nobody_takes_leave_nothing,
+        memory_that_is_not_to_be_had_is_an_error_and_no_end,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[("large::as_both", as_both), ("large::as_poor", as_poor)];
+
 const SMALL: Sizes = Sizes {
     slots: 4,
     request: 64,
@@ -84,14 +98,12 @@ fn turn_round(client: &Client) {
     }
 }
 
-#[test]
 fn payloads_longer_than_a_room_travel_both_ways() {
     let address = address();
     let _server = serve(endpoint(&address));
     turn_round(&to(&address, u32::MAX));
 }
 
-#[test]
 fn a_loop_takes_and_sends_them_too() {
     let address = address();
     let mut server = endpoint(&address).bind().unwrap().into_loop().unwrap();
@@ -112,7 +124,6 @@ fn a_loop_takes_and_sends_them_too() {
     });
 }
 
-#[test]
 fn both_sides_bound_them() {
     let address = address();
     let _server = serve(endpoint(&address));
@@ -137,7 +148,6 @@ fn both_sides_bound_them() {
     }
 }
 
-#[test]
 fn they_may_be_written_in_place_and_dropped_unsent() {
     let address = address();
     let _server = serve(endpoint(&address));
@@ -156,7 +166,6 @@ fn they_may_be_written_in_place_and_dropped_unsent() {
     );
 }
 
-#[test]
 fn each_reply_finds_its_request() {
     let address = address();
     let _server = serve(endpoint(&address));
@@ -176,14 +185,12 @@ fn each_reply_finds_its_request() {
     }
 }
 
-#[test]
 fn those_that_nobody_takes_leave_nothing() {
     let mut alone = Process::start("large::as_both", "");
     alone.wait_for("left nothing");
 }
 
-#[test]
-#[ignore = "the test above, in a process where no other test runs"]
+/// The test above, in a process where no other test runs.
 fn as_both() {
     let address = address();
     let _server = serve(endpoint(&address));
@@ -208,14 +215,12 @@ fn as_both() {
     say("left nothing");
 }
 
-#[test]
 fn memory_that_is_not_to_be_had_is_an_error_and_no_end() {
     let mut alone = Process::start("large::as_poor", "");
     alone.wait_for("was told");
 }
 
-#[test]
-#[ignore = "the test above, in a process whose files may not be large"]
+/// The test above, in a process whose files may not be large.
 fn as_poor() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let address = address();

@@ -10,6 +10,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        a_loop_serves_many_clients,
+        a_loop_takes_turns_with_those_who_ask_much,
+        a_loop_ends_what_breaks_and_tells_when_it_goes,
+        a_loop_receives_events,
+    ]
+}
+
 fn poll_once(server: &mut EndpointLoop) {
     let timeout = Timespec {
         tv_sec: 0,
@@ -41,7 +50,6 @@ fn serve_while<T: Send>(
     (server, result)
 }
 
-#[test]
 fn a_loop_serves_many_clients() {
     let address = address();
     let (mut server, ()) = serve_while(&address, || {
@@ -64,7 +72,6 @@ fn a_loop_serves_many_clients() {
     }
 }
 
-#[test]
 fn a_loop_takes_turns_with_those_who_ask_much() {
     let address = address();
     let (_server, ()) = serve_while(&address, || {
@@ -77,7 +84,6 @@ fn a_loop_takes_turns_with_those_who_ask_much() {
     });
 }
 
-#[test]
 fn a_loop_ends_what_breaks_and_tells_when_it_goes() {
     let address = address();
     let (server, client) = serve_while(&address, || {
@@ -94,7 +100,6 @@ fn a_loop_ends_what_breaks_and_tells_when_it_goes() {
     assert_eq!(refusal.reason(), Reason::ShuttingDown);
 }
 
-#[test]
 fn a_loop_receives_events() {
     let address = address();
     let server = server(&address);

@@ -19,3 +19,49 @@ mod overflow;
 mod statistics;
 mod users;
 mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let roles = [
+        connecting::ROLES,
+        death::ROLES,
+        idle::ROLES,
+        large::ROLES,
+        statistics::ROLES,
+        users::ROLES,
+    ];
+    if world::play(&roles.concat()) {
+        return ExitCode::SUCCESS;
+    }
+    let subjects = [
+        ("calls", calls::all(), None),
+        ("connecting", connecting::all(), None),
+        ("death", death::all(), None),
+        ("events", events::all(), None),
+        ("hostile", hostile::all(), None),
+        ("idle", idle::all(), None),
+        ("large", large::all(), None),
+        ("looped", looped::all(), None),
+        ("overflow", overflow::all(), None),
+        ("statistics", statistics::all(), None),
+        ("users", users::all(), users::lack()),
+    ];
+    let mut trials = Vec::new();
+    for (subject, cases, lack) in subjects {
+        if let Some(lack) = lack {
+            eprintln!("{subject}: skipped: {lack}");
+        }
+        for (name, body) in cases {
+            let run = move || {
+                body();
+                Ok(())
+            };
+            let trial = Trial::test(format!("{subject}::{name}"), run);
+            trials.push(trial.with_ignored_flag(lack.is_some()));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

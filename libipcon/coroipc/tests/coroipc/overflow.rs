@@ -15,6 +15,22 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        what_the_ring_has_no_room_for_waits_in_order,
+        the_number_of_waiting_events_is_bounded_too,
+        the_oldest_in_the_queue_make_room,
+        dropping_the_oldest_needs_no_queue_of_ones_own,
+        a_full_queue_blocks_or_disconnects,
+        the_service_learns_when_there_is_room_again,
+        a_loop_moves_the_queue_and_tells_of_room,
+        a_loop_does_not_take_what_could_block_it,
+        shutting_down_sends_what_waits,
+        the_reason_comes_through_doorbells_that_nobody_heard,
+        all_threads_learn_the_same_reason,
+    ]
+}
+
 /// Bytes of an event; four fill a ring.
 const EVENT: usize = 1000;
 const IN_RING: u32 = 4;
@@ -50,7 +66,6 @@ fn next(events: &mut Events) -> (u32, u32) {
     (event.number(), u32::from_ne_bytes(sent))
 }
 
-#[test]
 fn what_the_ring_has_no_room_for_waits_in_order() {
     let (_server, _client, mut events, connection) = connected(
         service()
@@ -76,7 +91,6 @@ fn what_the_ring_has_no_room_for_waits_in_order() {
     });
 }
 
-#[test]
 fn the_number_of_waiting_events_is_bounded_too() {
     let (_server, _client, mut events, connection) = connected(
         service()
@@ -90,7 +104,6 @@ fn the_number_of_waiting_events_is_bounded_too() {
     }
 }
 
-#[test]
 fn the_oldest_in_the_queue_make_room() {
     let (_server, _client, mut events, connection) = connected(
         service()
@@ -131,7 +144,6 @@ fn the_oldest_in_the_queue_make_room() {
     assert_eq!(next(&mut events), (IN_RING + 1, 9));
 }
 
-#[test]
 fn dropping_the_oldest_needs_no_queue_of_ones_own() {
     let (_server, _client, mut events, connection) =
         connected(service().overflow(Overflow::DropOldest));
@@ -145,7 +157,6 @@ fn dropping_the_oldest_needs_no_queue_of_ones_own() {
     }
 }
 
-#[test]
 fn a_full_queue_blocks_or_disconnects() {
     let (_server, client, mut events, connection) = connected(
         service()
@@ -222,7 +233,6 @@ fn with_hook(overflow: Overflow) -> (Service<State>, mpsc::Receiver<()>, Arc<Ato
     (service, told, times)
 }
 
-#[test]
 fn the_service_learns_when_there_is_room_again() {
     for overflow in [Overflow::Refuse, Overflow::DropNewest, Overflow::Block] {
         let (service, told, times) = with_hook(overflow);
@@ -251,7 +261,6 @@ fn the_service_learns_when_there_is_room_again() {
     }
 }
 
-#[test]
 fn a_loop_moves_the_queue_and_tells_of_room() {
     let (service, told, _) = with_hook(Overflow::DropOldest);
     let address = address();
@@ -289,7 +298,6 @@ fn a_loop_moves_the_queue_and_tells_of_room() {
     assert_eq!(connection.queued_events(), 0);
 }
 
-#[test]
 fn a_loop_does_not_take_what_could_block_it() {
     let blocks = |overflow| {
         let service = service().overflow(overflow);
@@ -308,7 +316,6 @@ fn a_loop_does_not_take_what_could_block_it() {
     }
 }
 
-#[test]
 fn shutting_down_sends_what_waits() {
     let (server, _client, mut events, connection) =
         connected(service().event_queue(usize::MAX, 100));
@@ -323,7 +330,6 @@ fn shutting_down_sends_what_waits() {
     assert!(matches!(events.next(soon()), Err(Disconnected::Told(_))));
 }
 
-#[test]
 fn the_reason_comes_through_doorbells_that_nobody_heard() {
     let address = address();
     let builder = Endpoint::builder(address.clone()).service(service());
@@ -343,7 +349,6 @@ fn the_reason_comes_through_doorbells_that_nobody_heard() {
     assert_eq!(client.disconnected(), Some(Disconnected::Told(why)));
 }
 
-#[test]
 fn all_threads_learn_the_same_reason() {
     let address = address();
     let server = server(&address);

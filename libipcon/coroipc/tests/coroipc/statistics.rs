@@ -8,6 +8,15 @@ use coroipc::{Address, Client, Endpoint, Overflow, ServiceId};
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        another_process_can_read_what_happened,
+        each_counter_has_a_name_of_its_own,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[("statistics::as_server", as_server)];
+
 fn of_ours(server: u32) -> Snapshot {
     let all = of_process(server).unwrap();
     let ours = |it: &Snapshot| it.client_pid() == std::process::id();
@@ -16,7 +25,6 @@ fn of_ours(server: u32) -> Snapshot {
     ours.remove(0)
 }
 
-#[test]
 fn another_process_can_read_what_happened() {
     let name = format!("coroipc-statistics-{}", std::process::id());
     let mut server = Process::start("statistics::as_server", &name);
@@ -68,8 +76,7 @@ fn another_process_can_read_what_happened() {
     });
 }
 
-#[test]
-#[ignore = "the server of the test above, in a process of its own"]
+/// The server of the test above, in a process of its own.
 fn as_server() {
     let service = service().overflow(Overflow::Refuse);
     let _server = serve(Endpoint::builder(Address::abstract_name(argument())).service(service));
@@ -77,7 +84,6 @@ fn as_server() {
     run_on();
 }
 
-#[test]
 fn each_counter_has_a_name_of_its_own() {
     let mut keys: Vec<_> = Counter::ALL.iter().map(|it| it.key()).collect();
     keys.sort_unstable();

@@ -7,6 +7,18 @@ use coroipc::{Address, CallError, Client, ConnectError, Disconnected, Endpoint, 
 
 use crate::world::*;
 
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        a_client_of_another_user_is_served_and_known,
+        a_server_of_another_user_serves_and_is_known,
+    ]
+}
+
+pub(crate) const ROLES: &[Role] = &[
+    ("users::as_client_of_nobody", as_client_of_nobody),
+    ("users::as_server_of_nobody", as_server_of_nobody),
+];
+
 /// A user and group that own nothing.
 const NOBODY: u32 = 65534;
 
@@ -25,20 +37,13 @@ fn become_nobody() {
     assert_eq!(rustix::process::geteuid().as_raw(), NOBODY);
 }
 
-/// Says why where it cannot be tested.
-fn may_become_others() -> bool {
+/// Why none of these can be run here.
+pub(crate) fn lack() -> Option<&'static str> {
     let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("skipped: only root can start a process of another user");
-    }
-    root
+    (!root).then_some("only root can start a process of another user")
 }
 
-#[test]
 fn a_client_of_another_user_is_served_and_known() {
-    if !may_become_others() {
-        return;
-    }
     let name = format!("coroipc-users-client-{}", std::process::id());
     let builder = Endpoint::builder(Address::abstract_name(&name))
         .service(service())
@@ -75,8 +80,7 @@ fn use_everything(client: &Client) {
     sending.unwrap().wait().unwrap();
 }
 
-#[test]
-#[ignore = "the client of the test above, in a process of its own"]
+/// The client of the test above, in a process of its own.
 fn as_client_of_nobody() {
     become_nobody();
     let client = Client::builder(Address::abstract_name(argument()), SERVICE)
@@ -88,11 +92,7 @@ fn as_client_of_nobody() {
     run_on();
 }
 
-#[test]
 fn a_server_of_another_user_serves_and_is_known() {
-    if !may_become_others() {
-        return;
-    }
     let name = format!("coroipc-users-server-{}", std::process::id());
     let mut other = Process::start("users::as_server_of_nobody", &name);
     other.wait_for("ready");
@@ -107,8 +107,7 @@ fn a_server_of_another_user_serves_and_is_known() {
     assert_eq!(client.call(KEEP, b"").map(drop).unwrap_err(), gone);
 }
 
-#[test]
-#[ignore = "the server of the test above, in a process of its own"]
+/// The server of the test above, in a process of its own.
 fn as_server_of_nobody() {
     become_nobody();
     let _server = server(&Address::abstract_name(argument()));

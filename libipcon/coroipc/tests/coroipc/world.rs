@@ -110,7 +110,35 @@ pub(crate) fn client(address: &Address) -> Client {
     Client::builder(address.clone(), SERVICE).connect().unwrap()
 }
 
-/// Another process that runs one of this program's ignored tests.
+/// A test, by its name.
+pub(crate) type Case = (&'static str, fn());
+
+/// A [`Case`] of each function.
+macro_rules! cases {
+    ($($body:ident),+ $(,)?) => {
+        vec![$((stringify!($body), $body as fn())),+]
+    };
+}
+pub(crate) use cases;
+
+/// What another process of a test does, by its name.
+pub(crate) type Role = (&'static str, fn());
+
+/// Says which role a process was started for.
+const ROLE: &str = "COROIPC_ROLE";
+
+/// Plays the role that this process was started for; false in the process of the tests.
+pub(crate) fn play(roles: &[Role]) -> bool {
+    let Ok(wanted) = std::env::var(ROLE) else {
+        return false;
+    };
+    let role = roles.iter().find(|(name, _)| *name == wanted);
+    let (_, play) = role.unwrap_or_else(|| panic!("there is no role {wanted}"));
+    play();
+    true
+}
+
+/// This program again, in another process and in a role.
 pub(crate) struct Process {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -120,13 +148,7 @@ impl Process {
     /// Starts a role, with an argument that [`argument`] gives it.
     pub(crate) fn start(role: &str, argument: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                role,
-                "--ignored",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .env(ROLE, role)
             .env("COROIPC_TEST", argument)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -173,11 +195,7 @@ pub(crate) fn argument() -> String {
 
 /// Tells the process that started this one.
 pub(crate) fn say(word: &str) {
-    use std::io::Write;
-    let mut output = std::io::stdout().lock();
-    // The test harness may have begun a line of its own.
-    write!(output, "\n{word}\n").unwrap();
-    output.flush().unwrap();
+    println!("{word}");
 }
 
 /// Runs until it is killed.
