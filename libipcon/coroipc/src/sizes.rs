@@ -88,6 +88,26 @@ impl Sizes {
         }
     }
 
+    /// The most that a client takes that asked for these, if it was not told otherwise.
+    pub(crate) fn usual_most(self) -> Self {
+        let usual = Self::default();
+        let most = |asked: u32, usual: u32| asked.max(usual).saturating_mul(4);
+        Self {
+            slots: most(self.slots, usual.slots),
+            request: most(self.request, usual.request),
+            reply: most(self.reply, usual.reply),
+            events: most(self.events, usual.events),
+            large: most(self.large, usual.large),
+        }
+        .within(Self::MIN, Self::MAX)
+    }
+
+    /// Bytes that both sides together reserve for as long as they are connected, but for the few pages.
+    pub(crate) fn bytes(self) -> usize {
+        let (slots, request) = (self.slots as usize, self.request as usize);
+        slots * (request + self.reply as usize) + self.events as usize
+    }
+
     /// Whether these are sizes that [`Sizes::within`] can have made.
     pub(crate) fn possible(self) -> bool {
         self == self.within(Self::MIN, Self::MAX)

@@ -88,7 +88,7 @@ impl Pending<'_> {
     /// The server knows nothing of the slot.
     fn give_up(&mut self, error: CallError) -> CallError {
         if let Some(slot) = self.slot.take() {
-            self.core.slots.give_back(slot);
+            self.core.give_back(slot);
         }
         error
     }
@@ -98,7 +98,7 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         match (self.slot.take(), &self.unsent) {
             (Some(slot), None) => self.core.abandon(slot, self.number),
-            (Some(slot), Some(_)) => self.core.slots.give_back(slot),
+            (Some(slot), Some(_)) => self.core.give_back(slot),
             (None, _) => {}
         }
     }
@@ -191,7 +191,7 @@ impl Drop for Reply<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.core.slots.give_back(slot);
+            self.core.give_back(slot);
         }
     }
 }

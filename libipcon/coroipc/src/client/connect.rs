@@ -2,7 +2,7 @@
 //! Connecting, and the client itself.
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use super::slots::Slots;
 use crate::gather::{gather, total};
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::Message;
-use crate::handshake::{Address, Credentials, Refusal, is_process};
+use crate::handshake::{Address, Credentials, Refusal, descriptors, is_process};
 use crate::id::{CommandId, ServiceId};
-use crate::region::{Bells, Own, Peer};
+use crate::region::{Own, Peer, Unsealed};
 use crate::sizes::Sizes;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Spin};
@@ -51,11 +51,12 @@ pub struct ClientBuilder {
     address: Address,
     service: ServiceId,
     sizes: Sizes,
+    most: Option<Sizes>,
     interface: u64,
     connect_timeout: Duration,
     timeout: Option<Duration>,
     spin_limit: Duration,
-    verify: Option<Box<VerifyServer>>,
+    verify: Vec<Box<VerifyServer>>,
     lock_memory: bool,
 }
 
@@ -66,11 +67,12 @@ impl Client {
             address,
             service,
             sizes: Sizes::default(),
+            most: None,
             interface: 0,
             connect_timeout: Duration::from_secs(5),
             timeout: None,
             spin_limit: crate::SPIN_LIMIT,
-            verify: None,
+            verify: Vec::new(),
             lock_memory: false,
         }
     }
@@ -192,7 +194,9 @@ impl Client {
 
     #[inline]
     fn deadline(&self) -> Option<Instant> {
-        self.timeout.map(|timeout| Instant::now() + timeout)
+        // What is too far away to be told is no limit.
+        self.timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout))
     }
 }
 
@@ -207,6 +211,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn sizes(mut self, sizes: Sizes) -> Self {
         self.sizes = sizes;
+        self
+    }
+
+    /// The most memory that the server may decide on; otherwise connecting fails. The default is four times what is asked
+    /// for, each way and of each kind, and of what [`Sizes::default`] asks for where that is more.
+    #[must_use]
+    pub fn most_sizes(mut self, most: Sizes) -> Self {
+        self.most = Some(most);
         self
     }
 
@@ -242,12 +254,13 @@ impl ClientBuilder {
 
     /// Decides whether the server may be trusted, by what the kernel says of it, before anything is said to it. The
     /// process is the one that began to listen, which is not the one that serves where a service manager listens for it.
+    /// All that are added must agree, and [`ClientBuilder::require_server_uid`] is one of them.
     #[must_use]
     pub fn verify_server(
         mut self,
         verify: impl Fn(&Credentials) -> Result<(), Refusal> + 'static,
     ) -> Self {
-        self.verify = Some(Box::new(verify));
+        self.verify.push(Box::new(verify));
         self
     }
 
@@ -275,11 +288,11 @@ impl ClientBuilder {
     /// # Errors
     /// [`ConnectError`] says why it did not work; [`ConnectError::Refused`] has the server's reason.
     pub fn connect(self) -> Result<Client, ConnectError> {
-        let deadline = Instant::now() + self.connect_timeout;
+        let deadline = crate::clock::after(self.connect_timeout);
         let socket = self.reach()?;
         let server = Credentials::of_peer(socket.as_fd())
             .map_err(|errno| system("asking who the server is", errno))?;
-        if let Some(verify) = &self.verify {
+        for verify in &self.verify {
             verify(&server).map_err(ConnectError::Untrusted)?;
         }
         let hello = Message::Hello {
@@ -287,27 +300,26 @@ impl ClientBuilder {
             sizes: self.sizes,
             interface: self.interface,
         };
-        let Welcomed {
-            sizes,
-            peer,
-            bells,
-            process,
-        } = welcomed(&socket, &hello, deadline)?;
+        let sizes = welcomed(&socket, &hello, deadline)?;
+        let most = self.most.unwrap_or_else(|| self.sizes.usual_most());
+        if sizes != sizes.within(Sizes::MIN, most) {
+            let text = format!("it wants memory of {sizes:?}, more than {most:?}");
+            return Err(protocol(&text));
+        }
         let parts = Own::create("coroipc-client", sizes.client_region())
             .map_err(|errno| system("reserving memory", errno))?;
+        let bells = Unsealed::create().map_err(|errno| system("reserving memory", errno))?;
+        let memory = [parts.file.as_fd(), bells.file.as_fd()];
+        let (peer, process) = ready(&socket, memory, sizes, deadline)?;
+        let bells = bells
+            .sealed()
+            .map_err(|bad| protocol(&format!("the page of bells: {bad}")))?;
         if self.lock_memory {
             parts
                 .words
                 .lock()
                 .and_then(|()| peer.lock())
                 .map_err(|errno| system("locking memory", errno))?;
-        }
-        let doing = "it prepared the connection";
-        socket::send(&socket, &Message::Memory, &[parts.file.as_fd()])
-            .map_err(|errno| failed(&socket, doing, errno))?;
-        match message(&socket, doing, deadline)?.message {
-            Ok(Message::Ready) => {}
-            _ => return Err(protocol("it did not say that it is ready")),
         }
         let core = Arc::new(Core::new(
             (parts.words, Slots::new(parts.rooms)),
@@ -340,11 +352,12 @@ impl ClientBuilder {
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|errno| system("making a socket", errno))?;
+        descriptors::let_in(&socket, false);
         // This is what limits the time that connecting waits for a place in the queue of the server.
         rustix::net::sockopt::set_socket_timeout(
             &socket,
             rustix::net::sockopt::Timeout::Send,
-            Some(self.connect_timeout),
+            Some(self.connect_timeout.min(crate::clock::LONGEST)),
         )
         .map_err(|errno| system("setting up a socket", errno))?;
         loop {
@@ -358,49 +371,47 @@ impl ClientBuilder {
     }
 }
 
-/// What a server sends first.
-struct Welcomed {
-    sizes: Sizes,
-    peer: Peer,
-    bells: Bells,
-    /// The process that serves, which need not be the one that began to listen.
-    process: Option<Arc<OwnedFd>>,
-}
-
-/// Says hello, and gets the server's region.
-fn welcomed(
-    socket: &OwnedFd,
-    hello: &Message,
-    deadline: Instant,
-) -> Result<Welcomed, ConnectError> {
+/// Says hello, and learns which sizes the memory has.
+fn welcomed(socket: &OwnedFd, hello: &Message, deadline: Instant) -> Result<Sizes, ConnectError> {
     let doing = "it decided about us";
     socket::send(socket, hello, &[]).map_err(|errno| failed(socket, doing, errno))?;
-    let mut received = message(socket, doing, deadline)?;
-    let process = if received.descriptors.len() > 2 {
-        received.descriptors.pop()
-    } else {
-        None
+    let Ok(Message::Welcome { sizes }) = message(socket, doing, deadline)?.message else {
+        return Err(protocol("it did not answer with a welcome"));
     };
-    let (Ok(Message::Welcome { sizes }), [file, bells]) =
-        (received.message, &received.descriptors[..])
-    else {
-        return Err(protocol("it did not answer with a welcome and memory"));
-    };
-    if process.as_ref().is_some_and(|it| !is_process(it.as_fd())) {
-        return Err(protocol("it sent something else as its process"));
-    }
     if !sizes.possible() {
         return Err(protocol(&format!("impossible sizes: {sizes:?}")));
     }
+    Ok(sizes)
+}
+
+/// Gives the server its memory, and gets the server's region and a descriptor of the process that serves, if it could be had:
+/// that need not be the one which began to listen.
+fn ready(
+    socket: &OwnedFd,
+    memory: [BorrowedFd<'_>; 2],
+    sizes: Sizes,
+    deadline: Instant,
+) -> Result<(Peer, Option<Arc<OwnedFd>>), ConnectError> {
+    let doing = "it prepared the connection";
+    descriptors::let_in(socket, true);
+    socket::send(socket, &Message::Memory, &memory)
+        .map_err(|errno| failed(socket, doing, errno))?;
+    let received = message(socket, doing, deadline)?;
+    // The memory of large replies is to come, too.
+    descriptors::let_in(socket, sizes.large != 0);
+    let (Ok(Message::Ready), [file, process @ ..]) =
+        (received.message, received.descriptors.as_slice())
+    else {
+        return Err(protocol("it did not say that it is ready"));
+    };
+    if process.iter().any(|it| !is_process(it.as_fd())) {
+        return Err(protocol("it sent something else as its process"));
+    }
     let peer = Peer::open(file, sizes.server_region())
         .map_err(|bad| protocol(&format!("its memory: {bad}")))?;
-    let bells = Bells::open(bells).map_err(|bad| protocol(&format!("its page of bells: {bad}")))?;
-    Ok(Welcomed {
-        sizes,
-        peer,
-        bells,
-        process: process.map(Arc::new),
-    })
+    let mut files = received.descriptors.into_vec().into_iter();
+    drop(files.next());
+    Ok((peer, files.next().map(Arc::new)))
 }
 
 /// The next message, unless it is a refusal.

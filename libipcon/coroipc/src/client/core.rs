@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use super::error::{CallError, Disconnected};
-use super::slots::{Abandoned, Found, Slot, Slots};
-use crate::handshake::{Credentials, socket, wire::Message};
+use super::slots::{Found, Request, Slot, Slots};
+use crate::handshake::{Credentials, descriptors::Descriptors, socket, wire::Message};
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
 use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
@@ -18,6 +18,16 @@ use crate::sizes::Sizes;
 use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
 use crate::wait::{End, Life, Place, Spin, Stopped, publish_cpu, watcher::Watched};
+
+/// How long a thread watches one abandoned request before it looks whether another was answered: each answer rings for
+/// who waits for that one only.
+const OTHERS: Duration = Duration::from_millis(5);
+
+/// Messages that are taken from the socket at once.
+const MESSAGES: usize = 64;
+
+/// As many as can wait in a socket of the usual size.
+const ALL: usize = 1024;
 
 /// A connection, seen from the client.
 #[derive(Debug)]
@@ -49,7 +59,7 @@ struct Heard {
     /// Why it is over, once that is known.
     why: Option<Disconnected>,
     /// The memory of large replies that were not taken yet, by the number of the request.
-    large: HashMap<u32, OwnedFd>,
+    large: HashMap<u32, Descriptors>,
 }
 
 impl Core {
@@ -83,31 +93,51 @@ impl Core {
     /// A free slot.
     #[inline]
     pub(super) fn slot(&self, until: Option<Instant>) -> Result<Slot, CallError> {
-        if self.life.over().is_some() {
-            return Err(self.disconnected().into());
-        }
-        let answered = |it: &Abandoned| match self.look(&it.slot, it.number) {
-            None => false,
-            Some(answer) => {
-                self.forget_large(answer.ok(), it.number);
-                true
-            }
-        };
-        match self.slots.take(answered, until) {
-            Found::Free(slot) => Ok(slot),
-            Found::Nothing => Err(CallError::TimedOut),
-            Found::Abandoned(Abandoned { slot, number }) => {
-                match self.wait_for_answer(&slot, number, until) {
-                    Ok(answer) => {
-                        self.forget_large(Some(answer), number);
-                        Ok(slot)
-                    }
-                    Err(error) => {
-                        self.slots.abandon(Abandoned { slot, number });
-                        Err(error)
-                    }
+        loop {
+            let answered = |it: Request| self.look(it).is_some();
+            match self.slots.take(answered, until) {
+                Found::Free(slot) => return Ok(slot),
+                Found::Answered(slot, request) => {
+                    self.forget_large(request);
+                    return Ok(slot);
+                }
+                Found::Nothing => return Err(CallError::TimedOut),
+                Found::Over => return Err(self.disconnected().into()),
+                Found::Abandoned(request, given_back) => {
+                    let watched = self.watch(request, given_back, until);
+                    self.slots.unwatch(request);
+                    watched?;
                 }
             }
+        }
+    }
+
+    /// Waits until an abandoned request is answered, or a slot was given back, or another abandoned one may have been
+    /// answered.
+    fn watch(
+        &self,
+        request: Request,
+        given_back: u32,
+        until: Option<Instant>,
+    ) -> Result<(), CallError> {
+        let soon = Instant::now() + OTHERS;
+        let until = until.map_or(soon, |until| until.min(soon));
+        let look = || {
+            let free = self.slots.given_back() != given_back;
+            (free || self.look(request).is_some()).then_some(())
+        };
+        let place = self.replies(request.slot);
+        match crate::wait::wait(place, &self.spin, &self.life, Some(until), look) {
+            Ok(()) | Err(Stopped::TimedOut) => Ok(()),
+            Err(Stopped::Over) => Err(self.disconnected().into()),
+        }
+    }
+
+    /// Gives a slot back whose request is answered, or was not sent.
+    #[inline]
+    pub(super) fn give_back(&self, slot: Slot) {
+        if let Some(watched) = self.slots.give_back(slot) {
+            crate::wait::nudge(self.bells.word(bell::reply(watched)));
         }
     }
 
@@ -124,8 +154,17 @@ impl Core {
         number
     }
 
-    fn look(&self, slot: &Slot, number: u32) -> Option<Result<Answer, Violation>> {
-        look_for_answer(&self.peer, &self.sizes, slot.index as usize, number)
+    fn look(&self, request: Request) -> Option<Result<Answer, Violation>> {
+        look_for_answer(&self.peer, &self.sizes, request.slot, request.number)
+    }
+
+    /// Where a thread waits for the reply in a slot.
+    fn replies(&self, slot: usize) -> Place<'_> {
+        Place {
+            state: self.own.word(client::wait(slot)),
+            bell: self.bells.word(bell::reply(slot)),
+            peer_cpu: self.peer.word(server::CPU),
+        }
     }
 
     /// Waits for the answer to a request.
@@ -136,14 +175,18 @@ impl Core {
         number: u32,
         until: Option<Instant>,
     ) -> Result<Answer, CallError> {
-        let index = slot.index as usize;
-        let place = Place {
-            state: self.own.word(client::wait(index)),
-            bell: self.bells.word(bell::reply(index)),
-            peer_cpu: self.peer.word(server::CPU),
+        let request = Request {
+            slot: slot.index as usize,
+            number,
         };
-        let look = || self.look(slot, number);
-        match crate::wait::wait(place, &self.spin, &self.life, until, look) {
+        let look = || self.look(request);
+        match crate::wait::wait(
+            self.replies(request.slot),
+            &self.spin,
+            &self.life,
+            until,
+            look,
+        ) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(violation)) => Err(self.violated(violation).into()),
             Err(Stopped::TimedOut) => Err(CallError::TimedOut),
@@ -153,10 +196,13 @@ impl Core {
 
     /// The answer to a request, if it is there.
     pub(super) fn answer_now(&self, slot: &Slot, number: u32) -> Option<Result<Answer, CallError>> {
-        match self.look(slot, number) {
+        // What was answered before the end is found after the end was seen.
+        let over = self.life.over().is_some();
+        let slot = slot.index as usize;
+        match self.look(Request { slot, number }) {
             Some(Ok(answer)) => Some(Ok(answer)),
             Some(Err(violation)) => Some(Err(self.violated(violation).into())),
-            None if self.life.over().is_some() => Some(Err(self.disconnected().into())),
+            None if over => Some(Err(self.disconnected().into())),
             None => None,
         }
     }
@@ -165,26 +211,34 @@ impl Core {
     pub(super) fn abandon(&self, slot: Slot, number: u32) {
         let word = self.own.word(client::cancelled(slot.index as usize));
         word.store(number, Ordering::Release);
-        self.slots.abandon(Abandoned { slot, number });
+        self.slots.abandon(slot, number);
     }
 
     /// Why it is over.
     pub(super) fn disconnected(&self) -> Disconnected {
         let mut heard = self.heard.lock();
         if heard.why.is_none() {
-            self.listen(&mut heard);
+            let _ = self.listen(&mut heard, ALL);
         }
         heard.why.get_or_insert(Disconnected::Gone).clone()
     }
 
-    /// Takes from the socket what the server sent: doorbells, and why it ends the connection.
+    /// Takes from the socket what the server sent: doorbells, and why it ends the connection. What is much it leaves for
+    /// the next time.
     pub(super) fn hear(&self) {
+        self.take_in(MESSAGES, |_| ());
+    }
+
+    /// Takes messages from the socket, not more than `most`, and then something from what came.
+    fn take_in<T>(&self, most: usize, take: impl FnOnce(&mut Heard) -> T) -> T {
         let mut heard = self.heard.lock();
-        let nothing = self.listen(&mut heard);
+        let listened = self.listen(&mut heard, most);
+        let taken = take(&mut heard);
         drop(heard);
-        if nothing != Errno::AGAIN {
-            self.end(End::HungUp);
+        if let Err(end) = listened {
+            self.end(end);
         }
+        taken
     }
 
     /// Sends the memory of a large request, before the request. The number of its message.
@@ -196,32 +250,37 @@ impl Core {
 
     /// The memory of the large reply to a request. It was sent before the reply was written.
     pub(super) fn open_large(&self, number: u32, len: u32) -> Result<Box<Peer>, Disconnected> {
-        let mut heard = self.heard.lock();
-        self.listen(&mut heard);
-        let file = heard.large.remove(&number);
-        drop(heard);
-        let memory = file.and_then(|file| Peer::open(file, crate::layout::large(len)).ok());
-        let memory = memory.ok_or(Violation::Large);
-        memory
-            .map(Box::new)
-            .map_err(|violation| self.violated(violation))
+        let files = self.take_in(ALL, |heard| heard.large.remove(&number));
+        let open = |files: Descriptors| {
+            let file = files.as_slice().first()?;
+            let memory = Peer::open(file, crate::layout::large(len)).ok()?;
+            files.close();
+            Some(Box::new(memory))
+        };
+        files
+            .and_then(open)
+            .ok_or_else(|| self.violated(Violation::Large))
     }
 
     /// Lets go of the reply to a request that was abandoned, if that is a large one.
-    fn forget_large(&self, answer: Option<Answer>, number: u32) {
-        if answer.is_some_and(|answer| answer.status == Status::RepliedLarge) {
-            let mut heard = self.heard.lock();
-            self.listen(&mut heard);
-            heard.large.remove(&number);
+    fn forget_large(&self, request: Request) {
+        let large = |answer: Answer| answer.status == Status::RepliedLarge;
+        if let Some(Ok(answer)) = self.look(request)
+            && large(answer)
+        {
+            self.take_in(ALL, |heard| heard.large.remove(&request.number));
         }
     }
 
-    /// Takes all messages from the socket. Why there is no other.
-    fn listen(&self, heard: &mut Heard) -> Errno {
+    /// Takes messages from the socket, not more than `most`. An error when there will be no other, or the server breaks the
+    /// rules.
+    fn listen(&self, heard: &mut Heard, most: usize) -> Result<(), End> {
+        // A server that did not read all doorbells before it hung up: this comes once, and before its last words.
         let mut reset = false;
-        loop {
+        for _ in 0..most {
             match socket::receive(&self.socket) {
-                Ok(mut received) => match received.message {
+                Ok(received) => match received.message {
+                    Ok(Message::Doorbell) => {}
                     Ok(Message::Refused(refusal)) => {
                         heard.why.get_or_insert(Disconnected::Told(refusal));
                     }
@@ -229,17 +288,21 @@ impl Core {
                     Ok(Message::Large { number })
                         if heard.large.len() < self.sizes.slots as usize =>
                     {
-                        let file = received.descriptors.pop();
-                        heard.large.extend(file.map(|file| (number, file)));
+                        heard.large.insert(number, received.descriptors);
                     }
-                    _ => {}
+                    _ => {
+                        let why = Disconnected::Violation(Violation::Message);
+                        heard.why.get_or_insert(why);
+                        return Err(End::Violation);
+                    }
                 },
                 Err(Errno::INTR) => {}
-                // A server that did not read all doorbells before it hung up: this comes once, and before its last words.
                 Err(Errno::CONNRESET) if !reset => reset = true,
-                Err(errno) => return errno,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(_) => return Err(End::HungUp),
             }
         }
+        Ok(())
     }
 
     pub(super) fn violated(&self, violation: Violation) -> Disconnected {
@@ -256,6 +319,7 @@ impl Core {
                 let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
             }
             self.life.rouse(|| self.bells());
+            self.slots.end();
         }
     }
 

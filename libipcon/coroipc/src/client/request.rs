@@ -42,8 +42,8 @@ impl<'c> RequestRoom<'c> {
         Ok(())
     }
 
-    /// The memory, of the length that was asked for. Only this process can write it. What is in there is left from an
-    /// earlier request.
+    /// The memory, of the length that was asked for. Only this process can write it, and the server can read it at
+    /// any time, also while it is being written. What is in there is left from an earlier request.
     #[inline]
     pub fn bytes(&mut self) -> &mut [u8] {
         if let Some(large) = &mut self.large {
@@ -86,12 +86,11 @@ impl<'c> RequestRoom<'c> {
         let slot = self.slot.take().expect("it is there until it is sent");
         match self.submit(&slot, command, None, true) {
             Ok(number) => {
-                let abandoned = super::slots::Abandoned { slot, number };
-                self.core.slots.abandon(abandoned);
+                self.core.slots.abandon(slot, number);
                 Ok(())
             }
             Err(error) => {
-                self.core.slots.give_back(slot);
+                self.core.give_back(slot);
                 Err(error)
             }
         }
@@ -135,7 +134,7 @@ fn no_memory(doing: &'static str, errno: Errno) -> CallError {
 impl Drop for RequestRoom<'_> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.core.slots.give_back(slot);
+            self.core.give_back(slot);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::region::Room;
+use crate::sync::{AtomicU32, Ordering};
 
 /// A slot, with the memory for a request. Whoever has it may use the slot.
 #[derive(Debug)]
@@ -16,9 +17,17 @@ pub(super) struct Slot {
 
 /// A slot whose request nobody waits for, but the server may still be working on.
 #[derive(Debug)]
-pub(super) struct Abandoned {
-    pub(super) slot: Slot,
-    /// The number of the request.
+struct Abandoned {
+    slot: Slot,
+    request: Request,
+    /// Somebody waits for the answer, to have the slot. It is that thread's to take.
+    watched: bool,
+}
+
+/// A request, and the slot that it is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    pub(super) slot: usize,
     pub(super) number: u32,
 }
 
@@ -26,23 +35,33 @@ pub(super) struct Abandoned {
 pub(super) struct Slots {
     state: Mutex<State>,
     freed: Condvar,
+    /// Slots that were given back, modulo 2^32, for those who watch an abandoned one.
+    given_back: AtomicU32,
 }
 
 #[derive(Debug)]
 struct State {
     free: Vec<Slot>,
+    /// The oldest first, which the server is likely to answer first.
     abandoned: Vec<Abandoned>,
     waiting: usize,
+    watching: usize,
+    over: bool,
 }
 
 /// What there is for somebody who wants a slot.
 pub(super) enum Found {
     /// A free one.
     Free(Slot),
-    /// One that is free once the server has answered it.
-    Abandoned(Abandoned),
+    /// One whose request, which was abandoned, is answered.
+    Answered(Slot, Request),
+    /// One that is free once the server has answered this request. It is to be watched, until it is answered or
+    /// [`Slots::given_back`] is not this any more, and then [`Slots::unwatch`]ed.
+    Abandoned(Request, u32),
     /// Nothing until the deadline.
     Nothing,
+    /// Nothing, and there will be nothing: the connection is over.
+    Over,
 }
 
 impl Slots {
@@ -59,61 +78,102 @@ impl Slots {
                 free,
                 abandoned: Vec::new(),
                 waiting: 0,
+                watching: 0,
+                over: false,
             }),
             freed: Condvar::new(),
+            given_back: AtomicU32::new(0),
         }
     }
 
-    /// A slot. `answered` tells whether the server is done with an abandoned one.
+    /// A slot: whatever is free or answered first. `answered` tells whether the server is done with a request.
     #[inline]
-    pub(super) fn take(
-        &self,
-        answered: impl Fn(&Abandoned) -> bool,
-        until: Option<Instant>,
-    ) -> Found {
+    pub(super) fn take(&self, answered: impl Fn(Request) -> bool, until: Option<Instant>) -> Found {
         let mut state = self.state.lock();
         loop {
+            if state.over {
+                return Found::Over;
+            }
             if let Some(slot) = state.free.pop() {
                 return Found::Free(slot);
             }
-            if let Some(at) = state.abandoned.iter().position(&answered) {
-                return Found::Free(state.abandoned.swap_remove(at).slot);
+            let done = |it: &Abandoned| !it.watched && answered(it.request);
+            if let Some(at) = state.abandoned.iter().position(done) {
+                let it = state.abandoned.remove(at);
+                return Found::Answered(it.slot, it.request);
             }
-            if let Some(abandoned) = state.abandoned.pop() {
-                return Found::Abandoned(abandoned);
-            }
-            state.waiting += 1;
-            let late = match until {
-                None => {
-                    self.freed.wait(&mut state);
-                    false
-                }
-                Some(until) => self.freed.wait_until(&mut state, until).timed_out(),
-            };
-            state.waiting -= 1;
-            if late && state.free.is_empty() && state.abandoned.is_empty() {
+            if until.is_some_and(|until| until <= Instant::now()) {
                 return Found::Nothing;
             }
+            if let Some(at) = state.abandoned.iter().position(|it| !it.watched) {
+                state.abandoned[at].watched = true;
+                state.watching += 1;
+                let given_back = self.given_back.load(Ordering::Relaxed);
+                return Found::Abandoned(state.abandoned[at].request, given_back);
+            }
+            state.waiting += 1;
+            match until {
+                None => self.freed.wait(&mut state),
+                Some(until) => {
+                    self.freed.wait_until(&mut state, until);
+                }
+            }
+            state.waiting -= 1;
         }
     }
 
+    /// How many slots were given back, modulo 2^32.
+    pub(super) fn given_back(&self) -> u32 {
+        self.given_back.load(Ordering::Acquire)
+    }
+
+    /// Nobody watches the request any more. Its slot stays abandoned.
+    pub(super) fn unwatch(&self, request: Request) {
+        let mut state = self.state.lock();
+        let same = |it: &&mut Abandoned| it.request.slot == request.slot;
+        if let Some(it) = state.abandoned.iter_mut().find(same) {
+            it.watched = false;
+            state.watching -= 1;
+        }
+        self.tell_one(&state);
+    }
+
+    /// Gives a slot back. If somebody watches an abandoned one meanwhile, that one: its thread is to be woken.
     #[inline]
-    pub(super) fn give_back(&self, slot: Slot) {
+    pub(super) fn give_back(&self, slot: Slot) -> Option<usize> {
         let mut state = self.state.lock();
         state.free.push(slot);
-        let somebody = state.waiting != 0;
-        drop(state);
-        if somebody {
-            self.freed.notify_one();
+        self.tell_one(&state);
+        if state.waiting != 0 || state.watching == 0 {
+            return None;
         }
+        self.given_back.fetch_add(1, Ordering::Release);
+        let watched = state.abandoned.iter().find(|it| it.watched)?;
+        Some(watched.request.slot)
     }
 
-    pub(super) fn abandon(&self, abandoned: Abandoned) {
+    pub(super) fn abandon(&self, slot: Slot, number: u32) {
         let mut state = self.state.lock();
-        state.abandoned.push(abandoned);
-        let somebody = state.waiting != 0;
-        drop(state);
-        if somebody {
+        let request = Request {
+            slot: slot.index as usize,
+            number,
+        };
+        state.abandoned.push(Abandoned {
+            slot,
+            request,
+            watched: false,
+        });
+        self.tell_one(&state);
+    }
+
+    /// Has all who wait for a slot know that there will be none.
+    pub(super) fn end(&self) {
+        self.state.lock().over = true;
+        self.freed.notify_all();
+    }
+
+    fn tell_one(&self, state: &State) {
+        if state.waiting != 0 {
             self.freed.notify_one();
         }
     }

@@ -19,7 +19,9 @@ enum Kind {
 
 impl Address {
     /// A path, of at most 107 bytes. The permissions of its folder decide who can take the name, and those of the
-    /// file who can connect. The file stays when the server is killed; the next server replaces it.
+    /// file who can connect. The file stays when the server is killed; the next server replaces it,
+    /// if it is a socket that nobody listens on. Beside it is a file `path.lock`, which stays, for servers that begin at the
+    /// same time.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self(Kind::Path(path.into()))
     }

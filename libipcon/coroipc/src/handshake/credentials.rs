@@ -35,12 +35,20 @@ impl Credentials {
         })
     }
 
+    /// The effective user of the other end, alone.
+    pub(crate) fn uid_of_peer(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
+        let mut ucred = [0; 3];
+        option(socket, SO_PEERCRED, &mut ucred)?;
+        Ok(ucred[1])
+    }
+
     /// The process, in this side's namespace, or 0 if it is not in there. It may be gone by now, and its number be another's: see [`Self::pidfd`].
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The effective user.
+    /// The effective user; the kernel's overflow user (65534) if it has no number in this side's namespace, as have all such
+    /// users: a policy that lets that one pass lets all of them pass.
     pub fn uid(&self) -> u32 {
         self.uid
     }

@@ -5,11 +5,11 @@
 //! client                                    server
 //!   │ Hello: version, service, sizes, interface │
 //!   ├──────────────────────────────────────────▶│  the kernel says who it is; the policy decides
-//!   │ Welcome: sizes; the server's region, bells │
+//!   │ Welcome: sizes                            │
 //!   │◀──────────────────────────────────────────┤  or Refused: reason, text
-//!   │ Memory: the client's region; bells sealed │
-//!   ├──────────────────────────────────────────▶│  checks it; the service's connect hook decides
-//!   │                   Ready                   │
+//!   │ Memory: the client's region, bells        │
+//!   ├──────────────────────────────────────────▶│  checks it, then reserves its own; the connect hook decides
+//!   │ Ready: the server's region, its process   │
 //!   │◀──────────────────────────────────────────┤  or Refused
 //! ```
 //!
@@ -18,6 +18,7 @@
 
 mod address;
 mod credentials;
+pub(crate) mod descriptors;
 mod refusal;
 pub(crate) mod socket;
 pub(crate) mod wire;

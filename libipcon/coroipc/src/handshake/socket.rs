@@ -3,7 +3,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,6 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use super::descriptors::{self, Descriptors};
 use super::wire::{self, Malformed, Message};
 
 /// What came from the socket.
@@ -20,10 +21,10 @@ use super::wire::{self, Malformed, Message};
 pub(crate) struct Received {
     pub(crate) message: Result<Message, Malformed>,
     /// The descriptors that came with it.
-    pub(crate) descriptors: Vec<OwnedFd>,
+    pub(crate) descriptors: Descriptors,
 }
 
-/// Sends a message, with up to three descriptors. It never waits: `AGAIN` if the other side has too many to read.
+/// Sends a message, with up to two descriptors. It never waits: `AGAIN` if the other side has too many to read.
 ///
 /// Whether it waits is decided for each message, so that the other side cannot change it, as it could for an object
 /// like an eventfd that both had.
@@ -33,7 +34,7 @@ pub(crate) fn send(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let bytes = message.build();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
@@ -46,7 +47,9 @@ pub(crate) fn send(
 /// Receives a message if there is one. `AGAIN` if there is none, `CONNRESET` if the other side has hung up.
 pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     let mut bytes = [0; wire::LONGEST + 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    // For all that can come: what there is no room for is closed by the kernel, which can take long.
+    let mut space = [MaybeUninit::uninit();
+        rustix::cmsg_space!(ScmRights(descriptors::MOST), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let received = recvmsg(
@@ -55,24 +58,29 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
         &mut control,
         flags,
     )?;
-    // Whatever descriptors came are owned from here on, and closed unless they are wanted.
-    let mut descriptors = Vec::new();
+    let mut descriptors = Descriptors::default();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
             descriptors.extend(rights);
         }
     }
-    if received.bytes == 0 && descriptors.is_empty() {
+    if received.bytes == 0 && descriptors.as_slice().is_empty() {
         // There are no empty messages: this is the end.
         return Err(Errno::CONNRESET);
     }
     let whole = !received
         .flags
         .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
-    let message = if whole {
-        Message::parse(&bytes[..received.bytes])
-    } else {
-        Err(Malformed::Content)
+    let message = match Message::parse(&bytes[..received.bytes]) {
+        _ if !whole => Err(Malformed::Content),
+        Ok(message)
+            if !message
+                .descriptors()
+                .contains(&descriptors.as_slice().len()) =>
+        {
+            Err(Malformed::Content)
+        }
+        message => message,
     };
     Ok(Received {
         message,

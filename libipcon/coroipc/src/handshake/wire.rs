@@ -4,6 +4,8 @@
 //! All begin with eight bytes: `cipc`, the version, the kind. Numbers are in the machine's own order, since both sides
 //! are on one machine.
 
+use std::ops::RangeInclusive;
+
 use super::{Reason, Refusal};
 use crate::layout::VERSION;
 use crate::sizes::Sizes;
@@ -25,12 +27,12 @@ pub(crate) enum Message {
         sizes: Sizes,
         interface: u64,
     },
-    /// What it gets. The server's region, the page of bells and, if it can be had, a
-    /// descriptor of the server's process come with it.
+    /// What it gets.
     Welcome { sizes: Sizes },
-    /// The client's region comes with it, and the page of bells is sealed.
+    /// The client's region and the page of bells come with it.
     Memory,
-    /// Requests may come.
+    /// Requests may come. The server's region comes with it and, if it can be had, a descriptor of the server's process; the
+    /// page of bells is sealed.
     Ready,
     /// Instead of `Welcome` or `Ready`, or before the server hangs up.
     Refused(Refusal),
@@ -90,6 +92,16 @@ impl Message {
             Self::Memory | Self::Ready | Self::Doorbell => {}
         }
         bytes
+    }
+
+    /// How many descriptors come with it.
+    pub(crate) fn descriptors(&self) -> RangeInclusive<usize> {
+        match self {
+            Self::Memory => 2..=2,
+            Self::Ready => 1..=2,
+            Self::Large { .. } => 1..=1,
+            _ => 0..=0,
+        }
     }
 
     /// The message that these bytes are.

@@ -7,7 +7,7 @@
 //! whether a thread falls asleep: whoever writes nonsense there wakes the other side for nothing, or not at all, which
 //! it could do as well by not answering.
 //!
-//! The server makes the page; the client maps it and then seals it, and both check it before they touch it. After the
+//! The client makes the page; the server maps it and then seals it, and both check it before they touch it. After the
 //! seal nobody can take the page out of the file any more.
 #![allow(unsafe_code)]
 
@@ -38,7 +38,7 @@ fn shape() -> Shape {
     }
 }
 
-/// The server's page, before the client has sealed it.
+/// The client's page, before the server has sealed it.
 #[derive(Debug)]
 pub(crate) struct Unsealed {
     mapping: Mapping,
@@ -53,7 +53,7 @@ impl Unsealed {
         Ok(Self { mapping, file })
     }
 
-    /// The words, if the client has sealed the file.
+    /// The words, if the server has sealed the file.
     pub(crate) fn sealed(self) -> Result<Bells, BadMemory> {
         file::check(&self.file, shape().file())?;
         Ok(Bells {
@@ -63,8 +63,9 @@ impl Unsealed {
 }
 
 impl Bells {
-    /// Maps the page that the server sent, and seals it.
+    /// Maps the page that the client sent, and seals it.
     pub(crate) fn open(file: &OwnedFd) -> Result<Self, BadMemory> {
+        file::check_kind(file.as_fd(), shape().file())?;
         let mapping = Mapping::new(file.as_fd(), shape(), ACCESS)?;
         file::seal(file.as_fd())?;
         // Nothing was touched until here.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
-    fstatfs, memfd_create,
+    fstatfs, ftruncate, memfd_create,
 };
 use rustix::io::Errno;
 
@@ -28,8 +28,13 @@ pub(super) fn create(name: &str, len: usize) -> Result<OwnedFd, Errno> {
         made => made?,
     };
     // Writing to a page that could not be had later would be a SIGBUS; here it is an error.
-    fallocate(&file, FallocateFlags::empty(), 0, len as u64)?;
-    Ok(file)
+    loop {
+        match fallocate(&file, FallocateFlags::empty(), 0, len as u64) {
+            // A signal came, and no page stays reserved.
+            Err(Errno::INTR) => {}
+            reserved => return reserved.map(|()| file),
+        }
+    }
 }
 
 /// Seals the file. Mappings for writing that exist stay, others are refused from here on.
@@ -63,35 +68,67 @@ impl From<Errno> for BadMemory {
     }
 }
 
-/// Checks a file of the other side. What is true when this returns stays true: the seals see to it.
-pub(super) fn check(file: impl AsFd, len: usize) -> Result<(), BadMemory> {
-    let file = file.as_fd();
-    // Huge pages are reserved in another way, and a disk could be asked for pages.
+/// Checks that a file of the other side is an anonymous one of ordinary pages and of this size for good, before anything
+/// else is done with it. Nothing here asks a file system that could keep us waiting.
+pub(super) fn check_kind(file: BorrowedFd<'_>, len: usize) -> Result<(), BadMemory> {
+    // Whatever is no memory has no seals: not even a file of a server that is far away is asked.
+    let seals = fcntl_get_seals(file).map_err(|_| BadMemory::Kind)?;
+    // Huge pages are reserved in another way.
     if fstatfs(file)?.f_type as u32 != TMPFS_MAGIC {
         return Err(BadMemory::Kind);
     }
-    let seals = fcntl_get_seals(file).map_err(|_| BadMemory::Kind)?;
-    if !seals.contains(SEALS) {
-        return Err(BadMemory::Seals {
-            found: seals.bits(),
-            wanted: SEALS.bits(),
-        });
+    let fixed = SealFlags::SHRINK | SealFlags::GROW;
+    if !seals.contains(fixed) {
+        return Err(lacking(seals, fixed));
     }
-    let (stat, wanted) = (fstat(file)?, len as u64);
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
-    if size != wanted {
-        return Err(BadMemory::Size {
-            found: size,
-            wanted,
-        });
-    }
-    // A page that is not there yet could fail to come.
-    let reserved = u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
-    if reserved < wanted {
-        return Err(BadMemory::Reserved {
-            found: reserved,
-            wanted,
-        });
+    let (size, wanted) = (fstat(file)?.st_size, len as u64);
+    let found = u64::try_from(size).unwrap_or(0);
+    if found != wanted {
+        return Err(BadMemory::Size { found, wanted });
     }
     Ok(())
+}
+
+/// Checks a file of the other side. What is true when this returns stays true: the seals see to it.
+pub(super) fn check(file: impl AsFd, len: usize) -> Result<(), BadMemory> {
+    let file = file.as_fd();
+    check_sealed(file, len)?;
+    // Pages may have been reserved beyond the end, and would be counted below in place of others that are not. Setting the
+    // size that it has lets go of them, and the seals keep new ones from coming.
+    ftruncate(file, len as u64)?;
+    check_reserved(file, len)
+}
+
+/// As [`check`], of a file that is open for reading only. A page of it may be missing still, and reading it fails where the
+/// machine has no more memory.
+pub(super) fn check_for_reading(file: impl AsFd, len: usize) -> Result<(), BadMemory> {
+    let file = file.as_fd();
+    check_sealed(file, len)?;
+    check_reserved(file, len)
+}
+
+fn check_sealed(file: BorrowedFd<'_>, len: usize) -> Result<(), BadMemory> {
+    check_kind(file, len)?;
+    let seals = fcntl_get_seals(file)?;
+    if !seals.contains(SEALS) {
+        return Err(lacking(seals, SEALS));
+    }
+    Ok(())
+}
+
+/// A page that is not there yet could fail to come.
+fn check_reserved(file: BorrowedFd<'_>, len: usize) -> Result<(), BadMemory> {
+    let wanted = len as u64;
+    let found = u64::try_from(fstat(file)?.st_blocks).unwrap_or(0) * 512;
+    if found < wanted {
+        return Err(BadMemory::Reserved { found, wanted });
+    }
+    Ok(())
+}
+
+fn lacking(found: SealFlags, wanted: SealFlags) -> BadMemory {
+    BadMemory::Seals {
+        found: found.bits(),
+        wanted: wanted.bits(),
+    }
 }

@@ -26,6 +26,13 @@ impl Peer {
         Ok(Self { mapping })
     }
 
+    /// As [`Peer::open`], of a file that may be open for reading only.
+    pub(crate) fn open_for_reading(file: impl AsFd, shape: Shape) -> Result<Self, BadMemory> {
+        file::check_for_reading(&file, shape.file())?;
+        let mapping = Mapping::new(file.as_fd(), shape, ProtFlags::READ)?;
+        Ok(Self { mapping })
+    }
+
     /// The word at a place of `layout`.
     #[inline]
     pub(crate) fn word(&self, at: usize) -> PeerWord<'_> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Accepting clients and greeting them, all in one thread, none waiting for another.
 
-use std::os::fd::OwnedFd;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::endpoint::Shared;
 use super::greeting::{Greeting, Progress};
 use super::listener::Listener;
+use super::registry::Registered;
 use super::threads;
-use crate::handshake::{Reason, Refusal};
+use crate::handshake::wire::Message;
+use crate::handshake::{Credentials, Reason, Refusal, socket};
 
-/// Clients that may be greeted at once. The one that has been silent for longest makes room for the next.
-const GREETINGS: usize = 256;
+/// Clients that are accepted before others get their turn.
+const TURN: usize = 64;
+
+/// Clients that may be greeted at once; see [`to_give_up`].
+pub(super) const GREETINGS: usize = 256;
 
 /// Accepts clients until `stop` can be read, and gives each a thread.
 pub(super) fn run(shared: &Arc<Shared>, listener: &Listener, stop: &OwnedFd) {
@@ -73,16 +79,13 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
             Progress::Waiting => true,
             Progress::Over => false,
             Progress::Connected(channel, service) => {
-                shared.registry.add(channel.clone());
-                let (theirs, shared) = (channel.clone(), shared.clone());
+                let registered = Arc::new(Registered::new(shared.clone(), channel.clone()));
+                let (shared, its) = (shared.clone(), registered.clone());
                 let spawned = std::thread::Builder::new()
                     .name(format!("coroipc-{}", channel.number))
                     .stack_size(shared.stack_size)
-                    .spawn(move || {
-                        threads::serve(&shared, &theirs, service);
-                        theirs.end(crate::wait::End::Closed);
-                        shared.registry.remove(&theirs);
-                    });
+                    .spawn(move || threads::serve(&shared, &its.channel, service));
+                // Without a thread it is to be told why before the end, which comes with `registered`.
                 if let Err(error) = spawned {
                     let text = format!("starting a thread: {error}");
                     channel.refuse(Refusal::new(Reason::Resources, text));
@@ -93,23 +96,40 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
     });
 }
 
-/// Accepts all who wait. Whether that was possible.
+/// Accepts those who wait, and leaves what is many for the next time. Whether that was possible.
 fn accept(shared: &Shared, listener: &Listener, greetings: &mut Vec<Greeting>) -> bool {
-    loop {
-        let connections = shared.registry.count() + greetings.len();
-        let greeting = match accept_one(shared, listener, connections) {
+    for _ in 0..TURN {
+        let greeting = match accept_one(shared, listener) {
             Accepted::Nobody => return true,
             Accepted::NoResources => return false,
             Accepted::Refused => continue,
             Accepted::Client(greeting) => greeting,
         };
-        if greetings.len() >= GREETINGS {
+        if greetings.len() >= GREETINGS
+            && let Some(at) = to_give_up(greetings.iter().enumerate())
+        {
             greetings
-                .remove(0)
+                .remove(at)
                 .refuse(shared, Refusal::new(Reason::TooSlow, ""));
         }
         greetings.push(greeting);
     }
+    true
+}
+
+/// Which of many greetings makes room for another: the oldest of the user who has most, so that nobody can push out others.
+pub(super) fn to_give_up<'a, K>(
+    greetings: impl Iterator<Item = (K, &'a Greeting)> + Clone,
+) -> Option<K> {
+    let mut of_user = HashMap::<u32, usize>::new();
+    for (_, greeting) in greetings.clone() {
+        *of_user.entry(greeting.uid).or_default() += 1;
+    }
+    let most = of_user.into_iter().max_by_key(|&(_, count)| count)?.0;
+    greetings
+        .filter(|(_, greeting)| greeting.uid == most)
+        .min_by_key(|(_, greeting)| greeting.deadline)
+        .map(|(key, _)| key)
 }
 
 /// What came of accepting a client.
@@ -123,23 +143,32 @@ pub(super) enum Accepted {
     NoResources,
 }
 
-/// Accepts a client where there are so many connections already.
-pub(super) fn accept_one(shared: &Shared, listener: &Listener, connections: usize) -> Accepted {
+/// Accepts a client.
+pub(super) fn accept_one(shared: &Shared, listener: &Listener) -> Accepted {
     use rustix::io::Errno;
     let socket = match listener.accept() {
         Ok(socket) => socket,
-        Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => return Accepted::NoResources,
-        // Nobody waits, or who did has gone.
+        Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
+            return Accepted::NoResources;
+        }
+        // Who waited has gone.
+        Err(Errno::CONNABORTED | Errno::INTR) => return Accepted::Refused,
         Err(_) => return Accepted::Nobody,
     };
-    let mut greeting = Greeting::new(socket, Instant::now() + shared.greeting_time);
-    if connections < shared.most_connections {
-        return Accepted::Client(greeting);
+    let entered = Credentials::uid_of_peer(socket.as_fd())
+        .map_err(|errno| Refusal::new(Reason::Resources, errno.to_string()))
+        .and_then(|uid| shared.ledger.enter(uid));
+    match entered {
+        Ok(entry) => {
+            let deadline = crate::clock::after(shared.greeting_time);
+            Accepted::Client(Greeting::new(socket, entry, deadline))
+        }
+        Err(refusal) => {
+            shared.registry.refused(refusal.reason());
+            let _ = socket::send(&socket, &Message::Refused(refusal), &[]);
+            Accepted::Refused
+        }
     }
-    let retry_after = Duration::from_millis(100);
-    let reason = Reason::Overloaded { retry_after };
-    greeting.refuse(shared, Refusal::new(reason, "too many connections"));
-    Accepted::Refused
 }
 
 fn timespec(time: Duration) -> Timespec {

@@ -111,7 +111,8 @@ impl Call {
     }
 
     /// The memory of the reply, [`Call::room`] bytes, to be filled in place before [`Call::reply_in_place`]. Only this
-    /// process can write it. Its content is what an earlier reply of the connection left there.
+    /// process can write it, but the client can read it at any time, also while it is being written: nothing that the client
+    /// may not see belongs there, not even for a moment. Its content is what an earlier reply of the connection left there.
     #[inline]
     pub fn reply_room(&mut self) -> &mut [u8] {
         match &mut self.room {

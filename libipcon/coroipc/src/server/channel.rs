@@ -2,7 +2,7 @@
 //! What a connection's threads, calls and event senders share on the server's side.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -10,7 +10,10 @@ use rustix::io::Errno;
 
 use super::call::Call;
 use super::events::Events;
-use crate::handshake::{Credentials, Reason, Refusal, socket, wire::Message};
+use super::ledger::Entry;
+use crate::handshake::{
+    Credentials, Reason, Refusal, descriptors::Descriptors, socket, wire::Message,
+};
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
 use crate::ring::{Answer, Submission, Violation, publish_answer};
@@ -41,25 +44,39 @@ pub(super) struct Channel {
     pub(super) events: Events,
     pub(super) statistics: Page,
     /// The memory of large requests that were not read yet, by the number of its message.
-    large: Mutex<HashMap<u32, OwnedFd>>,
+    large: Mutex<HashMap<u32, Descriptors>>,
     /// Where threads serve: through it the process learns of doorbells.
     pub(super) watching: OnceLock<Watching>,
+    /// This side's region, until the client gets it.
+    file: Mutex<Option<OwnedFd>>,
+    _entry: Entry,
 }
 
 /// Messages that are taken from a socket in one go.
 const MESSAGES: usize = 64;
 
+/// What a socket had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// All of it was taken.
+    All,
+    /// Some of it was taken, and there may be more.
+    Some,
+    /// The client is gone, or broke the rules.
+    End,
+}
+
 impl Channel {
     pub(super) fn new(
-        parts: (Own, Vec<Room>, Events),
+        parts: (Own, Vec<Room>, OwnedFd, Events),
         (peer, bells): (Peer, Bells),
         sizes: Sizes,
         socket: Arc<OwnedFd>,
         credentials: Credentials,
-        number: u64,
+        (number, entry): (u64, Entry),
         statistics: Page,
     ) -> Self {
-        let (own, rooms, events) = parts;
+        let (own, rooms, file, events) = parts;
         Self {
             own,
             peer,
@@ -79,36 +96,48 @@ impl Channel {
             statistics,
             large: Mutex::default(),
             watching: OnceLock::new(),
+            file: Mutex::new(Some(file)),
+            _entry: entry,
         }
     }
 
-    /// Takes doorbells, and the memory of large requests, from the socket. Whether the client is still there.
-    pub(super) fn hear(&self) -> bool {
+    /// Tells the client that requests may come, and gives it this side's region, and a descriptor of this process.
+    pub(super) fn say_ready(&self, process: Option<&OwnedFd>) -> Result<(), Errno> {
+        let file = self.file.lock().take().ok_or(Errno::ALREADY)?;
+        let files: Vec<_> = [Some(&file), process]
+            .into_iter()
+            .flatten()
+            .map(AsFd::as_fd)
+            .collect();
+        socket::send(&self.socket, &Message::Ready, &files)
+    }
+
+    /// Takes doorbells, and the memory of large requests, from the socket.
+    pub(super) fn hear(&self) -> Heard {
         // What one thread has taken from the socket, another must not look for there.
         let mut large = self.large.lock();
         for _ in 0..MESSAGES {
-            let mut received = match socket::receive(&*self.socket) {
+            let received = match socket::receive(&*self.socket) {
                 Ok(received) => received,
-                Err(Errno::AGAIN | Errno::INTR) => return true,
-                Err(_) => return false,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => return Heard::All,
+                Err(_) => return Heard::End,
             };
             // Each belongs to a request, which has a slot.
             let room = large.len() < self.sizes.slots as usize;
-            match (received.message, received.descriptors.pop()) {
-                (Ok(Message::Doorbell), None) => {}
-                (Ok(Message::Large { number }), Some(file))
-                    if room && received.descriptors.is_empty() =>
-                {
-                    large.insert(number, file);
+            match received.message {
+                Ok(Message::Doorbell) => {}
+                Ok(Message::Large { number }) if room => {
+                    large.insert(number, received.descriptors);
                 }
                 _ => {
                     drop(large);
                     self.violated(Violation::Message);
-                    return false;
+                    return Heard::End;
                 }
             }
         }
-        true
+        Heard::Some
     }
 
     /// The call that a request makes.
@@ -128,11 +157,14 @@ impl Channel {
     /// The memory that came in a message. It was sent before the request that it belongs to was written.
     #[cold]
     fn open_large(&self, message: u32, len: u32) -> Result<Box<Peer>, Violation> {
-        self.hear();
-        let file = self.large.lock().remove(&message);
-        let file = file.ok_or(Violation::Large)?;
-        let memory = Peer::open(file, crate::layout::large(len));
-        memory.map(Box::new).map_err(|_| Violation::Large)
+        // No more than a socket of the usual size holds.
+        let _ = (0..16).find(|_| self.hear() != Heard::Some);
+        let files = self.large.lock().remove(&message);
+        let files = files.ok_or(Violation::Large)?;
+        let file = files.as_slice().first().ok_or(Violation::Large)?;
+        let memory = Peer::open(file, crate::layout::large(len)).map_err(|_| Violation::Large)?;
+        files.close();
+        Ok(Box::new(memory))
     }
 
     /// Where the thread that serves the connection waits for requests.
@@ -159,6 +191,8 @@ impl Channel {
         statistics.count(Counter::Requests);
         statistics.add(Counter::RequestBytes, submission.len.into());
         statistics.count(Counter::QueueSize);
+        // A slot may be used again before its last answer is counted.
+        let in_flight = in_flight.min(self.sizes.slots.into());
         statistics.raise(Counter::QueueHigh, in_flight);
         if submission.one_way {
             statistics.count(Counter::OneWay);
@@ -171,7 +205,6 @@ impl Channel {
     pub(super) fn finish(&self, submission: &Submission, number: u32, room: Room, answer: Answer) {
         let slot = submission.slot as usize;
         *self.rooms[slot].lock() = Some(room);
-        self.in_flight.fetch_sub(1, Ordering::Release);
         self.count_answer(answer);
         publish_answer(&self.own, slot, number, answer);
         let bell = self.bells.word(bell::reply(slot));
@@ -180,6 +213,8 @@ impl Channel {
         if crate::wait::wake(bell, state, &self.rung[slot]) {
             socket::ring(&self.socket);
         }
+        // Who waits until nothing is under way may end the connection next, and this answer is to come before that.
+        self.in_flight.fetch_sub(1, Ordering::Release);
     }
 
     #[inline]
@@ -210,7 +245,7 @@ impl Channel {
     /// Tells the client why, and ends the connection.
     pub(super) fn refuse(&self, refusal: Refusal) {
         // The reason counts if it is told before the end.
-        if self.life.over().is_none() {
+        if self.life.is_ours() {
             let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Closed);
@@ -219,7 +254,7 @@ impl Channel {
     /// The client broke the rules: tells it so, and ends the connection.
     pub(super) fn violated(&self, violation: Violation) {
         let refusal = Refusal::new(Reason::Protocol, violation.to_string());
-        if self.life.over().is_none() {
+        if self.life.is_ours() {
             let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Violation);
@@ -250,10 +285,10 @@ impl Watched for Channel {
         if let Some(watching) = self.watching.get() {
             watching.quiet(&*self.socket);
         }
-        if self.hear() {
-            self.room_made();
-        } else {
+        if self.hear() == Heard::End {
             self.end(End::HungUp);
+        } else {
+            self.room_made();
         }
     }
 }

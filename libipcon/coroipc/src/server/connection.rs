@@ -10,7 +10,8 @@ use super::overflow::EventError;
 use crate::handshake::{Credentials, Refusal};
 use crate::sizes::Sizes;
 
-/// A client's connection. Copies are cheap, and may be kept and used by any thread, also when the client is gone.
+/// A client's connection. Copies are cheap, and may be kept and used by any thread, also when the client is
+/// gone. One that is kept keeps the connection's memory.
 #[derive(Debug, Clone)]
 pub struct Connection {
     channel: Arc<Channel>,

@@ -4,26 +4,29 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::call::Call;
 use super::connection::Connection;
+use super::ledger::{self, Ledger};
 use super::listener::Listener;
 use super::looped::EndpointLoop;
 use super::overflow::Overflow;
-use super::queue::Limits;
+use super::queue;
 use super::registry::Registry;
-use super::service::{AnyService, Service};
+use super::service::{AnyService, Service, or_panicked};
 use super::{acceptor, call};
 use crate::handshake::{Address, Credentials, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::sizes::Sizes;
+use crate::status::Status;
 
 type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
 type Admission = dyn Fn(&Call) -> Result<(), Duration> + Send + Sync;
@@ -56,11 +59,11 @@ pub struct Endpoint {
 /// What all connections of an endpoint go by.
 pub(super) struct Shared {
     services: HashMap<ServiceId, Arc<dyn AnyService>>,
-    pub(super) policy: Option<Box<Policy>>,
+    policies: Vec<Box<Policy>>,
     admission: Option<Box<Admission>>,
     pub(super) least: Sizes,
     pub(super) most: Sizes,
-    pub(super) most_connections: usize,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) greeting_time: Duration,
     pub(super) spin_limit: Duration,
     pub(super) stack_size: usize,
@@ -86,7 +89,11 @@ impl Shared {
     }
 
     /// What happens to the events of a service that a client is slow to read, where its ring has so many bytes.
-    pub(super) fn events_of(&self, service: &dyn AnyService, ring: u32) -> (Overflow, Limits) {
+    pub(super) fn events_of(
+        &self,
+        service: &dyn AnyService,
+        ring: u32,
+    ) -> (Overflow, queue::Limits) {
         let overflow = service.on_overflow().unwrap_or_else(|| {
             if self.looped.load(Ordering::Relaxed) {
                 Overflow::Refuse
@@ -95,30 +102,41 @@ impl Shared {
             }
         });
         let limits = service.queue().unwrap_or(match overflow {
-            Overflow::DropOldest => Limits {
+            Overflow::DropOldest => queue::Limits {
                 bytes: ring as usize,
                 events: 1024,
             },
-            _ => Limits::NONE,
+            _ => queue::Limits::NONE,
         });
         (overflow, limits)
     }
 
-    /// The call, unless it is too late for it or there is too much to do.
+    /// Whether a client may connect.
+    pub(super) fn permits(&self, client: &Credentials) -> Result<(), Refusal> {
+        self.policies
+            .iter()
+            .try_for_each(|policy| or_panicked("the policy", || policy(client)))
+    }
+
+    /// The call, unless it is too late for it or there is too much to do. An error when deciding that panicked.
     #[inline]
-    pub(super) fn admit(&self, call: Call) -> Option<Call> {
+    pub(super) fn admit(&self, call: Call) -> Result<Option<Call>, ()> {
         if call::is_late(&call) {
-            call.turn_down(crate::status::Status::Expired, 0);
-            return None;
+            call.turn_down(Status::Expired, 0);
+            return Ok(None);
         }
         let Some(admission) = &self.admission else {
-            return Some(call);
+            return Ok(Some(call));
         };
-        match admission(&call) {
-            Ok(()) => Some(call),
-            Err(retry_after) => {
+        match catch_unwind(AssertUnwindSafe(|| admission(&call))) {
+            Ok(Ok(())) => Ok(Some(call)),
+            Ok(Err(retry_after)) => {
                 call.overloaded(retry_after);
-                None
+                Ok(None)
+            }
+            Err(_) => {
+                call.turn_down(Status::Panicked, 0);
+                Err(())
             }
         }
     }
@@ -128,11 +146,12 @@ impl Shared {
 pub struct EndpointBuilder {
     address: Result<Address, OwnedFd>,
     services: Vec<Arc<dyn AnyService>>,
-    policy: Option<Box<Policy>>,
+    policies: Vec<Box<Policy>>,
     admission: Option<Box<Admission>>,
     least: Sizes,
     most: Sizes,
-    most_connections: usize,
+    all: ledger::Limits,
+    each: ledger::Limits,
     greeting_time: Duration,
     spin_limit: Duration,
     stack_size: usize,
@@ -193,6 +212,7 @@ impl Endpoint {
             shared,
             stop,
             acceptor: Some(acceptor),
+            pid: std::process::id(),
         })
     }
 }
@@ -220,17 +240,24 @@ impl EndpointBuilder {
         Self {
             address,
             services: Vec::new(),
-            policy: None,
+            policies: Vec::new(),
             admission: None,
             least: Sizes::MIN,
             most: Sizes {
                 slots: 64,
-                request: 4 << 20,
-                reply: 4 << 20,
-                events: 16 << 20,
+                request: 1 << 20,
+                reply: 1 << 20,
+                events: 4 << 20,
                 large: 64 << 20,
             },
-            most_connections: 4096,
+            all: ledger::Limits {
+                connections: 4096,
+                memory: 4 << 30,
+            },
+            each: ledger::Limits {
+                connections: 1024,
+                memory: 1 << 30,
+            },
             greeting_time: Duration::from_secs(2),
             spin_limit: crate::SPIN_LIMIT,
             stack_size: 512 << 10,
@@ -246,13 +273,14 @@ impl EndpointBuilder {
     }
 
     /// Decides who may connect, by what the kernel says of a client. It runs in the thread that accepts, so it must not
-    /// wait. Without it everybody may, whom the address lets through.
+    /// wait. Of several policies all must let it pass. A client at which one panics is refused. Without any everybody may,
+    /// whom the address lets through.
     #[must_use]
     pub fn policy(
         mut self,
         policy: impl Fn(&Credentials) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
-        self.policy = Some(Box::new(policy));
+        self.policies.push(Box::new(policy));
         self
     }
 
@@ -267,18 +295,38 @@ impl EndpointBuilder {
         self
     }
 
-    /// Bounds of what a client gets: at least this, at most that. The default is from [`Sizes::MIN`] to 64 slots of 4
-    /// MiB each way, 16 MiB of events, and 64 MiB of what is longer than a slot.
+    /// Bounds of what a client gets: at least this, at most that. The default is from [`Sizes::MIN`] to 64 slots of 1
+    /// MiB each way, 4 MiB of events, and 64 MiB of what is longer than a slot.
     #[must_use]
     pub fn sizes(mut self, least: Sizes, most: Sizes) -> Self {
         (self.least, self.most) = (least, most);
         self
     }
 
-    /// How many connections there may be; the default is 4096. Others are refused as overloaded.
+    /// How many connections there may be; the default is 4096. Others are refused as overloaded. A client counts
+    /// from being accepted until it is gone and no [`Connection`] and no [`Call`] of it is kept any more.
     #[must_use]
     pub fn most_connections(mut self, most: usize) -> Self {
-        self.most_connections = most;
+        self.all.connections = most;
+        self
+    }
+
+    /// Bytes that all connections together may have, both sides' memory as in [`Sizes`]; the default is 4 GiB. Others are
+    /// refused as overloaded.
+    #[must_use]
+    pub fn most_memory(mut self, bytes: usize) -> Self {
+        self.all.memory = bytes;
+        self
+    }
+
+    /// How many connections one user may have, and how many bytes they, as in [`EndpointBuilder::most_memory`]; the
+    /// default is 1024, and 1 GiB. Others of that user are refused as overloaded.
+    #[must_use]
+    pub fn most_of_one_user(mut self, connections: usize, bytes: usize) -> Self {
+        self.each = ledger::Limits {
+            connections,
+            memory: bytes,
+        };
         self
     }
 
@@ -337,11 +385,11 @@ impl EndpointBuilder {
         })?;
         let shared = Arc::new(Shared {
             services,
-            policy: self.policy,
+            policies: self.policies,
             admission: self.admission,
             least: self.least,
             most: self.most,
-            most_connections: self.most_connections,
+            ledger: Ledger::new(self.all, self.each),
             greeting_time: self.greeting_time,
             spin_limit: self.spin_limit,
             stack_size: self.stack_size,
@@ -360,6 +408,7 @@ pub struct Running {
     shared: Arc<Shared>,
     stop: Arc<OwnedFd>,
     acceptor: Option<JoinHandle<()>>,
+    pid: u32,
 }
 
 impl Running {
@@ -379,9 +428,13 @@ impl Running {
         let Some(acceptor) = self.acceptor.take() else {
             return;
         };
+        // The threads of a process are not in one that was forked from it.
+        if self.pid != std::process::id() {
+            return;
+        }
         let _ = rustix::io::write(&*self.stop, &1u64.to_ne_bytes());
         let _ = acceptor.join();
-        self.shared.registry.end(Instant::now() + grace);
+        self.shared.registry.end(crate::clock::after(grace));
     }
 }
 

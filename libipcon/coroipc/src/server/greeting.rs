@@ -10,13 +10,14 @@ use rustix::io::Errno;
 use super::channel::Channel;
 use super::endpoint::Shared;
 use super::events::Events;
+use super::ledger::Entry;
 use super::service::AnyService;
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::{Malformed, Message};
-use crate::handshake::{Credentials, Reason, Refusal};
+use crate::handshake::{Credentials, Reason, Refusal, descriptors};
 use crate::id::ServiceId;
 use crate::layout::VERSION;
-use crate::region::{Own, Parts, Peer, Unsealed};
+use crate::region::{Bells, Own, Peer};
 use crate::ring::Producer;
 use crate::sizes::Sizes;
 use crate::statistics::Page;
@@ -25,6 +26,10 @@ use crate::wait::Spin;
 /// A client that is being greeted.
 pub(super) struct Greeting {
     socket: Arc<OwnedFd>,
+    /// Nothing once the connection has it.
+    entry: Option<Entry>,
+    /// The client's user.
+    pub(super) uid: u32,
     /// Until when it must have said all that it has to.
     pub(super) deadline: Instant,
     stage: Stage,
@@ -33,7 +38,7 @@ pub(super) struct Greeting {
 enum Stage {
     /// It has said nothing yet.
     Hello,
-    /// It was let in, and owes its region.
+    /// It was let in, and owes its memory.
     Memory(Box<Welcomed>),
     /// It was refused, or has become a channel.
     Done,
@@ -43,8 +48,6 @@ struct Welcomed {
     credentials: Credentials,
     service: Arc<dyn AnyService>,
     sizes: Sizes,
-    parts: Parts,
-    bells: Unsealed,
 }
 
 /// How far a greeting came.
@@ -58,9 +61,11 @@ pub(super) enum Progress {
 }
 
 impl Greeting {
-    pub(super) fn new(socket: OwnedFd, deadline: Instant) -> Self {
+    pub(super) fn new(socket: OwnedFd, entry: Entry, deadline: Instant) -> Self {
         Self {
             socket: Arc::new(socket),
+            uid: entry.uid,
+            entry: Some(entry),
             deadline,
             stage: Stage::Hello,
         }
@@ -107,9 +112,7 @@ impl Greeting {
         };
         let credentials = Credentials::of_peer(self.socket.as_fd())
             .map_err(|errno| lacking("reading the client's credentials", errno))?;
-        if let Some(policy) = &shared.policy {
-            policy(&credentials)?;
-        }
+        shared.permits(&credentials)?;
         let service = shared
             .service(service)
             .ok_or_else(|| Refusal::new(Reason::NoSuchService, service.to_string()))?;
@@ -122,51 +125,61 @@ impl Greeting {
             return Err(Refusal::new(Reason::Interface, text));
         }
         let sizes = wanted.within(shared.least, shared.most);
+        descriptors::let_in(&self.socket, true);
+        socket::send(&self.socket, &Message::Welcome { sizes }, &[])
+            .map_err(|errno| lacking("answering", errno))?;
+        self.stage = Stage::Memory(Box::new(Welcomed {
+            credentials,
+            service,
+            sizes,
+        }));
+        Ok(())
+    }
+
+    fn memory(&mut self, shared: &Shared, welcomed: Welcomed, received: Received) -> Progress {
+        // The memory of large requests is to come, too.
+        descriptors::let_in(&self.socket, welcomed.sizes.large != 0);
+        let service = welcomed.service.clone();
+        match self.channel(shared, welcomed, received) {
+            Ok(channel) => Progress::Connected(Arc::new(channel), service),
+            Err(refusal) => self.refuse(shared, refusal),
+        }
+    }
+
+    /// The connection. What the client gets is reserved only after what it gives has come and was found good.
+    fn channel(
+        &mut self,
+        shared: &Shared,
+        welcomed: Welcomed,
+        received: Received,
+    ) -> Result<Channel, Refusal> {
+        let Welcomed {
+            credentials,
+            service,
+            sizes,
+        } = welcomed;
+        let (Ok(Message::Memory), [region, bells]) =
+            (&received.message, received.descriptors.as_slice())
+        else {
+            return Err(Refusal::new(Reason::Protocol, "memory was expected"));
+        };
+        let (peer, bells) = Peer::open(region, sizes.client_region())
+            .and_then(|peer| Ok((peer, Bells::open(bells)?)))
+            .map_err(|bad| Refusal::new(Reason::Protocol, format!("the client's memory: {bad}")))?;
+        received.descriptors.close();
+        let mut entry = self
+            .entry
+            .take()
+            .ok_or_else(|| Refusal::new(Reason::Protocol, "it is connected already"))?;
+        entry.reserve(sizes.bytes())?;
         let parts = Own::create("coroipc-server", sizes.server_region())
             .map_err(|errno| lacking("reserving memory", errno))?;
-        let bells = Unsealed::create().map_err(|errno| lacking("reserving memory", errno))?;
         if shared.lock_memory {
             parts
                 .words
                 .lock()
                 .map_err(|errno| lacking("locking memory", errno))?;
         }
-        let welcome = Message::Welcome { sizes };
-        let mut files = vec![parts.file.as_fd(), bells.file.as_fd()];
-        files.extend(shared.process().map(AsFd::as_fd));
-        socket::send(&self.socket, &welcome, &files)
-            .map_err(|errno| lacking("sending memory", errno))?;
-        self.stage = Stage::Memory(Box::new(Welcomed {
-            credentials,
-            service,
-            sizes,
-            parts,
-            bells,
-        }));
-        Ok(())
-    }
-
-    fn memory(&mut self, shared: &Shared, welcomed: Welcomed, received: Received) -> Progress {
-        let (Ok(Message::Memory), [file]) = (&received.message, &received.descriptors[..]) else {
-            let refusal = Refusal::new(Reason::Protocol, "memory was expected");
-            return self.refuse(shared, refusal);
-        };
-        let Welcomed {
-            credentials,
-            service,
-            sizes,
-            parts,
-            bells,
-        } = welcomed;
-        let opened =
-            Peer::open(file, sizes.client_region()).and_then(|peer| Ok((peer, bells.sealed()?)));
-        let (peer, bells) = match opened {
-            Ok(opened) => opened,
-            Err(bad) => {
-                let refusal = Refusal::new(Reason::Protocol, format!("the client's memory: {bad}"));
-                return self.refuse(shared, refusal);
-            }
-        };
         let events = Events::new(
             parts.ring.map(Producer::new),
             shared.events_of(service.as_ref(), sizes.events),
@@ -174,20 +187,17 @@ impl Greeting {
             Spin::new(shared.spin_limit),
         );
         let number = shared.registry.next_number();
-        let statistics = match Page::create(service.id(), &credentials, number) {
-            Ok(page) => page,
-            Err(errno) => return self.refuse(shared, lacking("reserving memory", errno)),
-        };
-        let channel = Channel::new(
-            (parts.words, parts.rooms, events),
+        let statistics = Page::create(service.id(), &credentials, number)
+            .map_err(|errno| lacking("reserving memory", errno))?;
+        Ok(Channel::new(
+            (parts.words, parts.rooms, parts.file, events),
             (peer, bells),
             sizes,
             self.socket.clone(),
             credentials,
-            number,
+            (number, entry),
             statistics,
-        );
-        Progress::Connected(Arc::new(channel), service)
+        ))
     }
 }
 

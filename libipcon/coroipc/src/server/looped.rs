@@ -15,15 +15,13 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::acceptor::{Accepted, accept_one};
-use super::channel::Channel;
+use super::acceptor::{Accepted, GREETINGS, accept_one, to_give_up};
+use super::channel::{Channel, Heard};
 use super::connection::Connection;
 use super::endpoint::Shared;
 use super::greeting::{Greeting, Progress};
 use super::listener::Listener;
 use super::service::{AnyService, AnySession};
-use crate::handshake::socket;
-use crate::handshake::wire::Message;
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::Inbox;
@@ -72,6 +70,11 @@ pub struct EndpointLoop {
     greetings: HashMap<u64, Greeting>,
     served: HashMap<u64, Served>,
     busy: VecDeque<u64>,
+    /// There may be more to accept or to ask the kernel for.
+    more: bool,
+    /// Nobody is accepted until then, since no descriptor was left.
+    paused_until: Option<Instant>,
+    pid: u32,
 }
 
 struct Served {
@@ -84,6 +87,9 @@ struct Served {
 const LISTENER: u64 = 0;
 const AGAIN: u64 = 1;
 const TIMER: u64 = 2;
+
+/// How long nobody is accepted after no descriptor was left.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Requests of one connection, and clients, that are handled before others get their turn.
 const TURN: usize = 64;
@@ -110,6 +116,9 @@ impl EndpointLoop {
             greetings: HashMap::new(),
             served: HashMap::new(),
             busy: VecDeque::new(),
+            more: false,
+            paused_until: None,
+            pid: std::process::id(),
         })
     }
 
@@ -124,16 +133,20 @@ impl EndpointLoop {
             tv_sec: 0,
             tv_nsec: 0,
         });
-        let ready = match epoll::wait(&self.epoll, &mut events, now) {
+        let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, now) {
             Ok((ready, _)) => ready.iter().map(|event| event.data.u64()).collect(),
             Err(Errno::INTR) => Vec::new(),
             Err(errno) => return Err(errno.into()),
         };
+        // An edge-triggered outer loop is told once, so there must be an edge for what is left.
+        self.more = ready.len() == TURN;
+        let had_more = self.more;
         let mut handled = 0;
         let busy = std::mem::take(&mut self.busy);
         for token in ready {
             match token {
                 LISTENER => self.accept(),
+                // What is level-triggered in here is found by asking again.
                 AGAIN => {}
                 TIMER => self.give_up_the_slow(),
                 token if self.greetings.contains_key(&token) => self.greet(token),
@@ -141,6 +154,7 @@ impl EndpointLoop {
                 _ => {}
             }
         }
+        self.more |= had_more;
         for token in busy {
             handled += self.serve(token);
         }
@@ -155,12 +169,22 @@ impl EndpointLoop {
     }
 
     fn accept(&mut self) {
+        self.more = true;
         for _ in 0..TURN {
-            let waiting = self.served.len() + self.greetings.len();
-            match accept_one(&self.shared, &self.listener, waiting) {
-                Accepted::Nobody | Accepted::NoResources => break,
+            match accept_one(&self.shared, &self.listener) {
+                Accepted::Nobody => {
+                    self.more = false;
+                    break;
+                }
+                Accepted::NoResources => {
+                    // The listening socket stays readable: leave it alone for a moment.
+                    self.more = false;
+                    self.pause(Some(Instant::now() + PAUSE));
+                    break;
+                }
                 Accepted::Refused => {}
                 Accepted::Client(greeting) => {
+                    self.make_room();
                     let (token, data) = (self.next, EventData::new_u64(self.next));
                     let flags = EventFlags::IN | EventFlags::RDHUP;
                     if epoll::add(&self.epoll, &greeting, data, flags).is_ok() {
@@ -171,6 +195,28 @@ impl EndpointLoop {
             }
         }
         self.set_timer();
+    }
+
+    /// Gives up a greeting if there are too many.
+    fn make_room(&mut self) {
+        if self.greetings.len() >= GREETINGS
+            && let Some(token) = to_give_up(self.greetings.iter().map(|(&token, it)| (token, it)))
+            && let Some(mut greeting) = self.greetings.remove(&token)
+        {
+            greeting.refuse(&self.shared, Refusal::new(Reason::TooSlow, ""));
+        }
+    }
+
+    /// Listens to nobody new until then, or does again.
+    fn pause(&mut self, until: Option<Instant>) {
+        self.paused_until = until;
+        let flags = match until {
+            Some(_) => EventFlags::empty(),
+            None => EventFlags::IN,
+        };
+        let data = EventData::new_u64(LISTENER);
+        // Both descriptors are good, so it cannot fail.
+        let _ = epoll::modify(&self.epoll, &self.listener, data, flags);
     }
 
     fn greet(&mut self, token: u64) {
@@ -207,7 +253,7 @@ impl EndpointLoop {
             Ok(watching) => match service.connect(Connection::new(channel.clone())) {
                 Err(refusal) => refusal,
                 Ok(session) => {
-                    let _ = socket::send(&*channel.socket, &Message::Ready, &[]);
+                    let _ = channel.say_ready(self.shared.process());
                     return Some(Served {
                         channel: channel.clone(),
                         session,
@@ -219,6 +265,8 @@ impl EndpointLoop {
         };
         self.shared.registry.refused(refused.reason());
         channel.refuse(refused);
+        // The hook may keep the connection, and so its socket, which is of no interest any more.
+        let _ = epoll::delete(&self.epoll, &*channel.socket);
         None
     }
 
@@ -244,6 +292,9 @@ impl EndpointLoop {
 
     fn give_up_the_slow(&mut self) {
         let now = Instant::now();
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.pause(None);
+        }
         let shared = &self.shared;
         self.greetings.retain(|_, greeting| {
             let slow = greeting.deadline <= now;
@@ -256,7 +307,8 @@ impl EndpointLoop {
     }
 
     fn set_timer(&self) {
-        let next = self.greetings.values().map(|it| it.deadline).min();
+        let deadlines = self.greetings.values().map(|it| it.deadline);
+        let next = deadlines.chain(self.paused_until).min();
         // A time of zero stops it.
         let left = next.map_or(Duration::ZERO, |next| {
             let left = next.saturating_duration_since(Instant::now());
@@ -279,7 +331,7 @@ impl EndpointLoop {
 
     fn mark_again(&self) {
         let mut count = [0; 8];
-        let _ = if self.busy.is_empty() {
+        let _ = if self.busy.is_empty() && !self.more {
             rustix::io::read(&self.again, &mut count)
         } else {
             rustix::io::write(&self.again, &1u64.to_ne_bytes())
@@ -300,7 +352,7 @@ enum Turn {
 impl Served {
     fn turn(&mut self, shared: &Shared) -> (usize, Turn) {
         let channel = self.channel.clone();
-        let here = channel.hear();
+        let heard = channel.hear();
         channel.room_made();
         if channel.events.take_room_again() && !self.session.room_again() {
             channel.refuse(Refusal::new(Reason::Panicked, ""));
@@ -313,7 +365,7 @@ impl Served {
             }
             match self.handle_one(shared) {
                 Ok(true) => {}
-                Ok(false) if !here => {
+                Ok(false) if heard == Heard::End => {
                     channel.end(End::HungUp);
                     return (handled, Turn::Over);
                 }
@@ -323,7 +375,8 @@ impl Served {
                     crate::sync::fence(crate::sync::Ordering::SeqCst);
                     match self.handle_one(shared) {
                         Ok(true) => State::withdraw(channel.own.word(server::WAIT)),
-                        Ok(false) => return (handled, Turn::Idle),
+                        Ok(false) if heard == Heard::All => return (handled, Turn::Idle),
+                        Ok(false) => return (handled, Turn::More),
                         Err(()) => return (handled, Turn::Over),
                     }
                 }
@@ -343,9 +396,10 @@ impl Served {
         match begun {
             Ok(None) => Ok(false),
             Ok(Some(call)) => {
-                if let Some(call) = shared.admit(call)
-                    && !self.session.dispatch(call)
-                {
+                let goes_on = shared
+                    .admit(call)
+                    .is_ok_and(|admitted| admitted.is_none_or(|call| self.session.dispatch(call)));
+                if !goes_on {
                     channel.refuse(Refusal::new(Reason::Panicked, ""));
                     return Err(());
                 }
@@ -367,6 +421,10 @@ impl AsFd for EndpointLoop {
 
 impl Drop for EndpointLoop {
     fn drop(&mut self) {
+        // In a process that was forked they are not its own.
+        if self.pid != std::process::id() {
+            return;
+        }
         for (_, served) in self.served.drain() {
             served
                 .channel

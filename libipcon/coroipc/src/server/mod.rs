@@ -9,6 +9,7 @@ mod endpoint;
 mod events;
 mod flow;
 mod greeting;
+mod ledger;
 mod listener;
 mod looped;
 mod overflow;

@@ -9,7 +9,9 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use super::channel::Channel;
+use super::endpoint::Shared;
 use crate::handshake::{Reason, Refusal};
+use crate::wait::End;
 
 /// The connections of an endpoint, and how many there have been.
 #[derive(Debug, Default)]
@@ -18,6 +20,28 @@ pub(super) struct Registry {
     one_less: Condvar,
     last: AtomicU64,
     refused: AtomicU64,
+}
+
+/// A connection in the registry. When this goes, whyever that is, the connection is over and is taken out.
+pub(super) struct Registered {
+    shared: Arc<Shared>,
+    pub(super) channel: Arc<Channel>,
+}
+
+impl Registered {
+    pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>) -> Self {
+        let mut connections = shared.registry.connections.lock();
+        connections.insert(channel.number, channel.clone());
+        drop(connections);
+        Self { shared, channel }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.channel.end(End::Closed);
+        self.shared.registry.remove(&self.channel);
+    }
 }
 
 impl Registry {
@@ -29,17 +53,9 @@ impl Registry {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn add(&self, channel: Arc<Channel>) {
-        self.connections.lock().insert(channel.number, channel);
-    }
-
-    pub(super) fn remove(&self, channel: &Channel) {
+    fn remove(&self, channel: &Channel) {
         self.connections.lock().remove(&channel.number);
         self.one_less.notify_all();
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.connections.lock().len()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Channel>> {

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::connection::Connection;
 use super::overflow::Overflow;
 use super::queue::Limits;
-use crate::handshake::{Credentials, Refusal};
+use crate::handshake::{Credentials, Reason, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::status::Status;
 
@@ -41,7 +41,7 @@ pub struct Service<S> {
     id: ServiceId,
     connect: Box<Connect<S>>,
     disconnect: Option<Box<Disconnect<S>>>,
-    policy: Option<Box<Policy>>,
+    policies: Vec<Box<Policy>>,
     interface: Option<u64>,
     room_again: Option<Box<RoomAgain<S>>>,
     overflow: Option<Overflow>,
@@ -82,7 +82,7 @@ impl<S: Send + 'static> Service<S> {
             id,
             connect: Box::new(connect),
             disconnect: None,
-            policy: None,
+            policies: Vec::new(),
             interface: None,
             room_again: None,
             overflow: None,
@@ -136,13 +136,14 @@ impl<S: Send + 'static> Service<S> {
         self
     }
 
-    /// Has clients of this service decided about, after the policy of the endpoint has let them pass.
+    /// Has clients of this service decided about, after the policy of the endpoint has let them pass. Of several
+    /// policies all must let them pass. A client at which one panics is refused.
     #[must_use]
     pub fn policy(
         mut self,
         policy: impl Fn(&Credentials) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
-        self.policy = Some(Box::new(policy));
+        self.policies.push(Box::new(policy));
         self
     }
 
@@ -232,9 +233,9 @@ impl<S: Send + 'static> AnyService for Service<S> {
     }
 
     fn permits(&self, credentials: &Credentials) -> Result<(), Refusal> {
-        self.policy
-            .as_ref()
-            .map_or(Ok(()), |policy| policy(credentials))
+        self.policies
+            .iter()
+            .try_for_each(|policy| or_panicked("the policy", || policy(credentials)))
     }
 
     fn wanted_interface(&self) -> Option<u64> {
@@ -254,7 +255,7 @@ impl<S: Send + 'static> AnyService for Service<S> {
     }
 
     fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal> {
-        let state = (self.connect)(&connection)?;
+        let state = or_panicked("the connect hook", || (self.connect)(&connection))?;
         Ok(Box::new(Active {
             service: self,
             session: Session { state, connection },
@@ -270,11 +271,19 @@ impl<S: Send + 'static> AnySession for Active<S> {
             call.turn_down(Status::UnknownCommand, 0);
             return true;
         };
-        if let Some(permission) = &command.permission
-            && !permission(call.credentials())
-        {
-            call.turn_down(Status::Denied, 0);
-            return true;
+        if let Some(permission) = &command.permission {
+            let permitted = catch_unwind(AssertUnwindSafe(|| permission(call.credentials())));
+            match permitted {
+                Ok(true) => {}
+                Ok(false) => {
+                    call.turn_down(Status::Denied, 0);
+                    return true;
+                }
+                Err(_) => {
+                    call.turn_down(Status::Panicked, 0);
+                    return false;
+                }
+            }
         }
         // The state may be left half changed, which is why the session ends.
         catch_unwind(AssertUnwindSafe(|| {
@@ -292,10 +301,21 @@ impl<S: Send + 'static> AnySession for Active<S> {
 
     fn disconnect(self: Box<Self>) {
         let Self { service, session } = *self;
-        if let Some(hook) = &service.disconnect {
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(session)));
-        }
+        // The state may be dropped here, and that is the application's code too.
+        let _ = catch_unwind(AssertUnwindSafe(|| match &service.disconnect {
+            Some(hook) => hook(session),
+            None => drop(session),
+        }));
     }
+}
+
+/// What the application decides about a client; a panic refuses it.
+pub(super) fn or_panicked<T>(
+    what: &str,
+    decide: impl FnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(decide))
+        .unwrap_or_else(|_| Err(Refusal::new(Reason::Panicked, format!("{what} panicked"))))
 }
 
 impl<S> fmt::Debug for Service<S> {

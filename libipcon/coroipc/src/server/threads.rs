@@ -7,8 +7,6 @@ use super::channel::Channel;
 use super::connection::Connection;
 use super::endpoint::Shared;
 use super::service::{AnyService, AnySession};
-use crate::handshake::socket;
-use crate::handshake::wire::Message;
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::{Inbox, Submission, Violation};
@@ -35,7 +33,7 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
             return channel.refuse(refusal);
         }
     };
-    if socket::send(&*channel.socket, &Message::Ready, &[]).is_ok() {
+    if channel.say_ready(shared.process()).is_ok() {
         answer_requests(shared, channel, session.as_mut());
     }
     session.disconnect();
@@ -77,9 +75,10 @@ fn answer_requests(shared: &Shared, channel: &Arc<Channel>, session: &mut dyn An
             Err(violation) => return channel.violated(violation),
         };
         publish_cpu(cpu);
-        if let Some(call) = shared.admit(call)
-            && !session.dispatch(call)
-        {
+        let goes_on = shared
+            .admit(call)
+            .is_ok_and(|admitted| admitted.is_none_or(|call| session.dispatch(call)));
+        if !goes_on {
             return channel.refuse(Refusal::new(Reason::Panicked, ""));
         }
         if channel.life.over().is_some() {

@@ -99,7 +99,7 @@ pub fn of_process(pid: u32) -> io::Result<Vec<Snapshot>> {
             continue;
         };
         // It is checked as any memory of others: anybody can give a file this name.
-        if let Ok(page) = Peer::open(&file, page::shape())
+        if let Ok(page) = Peer::open_for_reading(&file, page::shape())
             && let Some(snapshot) = Snapshot::read(&page)
         {
             snapshots.push(snapshot);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whether a connection lives, and how its end reaches who sleeps.
 
+use std::time::Instant;
+
 use super::futex;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering, fence, yield_now};
+use crate::sync::{AtomicU32, Ordering};
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +30,20 @@ impl End {
 }
 
 /// The life of a connection, seen by one side. All of it is memory of this process alone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Life {
+    /// The process whose connection it is: one that was forked has only a copy of this side.
+    pid: u32,
+    /// 0 while it lives. Who sleeps for the other side sleeps on this word too.
     ended: AtomicU32,
-    sleepers: AtomicUsize,
 }
 
 impl Life {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self {
+            pid: std::process::id(),
+            ended: AtomicU32::new(0),
+        }
     }
 
     /// Why it is over, if it is.
@@ -45,38 +52,32 @@ impl Life {
         End::of(self.ended.load(Ordering::SeqCst))
     }
 
+    /// Whether it lives and is this process' to end: not so in one that was forked.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.over().is_none() && self.pid == std::process::id()
+    }
+
     /// Ends it. Only the first reason counts; whether this was it.
     pub(crate) fn end(&self, why: End) -> bool {
+        if !self.is_ours() {
+            return false;
+        }
         let first = self
             .ended
             .compare_exchange(0, why as u32, Ordering::SeqCst, Ordering::SeqCst);
         first.is_ok()
     }
 
-    /// Runs what sleeps on a futex, unless it is over already.
-    pub(super) fn while_alive(&self, sleep: impl FnOnce()) {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        // SYNC POINT: who ends it says so, and then counts the sleepers; here it is the other way round.
-        fence(Ordering::SeqCst);
-        if self.over().is_none() {
-            sleep();
-        }
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    /// Sleeps on a bell for as long as it is `value`, or until the connection is over, or until a deadline.
+    pub(super) fn sleep(&self, bell: &AtomicU32, value: u32, until: Option<Instant>) {
+        futex::sleep(bell, value, &self.ended, until);
     }
 
-    /// Wakes all who sleep on these words, after [`Life::end`].
+    /// Wakes all who sleep on these bells, after [`Life::end`].
     ///
-    /// Somebody may have looked whether it is over, then be woken, and only then fall asleep. The other side may write
-    /// the words too, so that changing them proves nothing. But it has counted itself as a sleeper by then: this goes on
-    /// until nobody is.
-    pub(crate) fn rouse<'a>(&self, bells: impl Fn() -> Vec<&'a AtomicU32>) {
-        // SYNC POINT: see `while_alive`.
-        fence(Ordering::SeqCst);
-        while self.sleepers.load(Ordering::SeqCst) != 0 {
-            for bell in bells() {
-                futex::wake(bell);
-            }
-            yield_now();
-        }
+    /// Nothing that the other side does to the bells can keep it from that, or take time: who fell asleep sleeps on the
+    /// word that says that it is over as well, and the kernel has nobody fall asleep there any more.
+    pub(crate) fn rouse<'a>(&self, bells: impl FnOnce() -> Vec<&'a AtomicU32>) {
+        futex::wake_all(&self.ended, bells);
     }
 }

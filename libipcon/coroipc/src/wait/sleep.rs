@@ -56,27 +56,26 @@ fn sleep<T>(
         State::announce(place.state, Mode::Futex);
         // SYNC POINT: the waker makes it so, and then looks at the state; here it is the other way round.
         fence(Ordering::SeqCst);
+        // What was made so before the end is found after the end was seen.
+        let over = life.over().is_some();
         if let Some(found) = look() {
             State::withdraw(place.state);
             return Ok(found);
         }
-        let left = match until {
-            None => None,
-            Some(until) => match until.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => Some(left),
-                _ => {
-                    State::withdraw(place.state);
-                    return Err(Stopped::TimedOut);
-                }
-            },
+        let stopped = if over {
+            Some(Stopped::Over)
+        } else {
+            let late = until.is_some_and(|until| until <= Instant::now());
+            late.then_some(Stopped::TimedOut)
         };
-        life.while_alive(|| futex::sleep(place.bell, value, left));
+        if let Some(stopped) = stopped {
+            State::withdraw(place.state);
+            return Err(stopped);
+        }
+        life.sleep(place.bell, value, until);
         State::withdraw(place.state);
         if let Some(found) = look() {
             return Ok(found);
-        }
-        if life.over().is_some() {
-            return Err(Stopped::Over);
         }
     }
 }

@@ -10,12 +10,19 @@
 mod calls;
 mod connecting;
 mod death;
+mod decisions;
 mod events;
 mod hostile;
 mod idle;
 mod large;
+mod limits;
+mod loop_limits;
 mod looped;
 mod overflow;
+mod paths;
+mod raw;
+mod sleepers;
+mod slots;
 mod statistics;
 mod users;
 mod world;
@@ -30,6 +37,8 @@ fn main() -> ExitCode {
         death::ROLES,
         idle::ROLES,
         large::ROLES,
+        loop_limits::ROLES,
+        paths::ROLES,
         statistics::ROLES,
         users::ROLES,
     ];
@@ -40,12 +49,18 @@ fn main() -> ExitCode {
         ("calls", calls::all(), None),
         ("connecting", connecting::all(), None),
         ("death", death::all(), None),
+        ("decisions", decisions::all(), None),
         ("events", events::all(), None),
         ("hostile", hostile::all(), None),
         ("idle", idle::all(), None),
         ("large", large::all(), None),
+        ("limits", limits::all(), None),
+        ("loop_limits", loop_limits::all(), None),
         ("looped", looped::all(), None),
         ("overflow", overflow::all(), None),
+        ("paths", paths::all(), None),
+        ("sleepers", sleepers::all(), None),
+        ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),
         ("users", users::all(), users::lack()),
     ];

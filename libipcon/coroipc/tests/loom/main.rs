@@ -28,7 +28,6 @@ mod region;
 
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
-    pub(crate) use loom::thread::yield_now;
 }
 
 mod wait {

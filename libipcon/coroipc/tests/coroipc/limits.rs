@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How much one client, or one user, can take from a server and from others.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use coroipc::{Address, Client, ConnectError, Endpoint, Reason, Sizes};
+
+use crate::raw::*;
+use crate::world::*;
+
+pub(crate) fn all() -> Vec<Case> {
+    cases![
+        descriptors_that_take_long_to_close_keep_nobody_waiting,
+        memory_is_bounded_for_one_user_and_for_all,
+        a_client_bounds_what_the_server_decides,
+    ]
+}
+
+/// A descriptor that takes seconds to close: a connection that lingers, with more to send than the other end takes.
+fn slow_to_close() -> (OwnedFd, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (other, _) = listener.accept().unwrap();
+    let lingers = Some(Duration::from_secs(4));
+    rustix::net::sockopt::set_socket_linger(&stream, lingers).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    while stream.write(&[0; 1 << 16]).is_ok() {}
+    // Closing a socket that never waits does not linger.
+    stream.set_nonblocking(false).unwrap();
+    (stream.into(), other)
+}
+
+fn descriptors_that_take_long_to_close_keep_nobody_waiting() {
+    let name = format!("coroipc-limits-close-{}", std::process::id());
+    let address = Address::abstract_name(&name);
+    let _server = server(&address);
+    for stage in ["hello", "memory", "doorbell"] {
+        let raw = match stage {
+            "hello" => Raw::connect(&name),
+            "memory" => welcomed(&name),
+            _ => connected(&name).0,
+        };
+        let kind = match stage {
+            "hello" => hello(),
+            "memory" => message(3, &[]),
+            _ => message(6, &[]),
+        };
+        // More than are ever wanted; after this the message has the only ones.
+        let (slow, _other) = slow_to_close();
+        raw.send(&kind, &[&slow, &slow, &slow]);
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(slow));
+            if stage == "memory" {
+                assert_eq!(raw.refusal(), 6);
+            }
+            let client = client(&address);
+            assert_eq!(client.call(ECHO, b"x").unwrap().to_vec(), b"x");
+            assert!(began.elapsed() < Duration::from_secs(2), "{stage}");
+        });
+    }
+}
+
+fn memory_is_bounded_for_one_user_and_for_all() {
+    let big = Sizes {
+        reply: 256 << 10,
+        ..Sizes::default()
+    };
+    let bytes = (big.slots * (big.request + big.reply) + big.events) as usize;
+    for of_one_user in [false, true] {
+        let address = address();
+        let builder = Endpoint::builder(address.clone()).service(service());
+        let builder = if of_one_user {
+            builder.most_of_one_user(10, 2 * bytes)
+        } else {
+            builder.most_memory(2 * bytes)
+        };
+        let server = serve(builder);
+        let connect = || {
+            Client::builder(address.clone(), SERVICE)
+                .sizes(big)
+                .connect()
+        };
+        let (first, second) = (connect().unwrap(), connect().unwrap());
+        let refused = |result: Result<Client, ConnectError>| match result {
+            Err(ConnectError::Refused(why)) => matches!(why.reason(), Reason::Overloaded { .. }),
+            other => panic!("it should be refused: {other:?}"),
+        };
+        assert!(refused(connect()));
+        drop(first);
+        until("one is left", || server.connections().len() == 1);
+        until("there is memory again", || connect().is_ok());
+        drop(second);
+    }
+    let address = address();
+    let builder = Endpoint::builder(address.clone()).service(service());
+    let _server = serve(builder.most_of_one_user(1, usize::MAX));
+    let _first = client(&address);
+    assert!(Client::builder(address, SERVICE).connect().is_err());
+}
+
+fn a_client_bounds_what_the_server_decides() {
+    let address = address();
+    let least = Sizes {
+        request: 1 << 20,
+        ..Sizes::MIN
+    };
+    let _server = serve(
+        Endpoint::builder(address.clone())
+            .service(service())
+            .sizes(least, Sizes::MAX),
+    );
+    let to = || Client::builder(address.clone(), SERVICE);
+    let error = to().connect().unwrap_err();
+    assert!(matches!(error, ConnectError::Protocol(_)), "{error}");
+    assert!(to().most_sizes(Sizes::MAX).connect().is_ok());
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An end of a connection without any rules: it speaks the handshake by hand, from what the documentation of the layout
+//! says.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use coroipc::Sizes;
+use rustix::fs::SealFlags;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+pub(crate) const SIZES: Sizes = Sizes {
+    slots: 4,
+    request: 256,
+    reply: 256,
+    events: 4096,
+    large: 8192,
+};
+
+pub(crate) fn message(kind: u16, body: &[u32]) -> Vec<u8> {
+    let mut bytes = b"cipc".to_vec();
+    bytes.extend(1u16.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(body.iter().flat_map(|word| word.to_ne_bytes()));
+    bytes
+}
+
+pub(crate) fn hello() -> Vec<u8> {
+    let Sizes {
+        slots,
+        request,
+        reply,
+        events,
+        large,
+    } = SIZES;
+    message(1, &[0, 0, slots, request, reply, events, large, 1])
+}
+
+/// An end of a connection without any rules.
+pub(crate) struct Raw(pub(crate) OwnedFd);
+
+impl Raw {
+    pub(crate) fn connect(address: &str) -> Self {
+        let flags = SocketFlags::CLOEXEC;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+                .unwrap();
+        let name = SocketAddrUnix::new_abstract_name(address.as_bytes()).unwrap();
+        // What is not answered is not waited for for ever.
+        let patience = Some(Duration::from_secs(5));
+        let receive = rustix::net::sockopt::Timeout::Recv;
+        rustix::net::sockopt::set_socket_timeout(&socket, receive, patience).unwrap();
+        rustix::net::connect(&socket, &name).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn send(&self, bytes: &[u8], files: &[&OwnedFd]) {
+        let files: Vec<_> = files.iter().map(|file| file.as_fd()).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&files));
+        }
+        let flags = SendFlags::NOSIGNAL;
+        // The other side may have hung up already.
+        let _ = rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, flags);
+    }
+
+    pub(crate) fn receive(&self) -> (Vec<u8>, Vec<OwnedFd>) {
+        let mut bytes = vec![0; 512];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let len = rustix::net::recvmsg(
+            &self.0,
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+        .map_or(0, |received| received.bytes);
+        bytes.truncate(len);
+        let mut files = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                files.extend(rights);
+            }
+        }
+        (bytes, files)
+    }
+
+    /// What the server says when it hangs up.
+    pub(crate) fn refusal(&self) -> u32 {
+        loop {
+            let (bytes, _) = self.receive();
+            assert!(
+                !bytes.is_empty(),
+                "it hung up without a word, or said nothing"
+            );
+            if bytes[6..8] == 5u16.to_ne_bytes() {
+                return u32::from_ne_bytes(bytes[8..12].try_into().unwrap());
+            }
+        }
+    }
+}
+
+/// A mapping for writing.
+pub(crate) struct Words {
+    address: *mut std::ffi::c_void,
+    len: usize,
+}
+
+impl Words {
+    pub(crate) fn map(file: &OwnedFd, len: usize) -> Self {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: A new mapping takes nothing from anybody.
+        let address =
+            unsafe { mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, file, 0) }.unwrap();
+        Self { address, len }
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU32] {
+        // SAFETY: So many words are mapped, and touched as atomics only.
+        unsafe { std::slice::from_raw_parts(self.address.cast(), self.len / 4) }
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        // SAFETY: Nobody borrows from it any more.
+        unsafe { munmap(self.address, self.len) }.unwrap();
+    }
+}
+
+pub(crate) fn file(len: u64) -> OwnedFd {
+    let flags = rustix::fs::MemfdFlags::ALLOW_SEALING | rustix::fs::MemfdFlags::CLOEXEC;
+    let file = rustix::fs::memfd_create("hostile", flags).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len).unwrap();
+    file
+}
+
+pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::FUTURE_WRITE)
+    .union(SealFlags::SEAL);
+/// (3 + 2 × 4) lines, 4 rooms of 256 bytes, up to the next page.
+pub(crate) const CLIENT_REGION: usize = 4096;
+
+/// The page of bells as a client makes it: the server seals the rest.
+pub(crate) fn bells() -> OwnedFd {
+    let bells = file(4096);
+    rustix::fs::fcntl_add_seals(&bells, SealFlags::SHRINK | SealFlags::GROW).unwrap();
+    bells
+}
+
+/// A connection that has been let in, and owes its memory.
+pub(crate) fn welcomed(name: &str) -> Raw {
+    let raw = Raw::connect(name);
+    raw.send(&hello(), &[]);
+    let (bytes, files) = raw.receive();
+    assert_eq!(bytes[6..8], 2u16.to_ne_bytes());
+    // What is given to whoever says hello costs nothing.
+    assert!(files.is_empty());
+    raw
+}
+
+/// A connection that is ready, with its own region, the bells and the server's region.
+pub(crate) fn connected(name: &str) -> (Raw, Words, Words, OwnedFd) {
+    let raw = welcomed(name);
+    let (memory, bells) = (file(CLIENT_REGION as u64), bells());
+    let (ours, common) = (Words::map(&memory, CLIENT_REGION), Words::map(&bells, 4096));
+    rustix::fs::fcntl_add_seals(&memory, SEALS).unwrap();
+    raw.send(&message(3, &[]), &[&memory, &bells]);
+    let (ready, mut files) = raw.receive();
+    assert_eq!(ready[6..8], 4u16.to_ne_bytes());
+    (raw, ours, common, files.swap_remove(0))
+}
