@@ -115,6 +115,11 @@ pub(crate) struct Words {
     len: usize,
 }
 
+// SAFETY: The memory is mapped for as long as this lives, and touched as atomics only.
+unsafe impl Send for Words {}
+// SAFETY: As above.
+unsafe impl Sync for Words {}
+
 impl Words {
     pub(crate) fn map(file: &OwnedFd, len: usize) -> Self {
         let access = ProtFlags::READ | ProtFlags::WRITE;

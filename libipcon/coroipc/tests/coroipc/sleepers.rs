@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Threads that sleep on bells, which the other side does to what the kernel lets it.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use coroipc::{Address, Endpoint, Service};
@@ -19,12 +19,12 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-/// A connection without rules, and the bells, which `prepare` has before the server's thread is there. They stay mapped.
-fn prepared(name: &str, prepare: impl FnOnce(&'static [AtomicU32])) -> (Raw, &'static [AtomicU32]) {
+/// A connection without rules, and the bells, which `prepare` has before the server's thread is there.
+fn prepared(name: &str, prepare: impl FnOnce(&Arc<Words>)) -> (Raw, Arc<Words>) {
     let raw = welcomed(name);
     let (memory, bells) = (file(CLIENT_REGION as u64), bells());
-    let common = Box::leak(Box::new(Words::map(&bells, 4096))).words();
-    prepare(common);
+    let common = Arc::new(Words::map(&bells, 4096));
+    prepare(&common);
     fcntl_add_seals(&memory, SEALS).unwrap();
     raw.send(&message(3, &[]), &[&memory, &bells]);
     let (ready, _) = raw.receive();
@@ -37,7 +37,7 @@ fn a_sleeper_that_was_moved_to_another_word_sees_the_end() {
     let server = server(&Address::abstract_name(&name));
     let (raw, common) = prepared(&name, |_| ());
     // The thread that waits for requests, moved to a word that the server does not know.
-    let (bell, other) = (&common[0], &common[1000]);
+    let (bell, other) = (&common.words()[0], &common.words()[1000]);
     until("the server's thread sleeps, and is moved", || {
         futex::requeue(bell, futex::Flags::empty(), 0, 1, other).unwrap() == 1
     });
@@ -57,9 +57,11 @@ fn a_bell_that_cannot_be_woken_keeps_nobody_from_seeing_the_end() {
         std::thread::scope(|scope| {
             // A lock that this thread owns, and another waits for: the kernel refuses to wake anybody at such a word.
             let (raw, common) = prepared(&name, |common| {
-                let bell = &common[0];
+                let bell = &common.words()[0];
                 futex::lock_pi(bell, shared, None).unwrap();
+                let common = common.clone();
                 scope.spawn(move || {
+                    let bell = &common.words()[0];
                     futex::lock_pi(bell, shared, None).unwrap();
                     futex::unlock_pi(bell, shared).unwrap();
                 });
@@ -69,7 +71,7 @@ fn a_bell_that_cannot_be_woken_keeps_nobody_from_seeing_the_end() {
             });
             drop(raw);
             until("the connection is over", || server.connections().is_empty());
-            futex::unlock_pi(&common[0], shared).unwrap();
+            futex::unlock_pi(&common.words()[0], shared).unwrap();
         });
     }
 }
