@@ -65,19 +65,19 @@ struct Heard {
 impl Core {
     pub(super) fn new(
         (own, slots): (Own, Slots),
-        peer: Peer,
-        bells: Bells,
+        (peer, bells): (Peer, Bells),
         sizes: Sizes,
         socket: OwnedFd,
         server: Credentials,
         spin: Spin,
+        life: Life,
     ) -> Self {
         Self {
             own,
             peer,
             bells,
             sizes,
-            life: Life::new(),
+            life,
             socket,
             server,
             slots,
@@ -318,19 +318,18 @@ impl Core {
             if why != End::HungUp {
                 let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
             }
-            self.life.rouse(|| self.bells());
+            self.life.rouse(self.sleepers());
             self.slots.end();
         }
     }
 
-    /// The bells that threads of this side sleep on.
-    fn bells(&self) -> Vec<&AtomicU32> {
+    /// Where threads of this side sleep.
+    fn sleepers(&self) -> impl Iterator<Item = (&AtomicU32, &AtomicU32)> {
         let slots = 0..self.sizes.slots as usize;
         slots
-            .map(bell::reply)
-            .chain([bell::EVENTS])
-            .map(|at| self.bells.word(at))
-            .collect()
+            .map(|slot| (client::wait(slot), bell::reply(slot)))
+            .chain([(client::EVENTS_WAIT, bell::EVENTS)])
+            .map(|(state, bell)| (self.own.word(state), self.bells.word(bell)))
     }
 }
 

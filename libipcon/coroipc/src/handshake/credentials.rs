@@ -68,6 +68,11 @@ impl Credentials {
         self.gid == gid || self.groups.contains(&gid)
     }
 
+    /// Whether it could end this process as well: as its user, or as the superuser.
+    pub(crate) fn could_kill_us(&self) -> bool {
+        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
+    }
+
     /// A descriptor of the process, which no other process can come to be behind. From Linux 6.5 on it is that of the
     /// process that connected for sure; before, it is opened by number. `None` if the process is gone already.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {

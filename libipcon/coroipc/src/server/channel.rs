@@ -71,7 +71,7 @@ impl Channel {
         parts: (Own, Vec<Room>, OwnedFd, Events),
         (peer, bells): (Peer, Bells),
         sizes: Sizes,
-        socket: Arc<OwnedFd>,
+        (socket, life): (Arc<OwnedFd>, Life),
         credentials: Credentials,
         (number, entry): (u64, Entry),
         statistics: Page,
@@ -82,7 +82,7 @@ impl Channel {
             peer,
             bells,
             sizes,
-            life: Life::new(),
+            life,
             socket,
             credentials,
             number,
@@ -265,14 +265,18 @@ impl Channel {
         if self.life.end(why) {
             // The client learns of it at once, even if calls keep the channel for a while.
             let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-            self.life.rouse(|| self.bells());
+            self.life.rouse(self.sleepers());
         }
     }
 
-    /// The bells that threads of this side sleep on.
-    fn bells(&self) -> Vec<&AtomicU32> {
-        let bells = [bell::REQUESTS, bell::ROOM];
-        bells.map(|at| self.bells.word(at)).into()
+    /// Where threads of this side sleep.
+    fn sleepers(&self) -> impl Iterator<Item = (&AtomicU32, &AtomicU32)> {
+        [
+            (server::WAIT, bell::REQUESTS),
+            (server::EVENTS_WAIT, bell::ROOM),
+        ]
+        .into_iter()
+        .map(|(state, bell)| (self.own.word(state), self.bells.word(bell)))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::region::{Bells, Own, Peer};
 use crate::ring::Producer;
 use crate::sizes::Sizes;
 use crate::statistics::Page;
-use crate::wait::Spin;
+use crate::wait::{Life, Spin};
 
 /// A client that is being greeted.
 pub(super) struct Greeting {
@@ -189,11 +189,12 @@ impl Greeting {
         let number = shared.registry.next_number();
         let statistics = Page::create(service.id(), &credentials, number)
             .map_err(|errno| lacking("reserving memory", errno))?;
+        let guarded = shared.guard_against_own_user || !credentials.could_kill_us();
         Ok(Channel::new(
             (parts.words, parts.rooms, parts.file, events),
             (peer, bells),
             sizes,
-            self.socket.clone(),
+            (self.socket.clone(), Life::new(guarded)),
             credentials,
             (number, entry),
             statistics,

@@ -3,7 +3,8 @@
 //!
 //! The other side can do to the shared word whatever the kernel lets it: move the sleeper to a word of its own
 //! (`FUTEX_REQUEUE`), or have each wake-up refused (`FUTEX_LOCK_PI`). It cannot reach the private one, and a wake-up there
-//! ends the sleep in any case.
+//! ends the sleep in any case. That costs about 0.4 µs a sleep, so it is left out towards those who could as well end this
+//! process.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -21,10 +22,35 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Whether the kernel cannot have a thread sleep on two words.
 static ONE_WORD_ONLY: AtomicBool = AtomicBool::new(false);
 
-/// Sleeps for as long as `shared` is `value` and `private` is 0, neither is woken, and `until` has not come. It may also
-/// return without any reason.
-pub(super) fn sleep(shared: &AtomicU32, value: u32, private: &AtomicU32, until: Option<Instant>) {
-    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+/// Sleeps for as long as `shared` is `value` and `private`, where there is one, is 0, neither is woken, and `until` has not
+/// come. It may also return without any reason.
+pub(super) fn sleep(
+    shared: &AtomicU32,
+    value: u32,
+    private: Option<&AtomicU32>,
+    until: Option<Instant>,
+) {
+    let mut left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    if let Some(private) = private {
+        left = match sleep_on_both(shared, value, private, left) {
+            Ok(()) => return,
+            Err(OneWordOnly) => Some(left.unwrap_or(LONGEST).min(LONGEST)),
+        };
+    }
+    let left = left.map(timespec);
+    // Not private: the sleeper and the waker are two processes.
+    let _ = rustix::thread::futex::wait(shared, Flags::empty(), value, left.as_ref());
+}
+
+/// The kernel cannot have a thread sleep on two words.
+struct OneWordOnly;
+
+fn sleep_on_both(
+    shared: &AtomicU32,
+    value: u32,
+    private: &AtomicU32,
+    left: Option<Duration>,
+) -> Result<(), OneWordOnly> {
     if !ONE_WORD_ONLY.load(Ordering::Relaxed) {
         let words = [
             wait(shared, value, WaitFlags::SIZE_U32),
@@ -35,12 +61,10 @@ pub(super) fn sleep(shared: &AtomicU32, value: u32, private: &AtomicU32, until: 
         match waitv(&words, WaitvFlags::empty(), until.as_ref(), clock) {
             Err(Errno::NOSYS | Errno::PERM) => ONE_WORD_ONLY.store(true, Ordering::Relaxed),
             // Whatever it returns, the caller looks again.
-            _ => return,
+            _ => return Ok(()),
         }
     }
-    let left = timespec(left.unwrap_or(LONGEST).min(LONGEST));
-    // Not private: the sleeper and the waker are two processes.
-    let _ = rustix::thread::futex::wait(shared, Flags::empty(), value, Some(&left));
+    Err(OneWordOnly)
 }
 
 /// Wakes the thread that sleeps on the shared word: there is one at most.
@@ -48,15 +72,22 @@ pub(super) fn wake(shared: &AtomicU32) {
     let _ = rustix::thread::futex::wake(shared, Flags::empty(), 1);
 }
 
-/// Wakes all who sleep on the private word, which is not 0 any more. Those who sleep on a shared word alone are woken
-/// there, if the other side lets them.
-pub(super) fn wake_all<'a>(private: &AtomicU32, shared: impl FnOnce() -> Vec<&'a AtomicU32>) {
+/// Wakes all who sleep on the private word, where there is one, which is not 0 any more. Those who sleep on a shared word
+/// alone are woken there, if the other side lets them. Who is about to sleep does not any more.
+pub(super) fn wake_all<'a>(
+    private: Option<&AtomicU32>,
+    shared: impl Iterator<Item = &'a AtomicU32>,
+) {
     let all = i32::MAX as u32;
-    let _ = rustix::thread::futex::wake(private, Flags::PRIVATE, all);
-    if ONE_WORD_ONLY.load(Ordering::Relaxed) {
-        for shared in shared() {
-            let _ = rustix::thread::futex::wake(shared, Flags::empty(), all);
+    if let Some(private) = private {
+        let _ = rustix::thread::futex::wake(private, Flags::PRIVATE, all);
+        if !ONE_WORD_ONLY.load(Ordering::Relaxed) {
+            return;
         }
+    }
+    for shared in shared {
+        shared.fetch_add(1, Ordering::Release);
+        let _ = rustix::thread::futex::wake(shared, Flags::empty(), all);
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use super::futex;
-use crate::sync::{AtomicU32, Ordering};
+use super::{Mode, State, futex};
+use crate::sync::{AtomicU32, Ordering, fence};
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +34,18 @@ impl End {
 pub(crate) struct Life {
     /// The process whose connection it is: one that was forked has only a copy of this side.
     pid: u32,
-    /// 0 while it lives. Who sleeps for the other side sleeps on this word too.
+    /// 0 while it lives. Who sleeps for the other side sleeps on this word too, where that is guarded.
     ended: AtomicU32,
+    guarded: bool,
 }
 
 impl Life {
-    pub(crate) fn new() -> Self {
+    /// Where it is `guarded`, nothing that the other side does keeps a thread of this side from learning of the end.
+    pub(crate) fn new(guarded: bool) -> Self {
         Self {
             pid: std::process::id(),
             ended: AtomicU32::new(0),
+            guarded,
         }
     }
 
@@ -70,14 +73,23 @@ impl Life {
 
     /// Sleeps on a bell for as long as it is `value`, or until the connection is over, or until a deadline.
     pub(super) fn sleep(&self, bell: &AtomicU32, value: u32, until: Option<Instant>) {
-        futex::sleep(bell, value, &self.ended, until);
+        futex::sleep(bell, value, self.private(), until);
     }
 
-    /// Wakes all who sleep on these bells, after [`Life::end`].
+    /// Wakes all who sleep at these places of this side, each a waiter's word and its bell, after [`Life::end`].
     ///
-    /// Nothing that the other side does to the bells can keep it from that, or take time: who fell asleep sleeps on the
-    /// word that says that it is over as well, and the kernel has nobody fall asleep there any more.
-    pub(crate) fn rouse<'a>(&self, bells: impl FnOnce() -> Vec<&'a AtomicU32>) {
-        futex::wake_all(&self.ended, bells);
+    /// Where it is guarded nothing that the other side does to the bells can keep it from that, or take time: who fell asleep
+    /// sleeps on the word that says that it is over as well, and the kernel has nobody fall asleep there any more.
+    pub(crate) fn rouse<'a>(&self, places: impl Iterator<Item = (&'a AtomicU32, &'a AtomicU32)>) {
+        // SYNC POINT: the sleeper announces itself, and then looks whether it is over; here it is the other way round.
+        fence(Ordering::SeqCst);
+        let asleep =
+            |state: &AtomicU32| State::of(state.load(Ordering::Relaxed)).mode() == Mode::Futex;
+        let bells = places.filter_map(|(state, bell)| asleep(state).then_some(bell));
+        futex::wake_all(self.private(), bells);
+    }
+
+    fn private(&self) -> Option<&AtomicU32> {
+        self.guarded.then_some(&self.ended)
     }
 }

@@ -32,16 +32,24 @@ fn prepared(name: &str, prepare: impl FnOnce(&Arc<Words>)) -> (Raw, Arc<Words>) 
     (raw, common)
 }
 
-fn a_sleeper_that_was_moved_to_another_word_sees_the_end() {
-    let name = format!("coroipc-sleepers-moved-{}", std::process::id());
-    let server = server(&Address::abstract_name(&name));
-    let (raw, common) = prepared(&name, |_| ());
-    // The thread that waits for requests, moved to a word that the server does not know.
+fn guarded(name: &str) -> coroipc::Running {
+    let builder = Endpoint::builder(Address::abstract_name(name)).service(service());
+    serve(builder.guard_against_own_user(true))
+}
+
+/// Connects, moves the thread that waits for requests to a word that the server does not know, and hangs up.
+pub(crate) fn move_the_servers_thread(name: &str) {
+    let (_raw, common) = prepared(name, |_| ());
     let (bell, other) = (&common.words()[0], &common.words()[1000]);
     until("the server's thread sleeps, and is moved", || {
         futex::requeue(bell, futex::Flags::empty(), 0, 1, other).unwrap() == 1
     });
-    drop(raw);
+}
+
+fn a_sleeper_that_was_moved_to_another_word_sees_the_end() {
+    let name = format!("coroipc-sleepers-moved-{}", std::process::id());
+    let server = guarded(&name);
+    move_the_servers_thread(&name);
     until("the connection is over", || server.connections().is_empty());
     // The thread that watches goes on: the next client's end is seen too.
     drop(prepared(&name, |_| ()));
@@ -50,7 +58,7 @@ fn a_sleeper_that_was_moved_to_another_word_sees_the_end() {
 
 fn a_bell_that_cannot_be_woken_keeps_nobody_from_seeing_the_end() {
     let name = format!("coroipc-sleepers-locked-{}", std::process::id());
-    let server = server(&Address::abstract_name(&name));
+    let server = guarded(&name);
     let shared = futex::Flags::empty();
     // Whether the server's thread sleeps already when the end comes is left to chance.
     for _ in 0..20 {

@@ -11,12 +11,14 @@ pub(crate) fn all() -> Vec<Case> {
     cases![
         a_client_of_another_user_is_served_and_known,
         a_server_of_another_user_serves_and_is_known,
+        another_user_keeps_no_thread_of_a_server_asleep,
     ]
 }
 
 pub(crate) const ROLES: &[Role] = &[
     ("users::as_client_of_nobody", as_client_of_nobody),
     ("users::as_server_of_nobody", as_server_of_nobody),
+    ("users::as_mover_of_nobody", as_mover_of_nobody),
 ];
 
 /// A user and group that own nothing.
@@ -89,6 +91,24 @@ fn as_client_of_nobody() {
         .unwrap();
     use_everything(&client);
     say("was served");
+    run_on();
+}
+
+fn another_user_keeps_no_thread_of_a_server_asleep() {
+    let name = format!("coroipc-users-mover-{}", std::process::id());
+    let server = server(&Address::abstract_name(&name));
+    let mut other = Process::start("users::as_mover_of_nobody", &name);
+    other.wait_for("moved it");
+    until("it has gone", || server.connections().is_empty());
+    // Its thread has ended too.
+    server.shut_down(std::time::Duration::ZERO);
+}
+
+/// The client of the test above, in a process of its own.
+fn as_mover_of_nobody() {
+    become_nobody();
+    crate::sleepers::move_the_servers_thread(&argument());
+    say("moved it");
     run_on();
 }
 

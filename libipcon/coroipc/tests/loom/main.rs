@@ -99,7 +99,7 @@ fn each_request_wakes_the_server() {
             })
             .collect();
         let (own, peer) = (world.server_own(), world.client_peer());
-        let (mut inbox, life, spin) = (Inbox::default(), Life::new(), Spin);
+        let (mut inbox, life, spin) = (Inbox::default(), Life::new(true), Spin);
         let place = Place {
             state: own.word(server::WAIT),
             bell: world.bell(bell::REQUESTS),
@@ -130,7 +130,7 @@ fn events_pass_a_full_ring() {
         let sender = thread::spawn(move || {
             let (own, peer) = (theirs.server_own(), theirs.client_peer());
             let mut producer = Producer::new(theirs.ring());
-            let (life, spin, rung) = (Life::new(), Spin, AtomicU32::new(0));
+            let (life, spin, rung) = (Life::new(true), Spin, AtomicU32::new(0));
             for event in 0..2u8 {
                 let place = Place {
                     state: own.word(server::EVENTS_WAIT),
@@ -147,7 +147,7 @@ fn events_pass_a_full_ring() {
             }
         });
         let (own, peer) = (world.client_own(), world.server_peer());
-        let (life, spin, rung) = (Life::new(), Spin, AtomicU32::new(0));
+        let (life, spin, rung) = (Life::new(true), Spin, AtomicU32::new(0));
         let mut consumer = Consumer::new(SIZES.events);
         for event in 0..2u8 {
             let place = Place {
@@ -171,22 +171,27 @@ fn events_pass_a_full_ring() {
 /// Whoever sleeps when the connection ends is woken, and whoever does not falls asleep no more.
 #[test]
 fn the_end_wakes_who_sleeps() {
-    every_order(|| {
-        let world = Arc::new(World::new(&SIZES));
-        let life = Arc::new(Life::new());
-        let (theirs, its) = (world.clone(), life.clone());
-        let watcher = thread::spawn(move || {
-            assert!(its.end(End::HungUp));
-            its.rouse(|| vec![theirs.bell(bell::EVENTS)]);
-        });
-        let (own, peer) = (world.client_own(), world.server_peer());
-        let place = Place {
-            state: own.word(client::EVENTS_WAIT),
-            bell: world.bell(bell::EVENTS),
-            peer_cpu: peer.word(server::CPU),
-        };
-        let ended = wait(place, &Spin, &life, None, || None::<()>);
-        assert_eq!(ended, Err(Stopped::Over));
-        watcher.join().unwrap();
+    every_order(|| the_end_wakes(true));
+    every_order(|| the_end_wakes(false));
+}
+
+fn the_end_wakes(guarded: bool) {
+    let world = Arc::new(World::new(&SIZES));
+    let life = Arc::new(Life::new(guarded));
+    let (theirs, its) = (world.clone(), life.clone());
+    let watcher = thread::spawn(move || {
+        assert!(its.end(End::HungUp));
+        let own = theirs.client_own();
+        let place = (own.word(client::EVENTS_WAIT), theirs.bell(bell::EVENTS));
+        its.rouse([place].into_iter());
     });
+    let (own, peer) = (world.client_own(), world.server_peer());
+    let place = Place {
+        state: own.word(client::EVENTS_WAIT),
+        bell: world.bell(bell::EVENTS),
+        peer_cpu: peer.word(server::CPU),
+    };
+    let ended = wait(place, &Spin, &life, None, || None::<()>);
+    assert_eq!(ended, Err(Stopped::Over));
+    watcher.join().unwrap();
 }
