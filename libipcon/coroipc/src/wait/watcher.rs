@@ -7,11 +7,13 @@
 //! There is one in each process that has a connection whose threads sleep so. It waits for sockets to hang up, and where
 //! a slow client holds events back for its message that it has made room; so connections which do nothing, or work, never
 //! wake it.
+#![allow(unsafe_code)]
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Weak, mpsc};
 
 use parking_lot::Mutex;
 use rustix::event::epoll;
@@ -28,6 +30,8 @@ pub(crate) trait Watched: Send + Sync {
 }
 
 struct Watcher {
+    /// The process whose it is.
+    pid: u32,
     epoll: OwnedFd,
     watched: Mutex<Table>,
 }
@@ -111,6 +115,10 @@ impl std::fmt::Debug for Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        // In a process that was forked it is not this one's, and its lock may be held by a thread that is not there.
+        if self.watcher.pid != std::process::id() {
+            return;
+        }
         if let Some(process) = &self.process {
             let _ = epoll::delete(&self.watcher.epoll, &**process);
         }
@@ -118,31 +126,49 @@ impl Drop for Watching {
     }
 }
 
+/// The watcher of this process, which is made for its first connection. One that was forked needs another: the thread is not
+/// in there, and the kernel's list is that of the process it came from.
 fn watcher() -> Result<&'static Watcher, Errno> {
-    static WATCHER: OnceLock<Watcher> = OnceLock::new();
-    static STARTED: Mutex<bool> = Mutex::new(false);
-    if let Some(watcher) = WATCHER.get() {
-        return Ok(watcher);
-    }
-    let mut started = STARTED.lock();
-    if !*started {
+    static WATCHER: AtomicPtr<Watcher> = AtomicPtr::new(std::ptr::null_mut());
+    let pid = std::process::id();
+    loop {
+        let known = WATCHER.load(Ordering::Acquire);
+        // SAFETY: What is stored there is never freed, and only ever shared.
+        if let Some(watcher) = unsafe { known.as_ref() }
+            && watcher.pid == pid
+        {
+            return Ok(watcher);
+        }
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let watcher = WATCHER.get_or_init(|| Watcher {
-            epoll,
-            watched: Mutex::default(),
-        });
+        let (begin, begun) = mpsc::sync_channel::<&'static Watcher>(1);
+        // It is there before the watcher is known, so that nobody is watched by none.
         std::thread::Builder::new()
             .name("coroipc-watch".into())
             .stack_size(64 << 10)
-            .spawn(move || watcher.run())
+            .spawn(move || begun.recv().map(Watcher::run))
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::AGAIN))?;
-        *started = true;
+        let ours = Box::into_raw(Box::new(Watcher {
+            pid,
+            epoll,
+            watched: Mutex::default(),
+        }));
+        match WATCHER.compare_exchange(known, ours, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                // SAFETY: It is never freed, and only ever shared.
+                let watcher: &'static Watcher = unsafe { &*ours };
+                // The thread waits for it.
+                let _ = begin.send(watcher);
+                return Ok(watcher);
+            }
+            // Another thread was faster. Ours ends, as nothing is sent to it.
+            // SAFETY: It was made here, and nobody else has seen it.
+            Err(_) => drop(unsafe { Box::from_raw(ours) }),
+        }
     }
-    WATCHER.get().ok_or(Errno::AGAIN)
 }
 
 impl Watcher {
-    fn run(&self) {
+    fn run(&'static self) {
         let mut events = [const { MaybeUninit::uninit() }; 64];
         loop {
             let Ok((hung_up, _)) = epoll::wait(&self.epoll, &mut events, None) else {

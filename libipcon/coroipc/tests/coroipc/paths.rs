@@ -12,7 +12,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases![
         a_file_that_is_no_socket_stays,
         of_servers_that_begin_at_once_one_gets_the_path,
-        a_process_that_was_forked_ends_nothing,
+        a_process_that_was_forked_ends_nothing_and_begins_anew,
     ]
 }
 
@@ -77,7 +77,7 @@ fn of_servers_that_begin_at_once_one_gets_the_path() {
     remove_lock(&path);
 }
 
-fn a_process_that_was_forked_ends_nothing() {
+fn a_process_that_was_forked_ends_nothing_and_begins_anew() {
     let mut alone = Process::start("paths::as_parent", "");
     alone.wait_for("ended nothing");
 }
@@ -86,18 +86,25 @@ fn as_parent() {
     let path = path("fork");
     let address = Address::path(&path);
     let server = server(&address);
+    let other = crate::world::address();
+    let second = crate::world::server(&other);
     let client = client(&address);
-    // SAFETY: The child drops what it has copies of, and ends without running anything else.
+    // SAFETY: No thread of this process holds a lock that the child needs.
     #[allow(unsafe_code)]
     let child = unsafe { libc::fork() };
     if child == 0 {
-        drop((client, server));
+        drop((client, server, second));
+        // Its own connections know of the end of the other side.
+        let client = crate::world::client(&other);
+        let ended = client.events().unwrap().next(soon()).is_err();
         // SAFETY: It ends the child.
         #[allow(unsafe_code)]
         unsafe {
-            libc::_exit(0)
+            libc::_exit(i32::from(!ended))
         };
     }
+    until("the child is connected", || second.connections().len() == 1);
+    drop(second);
     let child = rustix::process::Pid::from_raw(child).unwrap();
     let options = rustix::process::WaitOptions::empty();
     let (_, status) = rustix::process::waitpid(Some(child), options)
