@@ -74,7 +74,8 @@
 //!
 //! A thread that waits spins for a little while the other side runs on another processor and spinning has paid lately;
 //! otherwise it sleeps. A server has a thread for each connection ([`Endpoint::spawn`]) or none of its own
-//! ([`Endpoint::into_loop`]). [`Events`] can be polled. After `fork`, only the parent may use what there was before.
+//! ([`Endpoint::into_loop`]). [`Events`] can be polled. After `fork`, only the parent may use what there was before;
+//! the child can connect and serve anew.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -9,7 +9,7 @@ mod replies;
 mod requests;
 
 pub(crate) use events::{Consumer, Producer, Record};
-pub(crate) use replies::{Answer, look_for_answer, publish_answer};
+pub(crate) use replies::{Answer, look_for_answer, prepare_answers, publish_answer};
 pub(crate) use requests::{Inbox, Outbox, Submission};
 
 /// What the other side wrote that it never writes when it keeps to the rules.

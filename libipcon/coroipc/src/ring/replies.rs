@@ -18,6 +18,17 @@ pub(crate) struct Answer {
     pub(crate) detail: u32,
 }
 
+/// A status that says that nothing became of any request yet: memory begins with zeroes, and a number may be 0.
+const NOTHING: u32 = u32::MAX;
+
+/// Makes the lines of all slots such that no request finds its answer there.
+pub(crate) fn prepare_answers(own: &Own, sizes: &Sizes) {
+    for slot in 0..sizes.slots as usize {
+        own.word(server::reply(slot) + reply::STATUS)
+            .store(NOTHING, Ordering::Relaxed);
+    }
+}
+
 /// Writes the answer to a request. Who waits for it is to be woken afterwards.
 #[inline]
 pub(crate) fn publish_answer(own: &Own, slot: usize, number: u32, answer: Answer) {
@@ -45,6 +56,9 @@ pub(crate) fn look_for_answer(
         return None;
     }
     let (status, len, detail) = (get(reply::STATUS), get(reply::LENGTH), get(reply::DETAIL));
+    if status == NOTHING {
+        return None;
+    }
     let status_read = Status::of(status);
     let (least, room) = match status_read {
         Some(Status::RepliedLarge) => (1, sizes.large),

@@ -47,6 +47,11 @@ impl Outbox {
             flags |= request::LARGE;
             put(request::LARGE_NUMBER, number);
         }
+        if number == 0 {
+            // Of all numbers this one looks cancelled where nothing was.
+            let cancelled = client::cancelled(submission.slot as usize);
+            own.word(cancelled).store(u32::MAX, Ordering::Relaxed);
+        }
         put(request::SLOT, submission.slot);
         put(request::COMMAND, u32::from(submission.command) | flags);
         put(request::LENGTH, submission.len);
@@ -108,5 +113,55 @@ impl Inbox {
             return Err(Violation::Flags(unknown));
         }
         Ok(Some((number, submission)))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::ring::{Answer, look_for_answer, prepare_answers, publish_answer};
+    use crate::status::Status;
+
+    #[test]
+    fn numbers_pass_their_end() {
+        let sizes = Sizes {
+            slots: 4,
+            ..Sizes::MIN
+        };
+        let ours = Own::create("coroipc-client", sizes.client_region()).unwrap();
+        let theirs = Own::create("coroipc-server", sizes.server_region()).unwrap();
+        let to_client = Peer::open(&theirs.file, sizes.server_region()).unwrap();
+        let to_server = Peer::open(&ours.file, sizes.client_region()).unwrap();
+        prepare_answers(&theirs.words, &sizes);
+        let outbox = Outbox {
+            next: AtomicU32::new(u32::MAX - 6),
+        };
+        let mut inbox = Inbox { next: u32::MAX - 6 };
+        // Each slot is used here for the first time.
+        for slot in [3, 2, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0] {
+            let submission = Submission {
+                slot,
+                command: 1,
+                one_way: false,
+                len: 0,
+                large: None,
+                deadline: 0,
+            };
+            let slot = slot as usize;
+            let number = outbox.submit(&ours.words, 4, submission);
+            let look = || look_for_answer(&to_client, &sizes, slot, number);
+            assert_eq!(look(), None, "{number}");
+            let cancelled = to_server.word(client::cancelled(slot)).load();
+            assert_ne!(cancelled, number);
+            let taken = inbox.take(&to_server, &sizes).unwrap();
+            assert_eq!(taken, Some((number, submission)));
+            let answer = Answer {
+                status: Status::Replied,
+                len: 0,
+                detail: 0,
+            };
+            publish_answer(&theirs.words, slot, number, answer);
+            assert_eq!(look(), Some(Ok(answer)));
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::handshake::{
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
-use crate::ring::{Answer, Submission, Violation, publish_answer};
+use crate::ring::{Answer, Submission, Violation, prepare_answers, publish_answer};
 use crate::sizes::Sizes;
 use crate::statistics::{Counter, Page};
 use crate::status::Status;
@@ -77,6 +77,7 @@ impl Channel {
         statistics: Page,
     ) -> Self {
         let (own, rooms, file, events) = parts;
+        prepare_answers(&own, &sizes);
         Self {
             own,
             peer,
