@@ -15,6 +15,7 @@ use super::registry::Registered;
 use super::threads;
 use crate::handshake::wire::Message;
 use crate::handshake::{Credentials, Reason, Refusal, socket};
+use crate::statistics::EndpointCounter;
 
 /// Clients that are accepted before others get their turn.
 const TURN: usize = 64;
@@ -80,6 +81,7 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
             Progress::Over => false,
             Progress::Connected(channel, service) => {
                 let registered = Arc::new(Registered::new(shared.clone(), channel.clone()));
+                let refusing = shared;
                 let (shared, its) = (shared.clone(), registered.clone());
                 let spawned = std::thread::Builder::new()
                     .name(format!("coroipc-{}", channel.number))
@@ -88,6 +90,7 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
                 // Without a thread it is to be told why before the end, which comes with `registered`.
                 if let Err(error) = spawned {
                     let text = format!("starting a thread: {error}");
+                    refusing.statistics.refused(Reason::Resources);
                     channel.refuse(Refusal::new(Reason::Resources, text));
                 }
                 false
@@ -155,6 +158,7 @@ pub(super) fn accept_one(shared: &Shared, listener: &Listener) -> Accepted {
         Err(Errno::CONNABORTED | Errno::INTR) => return Accepted::Refused,
         Err(_) => return Accepted::Nobody,
     };
+    shared.statistics.count(EndpointCounter::Accepted);
     let entered = Credentials::uid_of_peer(socket.as_fd())
         .map_err(|errno| Refusal::new(Reason::Resources, errno.to_string()))
         .and_then(|uid| shared.ledger.enter(uid));
@@ -164,7 +168,7 @@ pub(super) fn accept_one(shared: &Shared, listener: &Listener) -> Accepted {
             Accepted::Client(Greeting::new(socket, entry, deadline))
         }
         Err(refusal) => {
-            shared.registry.refused(refusal.reason());
+            shared.statistics.refused(refusal.reason());
             let _ = socket::send(&socket, &Message::Refused(refusal), &[]);
             Accepted::Refused
         }

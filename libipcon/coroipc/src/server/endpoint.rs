@@ -26,6 +26,7 @@ use super::{acceptor, call};
 use crate::handshake::{Address, Credentials, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::sizes::Sizes;
+use crate::statistics::EndpointPage;
 use crate::status::Status;
 
 type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
@@ -64,6 +65,7 @@ pub(super) struct Shared {
     pub(super) least: Sizes,
     pub(super) most: Sizes,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) statistics: Arc<EndpointPage>,
     pub(super) greeting_time: Duration,
     pub(super) spin_limit: Duration,
     pub(super) stack_size: usize,
@@ -205,6 +207,7 @@ impl Endpoint {
     pub fn spawn(self) -> Result<Running, BindError> {
         let start = |errno: Errno| BindError::Start(errno.into());
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).map_err(start)?);
+        self.shared.statistics.begin().map_err(start)?;
         let (shared, theirs) = (self.shared.clone(), stop.clone());
         let acceptor = std::thread::Builder::new()
             .name("coroipc-accept".into())
@@ -233,7 +236,10 @@ impl Endpoint {
             return Err(BindError::BlocksLoop(service.id()));
         }
         shared.looped.store(true, Ordering::Relaxed);
-        EndpointLoop::new(shared, listener).map_err(|errno| BindError::Start(errno.into()))
+        let begun = shared.statistics.begin();
+        begun
+            .and_then(|()| EndpointLoop::new(shared, listener))
+            .map_err(|errno| BindError::Start(errno.into()))
     }
 }
 
@@ -388,6 +394,7 @@ impl EndpointBuilder {
                 return Err(BindError::ServiceTwice(id));
             }
         }
+        let statistics = Arc::new(EndpointPage::new(self.address.as_ref().ok()));
         let (listener, address) = match self.address {
             Ok(address) => (Listener::bind(&address), address.to_string()),
             Err(socket) => (Listener::of(socket), "the given socket".into()),
@@ -402,7 +409,8 @@ impl EndpointBuilder {
             admission: self.admission,
             least: self.least,
             most: self.most,
-            ledger: Ledger::new(self.all, self.each),
+            ledger: Ledger::new(self.all, self.each, statistics.clone()),
+            statistics,
             greeting_time: self.greeting_time,
             spin_limit: self.spin_limit,
             stack_size: self.stack_size,

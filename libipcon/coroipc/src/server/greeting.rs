@@ -93,7 +93,7 @@ impl Greeting {
 
     /// Tells the client why it is not wanted.
     pub(super) fn refuse(&mut self, shared: &Shared, refusal: Refusal) -> Progress {
-        shared.registry.refused(refusal.reason());
+        shared.statistics.refused(refusal.reason());
         let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         Progress::Over
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::handshake::{Reason, Refusal};
+use crate::statistics::{EndpointCounter, EndpointPage};
 
 /// Bounds of what clients may have.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,7 @@ pub(super) struct Ledger {
     all: Limits,
     each: Limits,
     used: Mutex<Used>,
+    statistics: Arc<EndpointPage>,
 }
 
 #[derive(Debug, Default)]
@@ -46,12 +48,21 @@ pub(super) struct Entry {
 }
 
 impl Ledger {
-    pub(super) fn new(all: Limits, each: Limits) -> Arc<Self> {
+    pub(super) fn new(all: Limits, each: Limits, statistics: Arc<EndpointPage>) -> Arc<Self> {
         Arc::new(Self {
             all,
             each,
             used: Mutex::default(),
+            statistics,
         })
+    }
+
+    /// Shows others what is used now.
+    fn show(&self, used: &Used) {
+        use EndpointCounter::{Connections, ConnectionsHigh, Memory, MemoryHigh};
+        let page = &self.statistics;
+        page.set(Connections, ConnectionsHigh, used.all.connections);
+        page.set(Memory, MemoryHigh, used.all.memory);
     }
 
     /// A connection more, of a user.
@@ -66,6 +77,7 @@ impl Ledger {
         }
         used.all.connections += 1;
         used.by_user.entry(uid).or_default().connections += 1;
+        self.show(&used);
         drop(used);
         Ok(Entry {
             ledger: self.clone(),
@@ -91,6 +103,7 @@ impl Entry {
         used.all.memory += bytes;
         used.by_user.entry(self.uid).or_default().memory += bytes;
         self.memory += bytes;
+        ledger.show(&used);
         Ok(())
     }
 }
@@ -107,6 +120,7 @@ impl Drop for Entry {
                 used.by_user.remove(&self.uid);
             }
         }
+        self.ledger.show(&used);
     }
 }
 
@@ -125,7 +139,8 @@ mod tests {
             connections,
             memory,
         };
-        let ledger = Ledger::new(limits(3, 100), limits(2, 60));
+        let statistics = Arc::new(EndpointPage::new(None));
+        let ledger = Ledger::new(limits(3, 100), limits(2, 60), statistics);
         let mut first = ledger.enter(1).unwrap();
         let second = ledger.enter(1).unwrap();
         assert!(ledger.enter(1).is_err());

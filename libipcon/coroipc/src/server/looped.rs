@@ -25,6 +25,7 @@ use super::service::{AnyService, AnySession};
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::Inbox;
+use crate::statistics::EndpointCounter;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Mode, State, publish_cpu};
 
@@ -183,14 +184,17 @@ impl EndpointLoop {
                     break;
                 }
                 Accepted::Refused => {}
-                Accepted::Client(greeting) => {
+                Accepted::Client(mut greeting) => {
                     self.make_room();
                     let (token, data) = (self.next, EventData::new_u64(self.next));
                     let flags = EventFlags::IN | EventFlags::RDHUP;
-                    if epoll::add(&self.epoll, &greeting, data, flags).is_ok() {
-                        self.next += 1;
-                        self.greetings.insert(token, greeting);
+                    if let Err(errno) = epoll::add(&self.epoll, &greeting, data, flags) {
+                        let text = format!("watching the connection: {errno}");
+                        greeting.refuse(&self.shared, Refusal::new(Reason::Resources, text));
+                        continue;
                     }
+                    self.next += 1;
+                    self.greetings.insert(token, greeting);
                 }
             }
         }
@@ -253,6 +257,7 @@ impl EndpointLoop {
             Ok(watching) => match service.connect(Connection::new(channel.clone())) {
                 Err(refusal) => refusal,
                 Ok(session) => {
+                    self.shared.statistics.count(EndpointCounter::Connected);
                     let _ = channel.say_ready(self.shared.process());
                     return Some(Served {
                         channel: channel.clone(),
@@ -263,7 +268,7 @@ impl EndpointLoop {
                 }
             },
         };
-        self.shared.registry.refused(refused.reason());
+        self.shared.statistics.refused(refused.reason());
         channel.refuse(refused);
         // The hook may keep the connection, and so its socket, which is of no interest any more.
         let _ = epoll::delete(&self.epoll, &*channel.socket);

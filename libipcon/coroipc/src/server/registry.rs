@@ -19,7 +19,6 @@ pub(super) struct Registry {
     connections: Mutex<HashMap<u64, Arc<Channel>>>,
     one_less: Condvar,
     last: AtomicU64,
-    refused: AtomicU64,
 }
 
 /// A connection in the registry. When this goes, whyever that is, the connection is over and is taken out.
@@ -47,10 +46,6 @@ impl Drop for Registered {
 impl Registry {
     pub(super) fn next_number(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    pub(super) fn refused(&self, _reason: Reason) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     fn remove(&self, channel: &Channel) {

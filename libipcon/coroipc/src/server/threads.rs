@@ -10,6 +10,7 @@ use super::service::{AnyService, AnySession};
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::{Inbox, Submission, Violation};
+use crate::statistics::EndpointCounter;
 use crate::wait::{Spin, publish_cpu, watcher};
 
 /// Serves a client until one side ends the connection.
@@ -23,20 +24,24 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
         Ok(watching) => drop(channel.watching.set(watching)),
         Err(errno) => {
             let text = format!("watching the connection: {errno}");
-            return channel.refuse(Refusal::new(Reason::Resources, text));
+            return refuse(shared, channel, Refusal::new(Reason::Resources, text));
         }
     }
     let mut session = match service.connect(Connection::new(channel.clone())) {
         Ok(session) => session,
-        Err(refusal) => {
-            shared.registry.refused(refusal.reason());
-            return channel.refuse(refusal);
-        }
+        Err(refusal) => return refuse(shared, channel, refusal),
     };
+    shared.statistics.count(EndpointCounter::Connected);
     if channel.say_ready(shared.process()).is_ok() {
         answer_requests(shared, channel, session.as_mut());
     }
     session.disconnect();
+}
+
+/// Tells a client that it is not wanted after all.
+fn refuse(shared: &Shared, channel: &Channel, refusal: Refusal) {
+    shared.statistics.refused(refusal.reason());
+    channel.refuse(refusal);
 }
 
 /// What a connection's thread has to do.

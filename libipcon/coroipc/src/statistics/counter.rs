@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is counted, with its names: the one table of it.
 
+use crate::handshake::Reason;
+
 macro_rules! counters {
-    ($($(#[doc = $help:literal])+ $name:ident = $key:literal,)+) => {
-        /// Something that is counted for each connection. Its place in the page follows from its place here, so new ones
-        /// come last.
+    ($(#[doc = $what:literal])+ $counter:ident: $($(#[doc = $help:literal])+ $name:ident = $key:literal,)+) => {
+        $(#[doc = $what])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
-        pub enum Counter {
+        pub enum $counter {
             $($(#[doc = $help])+ $name,)+
         }
 
-        impl Counter {
+        impl $counter {
             /// All of them, in the order of the page.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
@@ -26,6 +27,9 @@ macro_rules! counters {
 }
 
 counters! {
+    /// Something that is counted for each connection. Its place in the page follows from its place here, so new ones
+    /// come last.
+    Counter:
     /// Requests that were read.
     Requests = "requests",
     /// Requests that a handler replied to.
@@ -68,4 +72,66 @@ counters! {
     EventsQueued = "events_queued",
     /// The most events that ever waited at once.
     EventsQueuedHigh = "events_queued_max",
+}
+
+counters! {
+    /// Something that is counted for each endpoint. Its place in the page follows from its place here, so new ones come
+    /// last.
+    EndpointCounter:
+    /// Clients that were accepted, whatever became of them.
+    Accepted = "accepted",
+    /// Clients that were let in, so that requests could come.
+    Connected = "connected",
+    /// Connections now, from being accepted until nothing of them is left in the server.
+    Connections = "connections",
+    /// The most connections that there ever were at once.
+    ConnectionsHigh = "connections_max",
+    /// Bytes that are reserved for connections now, both sides' memory as in [`Sizes`](crate::Sizes).
+    Memory = "memory_bytes",
+    /// The most bytes that ever were reserved at once.
+    MemoryHigh = "memory_bytes_max",
+    /// Clients that were refused as [`Reason::Denied`].
+    RefusedDenied = "refused_denied",
+    /// Clients that were refused as [`Reason::NoSuchService`].
+    RefusedNoSuchService = "refused_no_such_service",
+    /// Clients that were refused as [`Reason::Overloaded`].
+    RefusedOverloaded = "refused_overloaded",
+    /// Clients that were refused as [`Reason::Version`].
+    RefusedVersion = "refused_version",
+    /// Clients that were refused as [`Reason::Interface`].
+    RefusedInterface = "refused_interface",
+    /// Clients that were refused as [`Reason::Protocol`].
+    RefusedProtocol = "refused_protocol",
+    /// Clients that were refused as [`Reason::TooSlow`].
+    RefusedTooSlow = "refused_too_slow",
+    /// Clients that were refused as [`Reason::ShuttingDown`].
+    RefusedShuttingDown = "refused_shutting_down",
+    /// Clients that were refused as [`Reason::Resources`].
+    RefusedResources = "refused_resources",
+    /// Clients that were refused as [`Reason::SlowConsumer`].
+    RefusedSlowConsumer = "refused_slow_consumer",
+    /// Clients that were refused as [`Reason::Panicked`].
+    RefusedPanicked = "refused_panicked",
+    /// Clients that were refused with a number of the application's own, [`Reason::Other`].
+    RefusedOther = "refused_other",
+}
+
+impl EndpointCounter {
+    /// The counter of clients that were refused for this reason.
+    pub const fn refused(reason: Reason) -> Self {
+        match reason {
+            Reason::Denied => Self::RefusedDenied,
+            Reason::NoSuchService => Self::RefusedNoSuchService,
+            Reason::Overloaded { .. } => Self::RefusedOverloaded,
+            Reason::Version(_) => Self::RefusedVersion,
+            Reason::Interface => Self::RefusedInterface,
+            Reason::Protocol => Self::RefusedProtocol,
+            Reason::TooSlow => Self::RefusedTooSlow,
+            Reason::ShuttingDown => Self::RefusedShuttingDown,
+            Reason::Resources => Self::RefusedResources,
+            Reason::SlowConsumer => Self::RefusedSlowConsumer,
+            Reason::Panicked => Self::RefusedPanicked,
+            Reason::Other(_) => Self::RefusedOther,
+        }
+    }
 }

@@ -11,6 +11,9 @@ use crate::id::ServiceId;
 use crate::region::{Own, Parts, Shape};
 use crate::sync::Ordering;
 
+/// The name of its file.
+pub(super) const NAME: &str = "coroipc-stats";
+
 /// The statistics of a connection. Any thread may count.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -34,7 +37,7 @@ impl Page {
         client: &Credentials,
         connection: u64,
     ) -> Result<Self, Errno> {
-        let Parts { words, file, .. } = Own::create("coroipc-stats", shape())?;
+        let Parts { words, file, .. } = Own::create(NAME, shape())?;
         let put = |at, value| words.counter(at).store(value, Ordering::Relaxed);
         put(layout::AT_VERSION, layout::VERSION);
         put(layout::SERVICE, service.get().into());

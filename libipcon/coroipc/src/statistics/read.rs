@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading the pages of another process.
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
-use super::{Counter, layout, page};
+use super::{Counter, find, layout, page};
 use crate::id::ServiceId;
 use crate::region::Peer;
 
@@ -81,29 +79,11 @@ impl Snapshot {
     }
 }
 
-/// The statistics of all connections that a process serves, in no order. None if it serves none.
+/// The statistics of all connections that a process serves, in no order. None if it serves none; of a process that
+/// claims to serve more than 65,536, those of so many.
 ///
 /// # Errors
 /// When the descriptors of the process may not be looked at, or it does not exist.
 pub fn of_process(pid: u32) -> io::Result<Vec<Snapshot>> {
-    let mut snapshots = Vec::new();
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
-        let path = entry?.path();
-        // Descriptors may be closed meanwhile, and others are none of our business.
-        let ours = std::fs::read_link(&path)
-            .is_ok_and(|name| name == Path::new("/memfd:coroipc-stats (deleted)"));
-        if !ours {
-            continue;
-        }
-        let Ok(file) = File::open(&path) else {
-            continue;
-        };
-        // It is checked as any memory of others: anybody can give a file this name.
-        if let Ok(page) = Peer::open_for_reading(&file, page::shape())
-            && let Some(snapshot) = Snapshot::read(&page)
-        {
-            snapshots.push(snapshot);
-        }
-    }
-    Ok(snapshots)
+    find::pages(pid, page::NAME, page::shape(), Snapshot::read)
 }
