@@ -51,12 +51,14 @@ pub(crate) mod request {
     pub(crate) const LENGTH: usize = 12;
     /// Nanoseconds on the monotonic clock by which the reply is wanted, low and high half; 0 for no limit.
     pub(crate) const DEADLINE: usize = 16;
-    /// Of a large payload: the number of the message that its memory came with.
-    pub(crate) const LARGE_NUMBER: usize = 24;
+    /// Where something came with it: the number of the message of that.
+    pub(crate) const ATTACHMENT: usize = 24;
     /// Nobody waits for a reply.
     pub(crate) const ONE_WAY: u32 = 1 << 16;
     /// The payload is not in the slot's room, but in memory of its own.
     pub(crate) const LARGE: u32 = 1 << 17;
+    /// Descriptors came with it.
+    pub(crate) const DESCRIPTORS: u32 = 1 << 18;
 }
 
 /// Words of the region that the server writes.

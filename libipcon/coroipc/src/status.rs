@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Status {
-    /// The handler replied.
+    /// The handler replied [descriptors that came with the reply].
     Replied = 0,
     /// The handler refused or failed [a code of its own].
     Failed = 1,
@@ -23,10 +23,12 @@ pub(crate) enum Status {
     Expired = 7,
     /// The handler panicked.
     Panicked = 8,
-    /// The handler replied with more than fits into the room: it is in memory of its own.
+    /// The handler replied with more than fits into the room: it is in memory of its own [descriptors that came with it].
     RepliedLarge = 9,
     /// The server could not make memory for the reply, or send it [the kernel's error].
     NoMemory = 10,
+    /// The handler replied with more descriptors than was agreed on [how many].
+    TooManyDescriptors = 11,
 }
 
 impl Status {
@@ -43,6 +45,7 @@ impl Status {
             8 => Self::Panicked,
             9 => Self::RepliedLarge,
             10 => Self::NoMemory,
+            11 => Self::TooManyDescriptors,
             _ => return None,
         })
     }

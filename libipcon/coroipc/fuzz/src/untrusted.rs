@@ -68,7 +68,7 @@ fn handshake(bytes: &[u8]) {
         let agreed = sizes.within(Sizes::MIN, most);
         assert!(agreed.possible() && agreed.large == 0);
     }
-    if let Message::Welcome { sizes } = message
+    if let Message::Welcome { sizes, .. } = message
         && sizes.possible()
     {
         let (ours, theirs) = (sizes.client_region(), sizes.server_region());
@@ -168,7 +168,7 @@ impl Regions {
         };
         let (slot, len) = (submission.slot as usize, submission.len as usize);
         assert!(slot < SIZES.slots as usize);
-        if submission.large.is_some() {
+        if submission.large {
             assert!((1..=SIZES.large as usize).contains(&len));
         } else {
             assert_eq!(self.of_client.room(slot, len).to_vec().len(), len);

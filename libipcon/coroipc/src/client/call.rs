@@ -2,11 +2,13 @@
 //! Requests that were sent, and their replies.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::error::CallError;
 use super::slots::Slot;
+use crate::handshake::descriptors::Descriptors;
 use crate::region::{Bytes, Peer};
 use crate::ring::Answer;
 use crate::status::Status;
@@ -112,6 +114,8 @@ pub struct Reply<'c> {
     len: usize,
     /// Where the payload is that is longer than a room.
     large: Option<Box<Peer>>,
+    /// What came with it and was not taken.
+    descriptors: Descriptors,
 }
 
 impl<'c> Reply<'c> {
@@ -123,15 +127,15 @@ impl<'c> Reply<'c> {
             slot: Some(slot),
             len: answer.len as usize,
             large: None,
+            descriptors: Descriptors::default(),
         };
-        if answer.status == Status::Replied {
-            return Ok(reply);
+        if !matches!(answer.status, Status::Replied | Status::RepliedLarge) {
+            return Err(reply.error(answer));
         }
-        if answer.status == Status::RepliedLarge {
-            reply.large = Some(core.open_large(number, answer.len)?);
-            return Ok(reply);
+        if answer.is_attached() {
+            (reply.large, reply.descriptors) = core.attached(number, answer)?;
         }
-        Err(reply.error(answer))
+        Ok(reply)
     }
 
     fn error(&self, answer: Answer) -> CallError {
@@ -147,10 +151,18 @@ impl<'c> Reply<'c> {
             Status::Overloaded => CallError::Overloaded {
                 retry_after: Duration::from_micros(answer.detail.into()),
             },
+            Status::TooManyDescriptors => CallError::TooManyInReply(answer.detail),
             Status::ReplyTooLong => CallError::ReplyTooLong(answer.detail),
             Status::Expired => CallError::Expired,
             Status::Panicked => CallError::Panicked,
         }
+    }
+
+    /// The descriptors that came with it, in the order in which they were sent; none the second time. They may be of any
+    /// kind: reading one may wait for ever, and closing one may take as long as the server likes. Those that are not taken
+    /// are closed by a thread of their own.
+    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors).into_vec()
     }
 
     /// The payload, in place: see [`Bytes`].

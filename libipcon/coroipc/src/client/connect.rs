@@ -17,7 +17,7 @@ use super::request::RequestRoom;
 use super::slots::Slots;
 use crate::gather::{gather, total};
 use crate::handshake::socket::{self, Received};
-use crate::handshake::wire::Message;
+use crate::handshake::wire::{MOST_DESCRIPTORS, Message};
 use crate::handshake::{Address, Credentials, Refusal, descriptors, is_process};
 use crate::id::{CommandId, ServiceId};
 use crate::region::{Own, Peer, Unsealed};
@@ -59,6 +59,7 @@ pub struct ClientBuilder {
     verify: Vec<Box<VerifyServer>>,
     lock_memory: bool,
     guard_against_own_user: bool,
+    descriptors: u32,
 }
 
 impl Client {
@@ -76,6 +77,7 @@ impl Client {
             verify: Vec::new(),
             lock_memory: false,
             guard_against_own_user: false,
+            descriptors: 0,
         }
     }
 
@@ -119,6 +121,58 @@ impl Client {
         // It has exactly this length.
         let _ = gather(payload, room.bytes());
         Ok(room.start(command, deadline))
+    }
+
+    /// Sends a request with copies of descriptors, no more than [`Client::most_descriptors`], and waits for its reply, which
+    /// may have some, too: [`Reply::take_descriptors`]. It waits for as long as [`ClientBuilder::timeout`] says.
+    ///
+    /// ```
+    /// use std::io::{IoSlice, Read, Write};
+    /// use std::os::fd::AsFd;
+    ///
+    /// use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+    ///
+    /// # let address = Address::abstract_name(format!("doc-descriptors-{}", std::process::id()));
+    /// // Writes to what it gets, and gives the other end of a pipe back.
+    /// let service = Service::new(ServiceId::new(1), |_| Ok(()))
+    ///     .accepts_descriptors(1)
+    ///     .command(CommandId::new(1), |_, mut call| {
+    ///         let Some(file) = call.take_descriptors().pop() else {
+    ///             return call.fail(1);
+    ///         };
+    ///         let _ = std::fs::File::from(file).write_all(b"from the server");
+    ///         call.reply(b"");
+    ///     });
+    /// let _server = Endpoint::builder(address.clone()).service(service).bind()?.spawn()?;
+    ///
+    /// let client = Client::builder(address, ServiceId::new(1)).descriptors(1).connect()?;
+    /// let (mut reader, writer) = std::io::pipe()?;
+    /// client.call_with_descriptors(CommandId::new(1), b"", &[writer.as_fd()])?;
+    /// drop(writer);
+    /// let mut text = String::new();
+    /// reader.read_to_string(&mut text)?;
+    /// assert_eq!(text, "from the server");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError`] says why there is no reply.
+    pub fn call_with_descriptors(
+        &self,
+        command: CommandId,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Reply<'_>, CallError> {
+        let deadline = self.deadline();
+        let mut room = self.room(payload.len(), deadline)?;
+        room.bytes().copy_from_slice(payload);
+        room.start_with_descriptors(command, descriptors, deadline)?
+            .wait()
+    }
+
+    /// The most descriptors with a request, or a reply, that both sides agreed on.
+    pub fn most_descriptors(&self) -> usize {
+        self.core.most_descriptors as usize
     }
 
     /// Sends a request that is not answered. It waits where all slots are taken.
@@ -224,6 +278,13 @@ impl ClientBuilder {
         self
     }
 
+    /// The most descriptors with a request, or a reply, up to 252; the service may want fewer. The default is none.
+    #[must_use]
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = most.min(MOST_DESCRIPTORS as u32 - 1);
+        self
+    }
+
     /// The interface that this client was built for; see [`Service::interface`](crate::Service::interface). The default
     /// is 0.
     #[must_use]
@@ -311,8 +372,13 @@ impl ClientBuilder {
             service: self.service.get(),
             sizes: self.sizes,
             interface: self.interface,
+            descriptors: self.descriptors,
         };
-        let sizes = welcomed(&socket, &hello, deadline)?;
+        let (sizes, descriptors) = welcomed(&socket, &hello, deadline)?;
+        if descriptors > self.descriptors {
+            let text = format!("it wants {descriptors} descriptors with a message");
+            return Err(protocol(&text));
+        }
         let most = self.most.unwrap_or_else(|| self.sizes.usual_most());
         if sizes != sizes.within(Sizes::MIN, most) {
             let text = format!("it wants memory of {sizes:?}, more than {most:?}");
@@ -322,7 +388,7 @@ impl ClientBuilder {
             .map_err(|errno| system("reserving memory", errno))?;
         let bells = Unsealed::create().map_err(|errno| system("reserving memory", errno))?;
         let memory = [parts.file.as_fd(), bells.file.as_fd()];
-        let (peer, process) = ready(&socket, memory, sizes, deadline)?;
+        let (peer, process) = ready(&socket, memory, (sizes, descriptors), deadline)?;
         let bells = bells
             .sealed()
             .map_err(|bad| protocol(&format!("the page of bells: {bad}")))?;
@@ -337,7 +403,7 @@ impl ClientBuilder {
         let core = Arc::new(Core::new(
             (parts.words, Slots::new(parts.rooms)),
             (peer, bells),
-            sizes,
+            (sizes, descriptors),
             socket,
             server,
             Spin::new(self.spin_limit),
@@ -384,17 +450,22 @@ impl ClientBuilder {
     }
 }
 
-/// Says hello, and learns which sizes the memory has.
-fn welcomed(socket: &OwnedFd, hello: &Message, deadline: Instant) -> Result<Sizes, ConnectError> {
+/// Says hello, and learns which sizes the memory has, and how many descriptors may come with a message.
+fn welcomed(
+    socket: &OwnedFd,
+    hello: &Message,
+    deadline: Instant,
+) -> Result<(Sizes, u32), ConnectError> {
     let doing = "it decided about us";
     socket::send(socket, hello, &[]).map_err(|errno| failed(socket, doing, errno))?;
-    let Ok(Message::Welcome { sizes }) = message(socket, doing, deadline)?.message else {
+    let Ok(Message::Welcome { sizes, descriptors }) = message(socket, doing, deadline)?.message
+    else {
         return Err(protocol("it did not answer with a welcome"));
     };
     if !sizes.possible() {
         return Err(protocol(&format!("impossible sizes: {sizes:?}")));
     }
-    Ok(sizes)
+    Ok((sizes, descriptors))
 }
 
 /// Gives the server its memory, and gets the server's region and a descriptor of the process that serves, if it could be had:
@@ -402,7 +473,7 @@ fn welcomed(socket: &OwnedFd, hello: &Message, deadline: Instant) -> Result<Size
 fn ready(
     socket: &OwnedFd,
     memory: [BorrowedFd<'_>; 2],
-    sizes: Sizes,
+    (sizes, most_descriptors): (Sizes, u32),
     deadline: Instant,
 ) -> Result<(Peer, Option<Arc<OwnedFd>>), ConnectError> {
     let doing = "it prepared the connection";
@@ -410,8 +481,8 @@ fn ready(
     socket::send(socket, &Message::Memory, &memory)
         .map_err(|errno| failed(socket, doing, errno))?;
     let received = message(socket, doing, deadline)?;
-    // The memory of large replies is to come, too.
-    descriptors::let_in(socket, sizes.large != 0);
+    // The memory of large replies, and what was agreed on beside them, is to come, too.
+    descriptors::let_in(socket, sizes.large != 0 || most_descriptors != 0);
     let (Ok(Message::Ready), [file, process @ ..]) =
         (received.message, received.descriptors.as_slice())
     else {

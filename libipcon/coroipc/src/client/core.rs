@@ -2,7 +2,7 @@
 //! What a client's threads share.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -36,6 +36,8 @@ pub(super) struct Core {
     pub(super) peer: Peer,
     pub(super) bells: Bells,
     pub(super) sizes: Sizes,
+    /// The most descriptors with a request, or a reply.
+    pub(super) most_descriptors: u32,
     pub(super) life: Life,
     pub(super) socket: OwnedFd,
     pub(super) server: Credentials,
@@ -46,8 +48,8 @@ pub(super) struct Core {
     rung: AtomicU32,
     /// The wait of a server's thread for room in the ring of events that was ended last.
     pub(super) events_rung: AtomicU32,
-    /// The number of the next large request's message.
-    next_large: AtomicU32,
+    /// The number of the next message that goes with a request.
+    next_message: AtomicU32,
     /// What came through the socket. It is locked while something is taken from there: what one thread has taken, another
     /// must not look for.
     heard: Mutex<Heard>,
@@ -58,15 +60,16 @@ pub(super) struct Core {
 struct Heard {
     /// Why it is over, once that is known.
     why: Option<Disconnected>,
-    /// The memory of large replies that were not taken yet, by the number of the request.
-    large: HashMap<u32, Descriptors>,
+    /// What is attached to replies that were not taken yet, by the number of the request. What nobody takes is closed where
+    /// nobody waits for that.
+    attachments: HashMap<u32, Descriptors>,
 }
 
 impl Core {
     pub(super) fn new(
         (own, slots): (Own, Slots),
         (peer, bells): (Peer, Bells),
-        sizes: Sizes,
+        (sizes, most_descriptors): (Sizes, u32),
         socket: OwnedFd,
         server: Credentials,
         spin: Spin,
@@ -77,6 +80,7 @@ impl Core {
             peer,
             bells,
             sizes,
+            most_descriptors,
             life,
             socket,
             server,
@@ -85,7 +89,7 @@ impl Core {
             outbox: Outbox::default(),
             rung: AtomicU32::new(0),
             events_rung: AtomicU32::new(0),
-            next_large: AtomicU32::new(0),
+            next_message: AtomicU32::new(0),
             heard: Mutex::default(),
         }
     }
@@ -98,7 +102,7 @@ impl Core {
             match self.slots.take(answered, until) {
                 Found::Free(slot) => return Ok(slot),
                 Found::Answered(slot, request) => {
-                    self.forget_large(request);
+                    self.forget(request);
                     return Ok(slot);
                 }
                 Found::Nothing => return Err(CallError::TimedOut),
@@ -229,6 +233,11 @@ impl Core {
         self.take_in(MESSAGES, |_| ());
     }
 
+    /// The most descriptors in one message.
+    fn most_attached(&self) -> usize {
+        usize::from(self.sizes.large != 0) + self.most_descriptors as usize
+    }
+
     /// Takes messages from the socket, not more than `most`, and then something from what came.
     fn take_in<T>(&self, most: usize, take: impl FnOnce(&mut Heard) -> T) -> T {
         let mut heard = self.heard.lock();
@@ -241,34 +250,44 @@ impl Core {
         taken
     }
 
-    /// Sends the memory of a large request, before the request. The number of its message.
-    pub(super) fn send_large(&self, file: &OwnedFd) -> Result<u32, Errno> {
-        let number = self.next_large.fetch_add(1, Ordering::Relaxed);
-        socket::send(&self.socket, &Message::Large { number }, &[file.as_fd()])?;
+    /// Sends what goes with a request, before the request. The number of the message.
+    pub(super) fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<u32, Errno> {
+        let number = self.next_message.fetch_add(1, Ordering::Relaxed);
+        socket::send(&self.socket, &Message::Attachment { number }, files)?;
         Ok(number)
     }
 
-    /// The memory of the large reply to a request. It was sent before the reply was written.
-    pub(super) fn open_large(&self, number: u32, len: u32) -> Result<Box<Peer>, Disconnected> {
-        let files = self.take_in(ALL, |heard| heard.large.remove(&number));
-        let open = |files: Descriptors| {
-            let file = files.as_slice().first()?;
-            let memory = Peer::open(file, crate::layout::large(len)).ok()?;
-            files.close();
-            Some(Box::new(memory))
+    /// The memory of the payload of a reply, if it has any of its own, and its descriptors. They were sent before the reply
+    /// was written.
+    #[cold]
+    pub(super) fn attached(
+        &self,
+        number: u32,
+        answer: Answer,
+    ) -> Result<(Option<Box<Peer>>, Descriptors), Disconnected> {
+        let came = self.take_in(ALL, |heard| heard.attachments.remove(&number));
+        let open = |mut came: Descriptors| {
+            let large = match answer.status {
+                Status::RepliedLarge => Some(came.open_large(answer.len)?),
+                _ => None,
+            };
+            if came.as_slice().len() != answer.detail as usize {
+                return Err(Violation::Attachment);
+            }
+            Ok((large, came))
         };
-        files
+        came.ok_or(Violation::Attachment)
             .and_then(open)
-            .ok_or_else(|| self.violated(Violation::Large))
+            .map_err(|violation| self.violated(violation))
     }
 
-    /// Lets go of the reply to a request that was abandoned, if that is a large one.
-    fn forget_large(&self, request: Request) {
-        let large = |answer: Answer| answer.status == Status::RepliedLarge;
+    /// Lets go of what came with the reply to a request that was abandoned.
+    fn forget(&self, request: Request) {
         if let Some(Ok(answer)) = self.look(request)
-            && large(answer)
+            && answer.is_attached()
         {
-            self.take_in(ALL, |heard| heard.large.remove(&request.number));
+            let came = self.take_in(ALL, |heard| heard.attachments.remove(&request.number));
+            drop(came);
         }
     }
 
@@ -285,10 +304,11 @@ impl Core {
                         heard.why.get_or_insert(Disconnected::Told(refusal));
                     }
                     // Each belongs to a request, which has a slot. A server that sends more does not keep to the rules.
-                    Ok(Message::Large { number })
-                        if heard.large.len() < self.sizes.slots as usize =>
+                    Ok(Message::Attachment { number })
+                        if heard.attachments.len() < self.sizes.slots as usize
+                            && received.descriptors.as_slice().len() <= self.most_attached() =>
                     {
-                        heard.large.insert(number, received.descriptors);
+                        heard.attachments.insert(number, received.descriptors);
                     }
                     _ => {
                         let why = Disconnected::Violation(Violation::Message);

@@ -63,6 +63,17 @@ pub enum CallError {
         /// What the kernel says: an `errno`.
         errno: i32,
     },
+    /// More descriptors than may come with a request; see [`ClientBuilder::descriptors`](super::ClientBuilder::descriptors).
+    #[error("{sent} descriptors with a request, where {most} were agreed on")]
+    TooManyDescriptors {
+        /// Descriptors that were to be sent.
+        sent: usize,
+        /// What was agreed on.
+        most: usize,
+    },
+    /// The handler replied with more descriptors than was agreed on.
+    #[error("the reply has {0} descriptors, more than were agreed on")]
+    TooManyInReply(u32),
     /// The handler replied with more than fits.
     #[error("the reply of {0} bytes is longer than the connection allows for")]
     ReplyTooLong(u32),

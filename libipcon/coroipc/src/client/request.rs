@@ -2,6 +2,7 @@
 //! A request that is being written in place.
 
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -59,10 +60,52 @@ impl<'c> RequestRoom<'c> {
     #[inline]
     pub fn start(mut self, command: CommandId, deadline: Option<Instant>) -> Pending<'c> {
         let slot = self.slot.take().expect("it is there until it is sent");
-        match self.submit(&slot, command, deadline, false) {
+        match self.submit(&slot, command, deadline, (false, &[])) {
             Ok(number) => Pending::new(self.core, slot, number, deadline),
             Err(error) => Pending::unsent(self.core, slot, error),
         }
+    }
+
+    /// As [`RequestRoom::start`], and the handler gets copies of these descriptors, no more than was agreed on; see
+    /// [`ClientBuilder::descriptors`](super::ClientBuilder::descriptors).
+    ///
+    /// # Errors
+    /// [`CallError::TooManyDescriptors`], and nothing is sent.
+    pub fn start_with_descriptors(
+        mut self,
+        command: CommandId,
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<Pending<'c>, CallError> {
+        self.check(descriptors)?;
+        let slot = self.slot.take().expect("it is there until it is sent");
+        Ok(
+            match self.submit(&slot, command, deadline, (false, descriptors)) {
+                Ok(number) => Pending::new(self.core, slot, number, deadline),
+                Err(error) => Pending::unsent(self.core, slot, error),
+            },
+        )
+    }
+
+    /// As [`RequestRoom::notify`], and the handler gets copies of these descriptors.
+    ///
+    /// # Errors
+    /// Those of [`RequestRoom::notify`], and [`CallError::TooManyDescriptors`].
+    pub fn notify_with_descriptors(
+        self,
+        command: CommandId,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), CallError> {
+        self.check(descriptors)?;
+        self.send_one_way(command, descriptors)
+    }
+
+    fn check(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), CallError> {
+        let (sent, most) = (descriptors.len(), self.core.most_descriptors as usize);
+        if sent > most {
+            return Err(CallError::TooManyDescriptors { sent, most });
+        }
+        Ok(())
     }
 
     /// Sends it and waits for the reply until the deadline.
@@ -82,9 +125,17 @@ impl<'c> RequestRoom<'c> {
     ///
     /// # Errors
     /// [`CallError::NoMemory`] when it is longer than a room and its memory could not be sent.
-    pub fn notify(mut self, command: CommandId) -> Result<(), CallError> {
+    pub fn notify(self, command: CommandId) -> Result<(), CallError> {
+        self.send_one_way(command, &[])
+    }
+
+    fn send_one_way(
+        mut self,
+        command: CommandId,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), CallError> {
         let slot = self.slot.take().expect("it is there until it is sent");
-        match self.submit(&slot, command, None, true) {
+        match self.submit(&slot, command, None, (true, descriptors)) {
             Ok(number) => {
                 self.core.slots.abandon(slot, number);
                 Ok(())
@@ -102,14 +153,15 @@ impl<'c> RequestRoom<'c> {
         slot: &Slot,
         command: CommandId,
         deadline: Option<Instant>,
-        one_way: bool,
+        (one_way, descriptors): (bool, &[BorrowedFd<'_>]),
     ) -> Result<u32, CallError> {
-        let large = match &self.large {
-            None => None,
-            Some(memory) => {
-                let sent = self.core.send_large(&memory.file);
-                let doing = "sending the memory of a request";
-                Some(sent.map_err(|errno| no_memory(doing, errno))?)
+        let attachment = match (&self.large, descriptors) {
+            (None, []) => 0,
+            (memory, files) => {
+                let memory = memory.as_ref().map(|it| it.file.as_fd());
+                let files: Vec<_> = memory.into_iter().chain(files.iter().copied()).collect();
+                let sent = self.core.attach(&files);
+                sent.map_err(|errno| no_memory("sending what goes with a request", errno))?
             }
         };
         Ok(self.core.submit(Submission {
@@ -118,7 +170,9 @@ impl<'c> RequestRoom<'c> {
             one_way,
             // It has at most 1 GiB.
             len: self.len as u32,
-            large,
+            large: self.large.is_some(),
+            descriptors: !descriptors.is_empty(),
+            attachment,
             deadline: deadline.map_or(0, crate::clock::at),
         }))
     }

@@ -9,8 +9,10 @@
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// The most that can come with one message, as the kernel has it (`SCM_MAX_FD`).
-pub(crate) const MOST: usize = 253;
+use crate::region::Peer;
+use crate::ring::Violation;
+
+pub(crate) use super::wire::MOST_DESCRIPTORS as MOST;
 
 /// An option of `asm-generic/socket.h`.
 const SO_PASSRIGHTS: libc::c_int = 83;
@@ -44,12 +46,21 @@ impl Descriptors {
         &self.0
     }
 
+    /// The memory of a payload of so many bytes, which is the first of them.
+    pub(crate) fn open_large(&mut self, len: u32) -> Result<Box<Peer>, Violation> {
+        let file = self.0.first().ok_or(Violation::Large)?;
+        let memory = Peer::open(file, crate::layout::large(len)).map_err(|_| Violation::Large)?;
+        // It was checked to be memory, which closes at once.
+        drop(self.0.remove(0));
+        Ok(Box::new(memory))
+    }
+
     /// Closes them here and now: they were checked to be memory, and not more of it than was agreed on.
     pub(crate) fn close(self) {
         drop(self.into_vec());
     }
 
-    /// The descriptors, each checked to be of a kind that closes at once.
+    /// The descriptors, for who has checked each to be of a kind that closes at once, or wants them whatever they are.
     pub(crate) fn into_vec(mut self) -> Vec<OwnedFd> {
         std::mem::take(&mut self.0)
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client                                    server
-//!   │ Hello: version, service, sizes, interface │
+//!   │ Hello: version, service, sizes, …         │
 //!   ├──────────────────────────────────────────▶│  the kernel says who it is; the policy decides
 //!   │ Welcome: sizes                            │
 //!   │◀──────────────────────────────────────────┤  or Refused: reason, text

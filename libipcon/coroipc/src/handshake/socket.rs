@@ -24,7 +24,7 @@ pub(crate) struct Received {
     pub(crate) descriptors: Descriptors,
 }
 
-/// Sends a message, with up to two descriptors. It never waits: `AGAIN` if the other side has too many to read.
+/// Sends a message, with up to [`descriptors::MOST`] descriptors. It never waits: `AGAIN` if the other side has too many to read.
 ///
 /// Whether it waits is decided for each message, so that the other side cannot change it, as it could for an object
 /// like an eventfd that both had.
@@ -34,10 +34,10 @@ pub(crate) fn send(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     let bytes = message.build();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors::MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(Errno::INVAL);
     }
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, flags)?;

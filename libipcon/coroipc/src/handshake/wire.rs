@@ -13,6 +13,9 @@ use crate::sizes::Sizes;
 /// No message is longer.
 pub(crate) const LONGEST: usize = HEADER + 8 + TEXT;
 
+/// The most descriptors that can come with one message, as the kernel has it (`SCM_MAX_FD`).
+pub(crate) const MOST_DESCRIPTORS: usize = 253;
+
 const MAGIC: [u8; 4] = *b"cipc";
 const HEADER: usize = 8;
 /// Bytes of text that a refusal may have.
@@ -26,9 +29,11 @@ pub(crate) enum Message {
         service: u16,
         sizes: Sizes,
         interface: u64,
+        /// The most descriptors that may come with a request, or a reply.
+        descriptors: u32,
     },
     /// What it gets.
-    Welcome { sizes: Sizes },
+    Welcome { sizes: Sizes, descriptors: u32 },
     /// The client's region and the page of bells come with it.
     Memory,
     /// Requests may come. The server's region comes with it and, if it can be had, a descriptor of the server's process; the
@@ -38,9 +43,10 @@ pub(crate) enum Message {
     Refused(Refusal),
     /// Look into the shared memory.
     Doorbell,
-    /// The memory of a payload that is longer than a room comes with it. To the server, the number is the one in the
+    /// What goes with a request or a reply comes with it: first the memory of the payload, if that is longer than a room, then
+    /// the descriptors for the handler, or for whoever waits for the reply. To the server, the number is the one in the
     /// request; to the client, that of the request.
-    Large { number: u32 },
+    Attachment { number: u32 },
 }
 
 /// Why bytes are no message.
@@ -67,7 +73,7 @@ impl Message {
             Self::Ready => 4,
             Self::Refused(_) => 5,
             Self::Doorbell => 6,
-            Self::Large { .. } => 7,
+            Self::Attachment { .. } => 7,
         };
         bytes.extend(kind.to_ne_bytes());
         match self {
@@ -75,12 +81,17 @@ impl Message {
                 service,
                 sizes,
                 interface,
+                descriptors,
             } => {
                 bytes.extend(interface.to_ne_bytes());
                 put_sizes(&mut bytes, *sizes);
                 bytes.extend(u32::from(*service).to_ne_bytes());
+                bytes.extend(descriptors.to_ne_bytes());
             }
-            Self::Welcome { sizes } => put_sizes(&mut bytes, *sizes),
+            Self::Welcome { sizes, descriptors } => {
+                put_sizes(&mut bytes, *sizes);
+                bytes.extend(descriptors.to_ne_bytes());
+            }
             Self::Refused(refusal) => {
                 let (number, detail) = refusal.reason().to_wire();
                 bytes.extend(number.to_ne_bytes());
@@ -88,7 +99,7 @@ impl Message {
                 let text = refusal.text();
                 bytes.extend(&text.as_bytes()[..text.floor_char_boundary_of(TEXT)]);
             }
-            Self::Large { number } => bytes.extend(number.to_ne_bytes()),
+            Self::Attachment { number } => bytes.extend(number.to_ne_bytes()),
             Self::Memory | Self::Ready | Self::Doorbell => {}
         }
         bytes
@@ -99,7 +110,7 @@ impl Message {
         match self {
             Self::Memory => 2..=2,
             Self::Ready => 1..=2,
-            Self::Large { .. } => 1..=1,
+            Self::Attachment { .. } => 1..=MOST_DESCRIPTORS,
             _ => 0..=0,
         }
     }
@@ -130,10 +141,12 @@ impl Message {
                     service,
                     sizes,
                     interface,
+                    descriptors: u32::from_ne_bytes(take(&mut body)?),
                 }
             }
             2 => Self::Welcome {
                 sizes: take_sizes(&mut body)?,
+                descriptors: u32::from_ne_bytes(take(&mut body)?),
             },
             3 => Self::Memory,
             4 => Self::Ready,
@@ -145,7 +158,7 @@ impl Message {
                 Self::Refused(Refusal::new(reason, text))
             }
             6 => Self::Doorbell,
-            7 => Self::Large {
+            7 => Self::Attachment {
                 number: u32::from_ne_bytes(take(&mut body)?),
             },
             _ => return None,
@@ -211,18 +224,20 @@ mod tests {
             large,
         });
         prop_oneof![
-            (any::<u16>(), sizes.clone(), any::<u64>()).prop_map(|(service, sizes, interface)| {
-                Message::Hello {
+            (any::<u16>(), sizes.clone(), any::<u64>(), any::<u32>()).prop_map(
+                |(service, sizes, interface, descriptors)| Message::Hello {
                     service,
                     sizes,
                     interface,
+                    descriptors,
                 }
-            }),
-            sizes.prop_map(|sizes| Message::Welcome { sizes }),
+            ),
+            (sizes, any::<u32>())
+                .prop_map(|(sizes, descriptors)| Message::Welcome { sizes, descriptors }),
             Just(Message::Memory),
             Just(Message::Ready),
             Just(Message::Doorbell),
-            any::<u32>().prop_map(|number| Message::Large { number }),
+            any::<u32>().prop_map(|number| Message::Attachment { number }),
             (1u32..13, any::<u16>(), "\\PC{0,40}").prop_map(|(number, detail, text)| {
                 let reason = Reason::of_wire(number, detail.into()).expect("a known number");
                 Message::Refused(Refusal::new(reason, text))

@@ -55,6 +55,9 @@ pub enum Violation {
     /// The memory of a payload that is longer than a room did not come before it, or cannot be used.
     #[error("a large payload without memory of its kind")]
     Large,
+    /// What should have come with a request or a reply did not come before it, or is more or less than was said.
+    #[error("descriptors that did not come, or others than were announced")]
+    Attachment,
     /// A message on the socket that has no place there.
     #[error("an unexpected message on the socket")]
     Message,

@@ -29,6 +29,17 @@ pub(crate) fn prepare_answers(own: &Own, sizes: &Sizes) {
     }
 }
 
+impl Answer {
+    /// Whether something came with it, or is to.
+    pub(crate) fn is_attached(self) -> bool {
+        match self.status {
+            Status::Replied => self.detail != 0,
+            Status::RepliedLarge => true,
+            _ => false,
+        }
+    }
+}
+
 /// Writes the answer to a request. Who waits for it is to be woken afterwards.
 #[inline]
 pub(crate) fn publish_answer(own: &Own, slot: usize, number: u32, answer: Answer) {

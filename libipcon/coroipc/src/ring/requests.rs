@@ -19,10 +19,21 @@ pub(crate) struct Submission {
     pub(crate) one_way: bool,
     /// Bytes of payload, in the slot's room.
     pub(crate) len: u32,
-    /// The payload is in memory of its own instead, which came in the message with this number.
-    pub(crate) large: Option<u32>,
+    /// The payload is in memory of its own instead, which is attached.
+    pub(crate) large: bool,
+    /// Descriptors for the handler are attached.
+    pub(crate) descriptors: bool,
+    /// The number of the message that what is attached came with.
+    pub(crate) attachment: u32,
     /// Nanoseconds on the monotonic clock by which the reply is wanted, or 0.
     pub(crate) deadline: u64,
+}
+
+impl Submission {
+    /// Whether something came with it, or is to.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.large || self.descriptors
+    }
 }
 
 /// The client's end. Any thread that owns a slot may submit.
@@ -43,9 +54,14 @@ impl Outbox {
         if submission.one_way {
             flags |= request::ONE_WAY;
         }
-        if let Some(number) = submission.large {
+        if submission.large {
             flags |= request::LARGE;
-            put(request::LARGE_NUMBER, number);
+        }
+        if submission.descriptors {
+            flags |= request::DESCRIPTORS;
+        }
+        if submission.is_attached() {
+            put(request::ATTACHMENT, submission.attachment);
         }
         if number == 0 {
             // Of all numbers this one looks cancelled where nothing was.
@@ -92,7 +108,9 @@ impl Inbox {
             command: command as u16,
             one_way: command & request::ONE_WAY != 0,
             len: get(request::LENGTH),
-            large: (command & request::LARGE != 0).then(|| get(request::LARGE_NUMBER)),
+            large: command & request::LARGE != 0,
+            descriptors: command & request::DESCRIPTORS != 0,
+            attachment: get(request::ATTACHMENT),
             deadline: u64::from(get(request::DEADLINE))
                 | u64::from(get(request::DEADLINE + 4)) << 32,
         };
@@ -100,15 +118,17 @@ impl Inbox {
             return Err(Violation::NoSuchSlot(submission.slot));
         }
         let len = submission.len;
-        let (least, room) = match submission.large {
-            None => (0, sizes.request),
+        let (least, room) = if submission.large {
             // Memory of no bytes cannot be had.
-            Some(_) => (1, sizes.large),
+            (1, sizes.large)
+        } else {
+            (0, sizes.request)
         };
         if len < least || len > room {
             return Err(Violation::TooLong { len, room });
         }
-        let unknown = command & !(u32::from(u16::MAX) | request::ONE_WAY | request::LARGE);
+        let known = request::ONE_WAY | request::LARGE | request::DESCRIPTORS;
+        let unknown = command & !(u32::from(u16::MAX) | known);
         if unknown != 0 {
             return Err(Violation::Flags(unknown));
         }
@@ -144,7 +164,9 @@ mod tests {
                 command: 1,
                 one_way: false,
                 len: 0,
-                large: None,
+                large: false,
+                descriptors: false,
+                attachment: 0,
                 deadline: 0,
             };
             let slot = slot as usize;

@@ -2,7 +2,7 @@
 //! A request on its way through the server.
 
 use std::io::IoSlice;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::channel::Channel;
 use super::connection::Connection;
+use crate::handshake::descriptors::Descriptors;
 use crate::handshake::wire::Message;
 use crate::handshake::{Credentials, socket};
 use crate::id::CommandId;
@@ -33,6 +34,8 @@ pub struct Call {
     room: Option<Room>,
     /// Where the payload is that is longer than a room.
     large: Option<Box<Peer>>,
+    /// What came with it and the handler has not taken.
+    descriptors: Descriptors,
 }
 
 /// One of so many calls is timed: reading the clock twice takes longer than all else that is counted.
@@ -44,7 +47,7 @@ impl Call {
         submission: Submission,
         number: u32,
         room: Room,
-        large: Option<Box<Peer>>,
+        (large, descriptors): (Option<Box<Peer>>, Descriptors),
     ) -> Self {
         Self {
             channel,
@@ -53,6 +56,7 @@ impl Call {
             read_at: number.is_multiple_of(TIMED).then(crate::clock::now),
             room: Some(room),
             large,
+            descriptors,
         }
     }
 
@@ -70,6 +74,14 @@ impl Call {
             None => self.channel.peer.room(slot, len),
             Some(large) => large.room(0, len),
         }
+    }
+
+    /// The descriptors that came with it, in the order in which they were sent; none the second time. They may be of any
+    /// kind, and what they are is the client's to decide: reading one may wait for ever, and closing one may take long.
+    /// Those that are not taken are closed by a thread of their own. See
+    /// [`Service::accepts_descriptors`](crate::Service::accepts_descriptors).
+    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors).into_vec()
     }
 
     /// Who asks.
@@ -139,7 +151,32 @@ impl Call {
                 room.copy_from_slice(payload);
                 self.finish(Status::Replied, payload.len(), 0);
             }
-            None => self.reply_large(&[IoSlice::new(payload)], payload.len()),
+            None => self.reply_large(&[IoSlice::new(payload)], payload.len(), &[]),
+        }
+    }
+
+    /// As [`Call::reply_vectored`], and the client gets copies of these descriptors, no more than was agreed on; see
+    /// [`Service::accepts_descriptors`](crate::Service::accepts_descriptors). With more it gets an error that says so.
+    pub fn reply_with_descriptors(
+        mut self,
+        payload: &[IoSlice<'_>],
+        descriptors: &[BorrowedFd<'_>],
+    ) {
+        let count = descriptors.len() as u32;
+        if descriptors.is_empty() {
+            return self.reply_vectored(payload);
+        }
+        if descriptors.len() > self.channel.most_descriptors as usize {
+            return self.finish(Status::TooManyDescriptors, 0, count);
+        }
+        match crate::gather::gather(payload, self.reply_room()) {
+            Err(len) => self.reply_large(payload, len, descriptors),
+            // Nobody would take them.
+            Ok(_) if self.is_one_way() || self.is_cancelled() => self.finish(Status::NoReply, 0, 0),
+            Ok(len) => match self.attach(descriptors) {
+                Ok(()) => self.finish(Status::Replied, len, count),
+                Err(errno) => self.finish(Status::NoMemory, 0, errno.raw_os_error() as u32),
+            },
         }
     }
 
@@ -147,7 +184,7 @@ impl Call {
     pub fn reply_vectored(mut self, payload: &[IoSlice<'_>]) {
         match crate::gather::gather(payload, self.reply_room()) {
             Ok(len) => self.finish(Status::Replied, len, 0),
-            Err(len) => self.reply_large(payload, len),
+            Err(len) => self.reply_large(payload, len, &[]),
         }
     }
 
@@ -167,7 +204,7 @@ impl Call {
     }
 
     #[cold]
-    fn reply_large(self, payload: &[IoSlice<'_>], len: usize) {
+    fn reply_large(self, payload: &[IoSlice<'_>], len: usize, descriptors: &[BorrowedFd<'_>]) {
         if len > self.longest_reply() {
             return self.too_long(len);
         }
@@ -175,21 +212,34 @@ impl Call {
             // Nobody would take it.
             return self.finish(Status::NoReply, 0, 0);
         }
-        match self.send_large(payload, len) {
-            Ok(()) => self.finish(Status::RepliedLarge, len, 0),
+        match self.attach_large(payload, len, descriptors) {
+            Ok(()) => self.finish(Status::RepliedLarge, len, descriptors.len() as u32),
             Err(errno) => self.finish(Status::NoMemory, 0, errno.raw_os_error() as u32),
         }
     }
 
-    fn send_large(&self, payload: &[IoSlice<'_>], len: usize) -> Result<(), Errno> {
+    fn attach_large(
+        &self,
+        payload: &[IoSlice<'_>],
+        len: usize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), Errno> {
         let memory = Own::create("coroipc-large", crate::layout::large(len as u32))?;
         for mut room in memory.rooms {
             // It has exactly this length.
             let _ = crate::gather::gather(payload, room.bytes_mut());
         }
+        self.attach(&[&[memory.file.as_fd()], descriptors].concat())
+    }
+
+    /// Sends what goes with the reply, before that.
+    fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let number = self.number;
-        let message = Message::Large { number };
-        socket::send(&*self.channel.socket, &message, &[memory.file.as_fd()])
+        socket::send(
+            &*self.channel.socket,
+            &Message::Attachment { number },
+            files,
+        )
     }
 
     fn too_long(self, len: usize) {

@@ -43,8 +43,11 @@ pub(super) struct Channel {
     in_flight: AtomicUsize,
     pub(super) events: Events,
     pub(super) statistics: Page,
-    /// The memory of large requests that were not read yet, by the number of its message.
-    large: Mutex<HashMap<u32, Descriptors>>,
+    /// The most descriptors that may come with a request, or a reply.
+    pub(super) most_descriptors: u32,
+    /// What is attached to requests that were not read yet, by the number of its message. What nobody takes is closed where
+    /// nobody waits for that.
+    attachments: Mutex<HashMap<u32, Descriptors>>,
     /// Where threads serve: through it the process learns of doorbells.
     pub(super) watching: OnceLock<Watching>,
     /// This side's region, until the client gets it.
@@ -70,7 +73,7 @@ impl Channel {
     pub(super) fn new(
         parts: (Own, Vec<Room>, OwnedFd, Events),
         (peer, bells): (Peer, Bells),
-        sizes: Sizes,
+        (sizes, most_descriptors): (Sizes, u32),
         (socket, life): (Arc<OwnedFd>, Life),
         credentials: Credentials,
         (number, entry): (u64, Entry),
@@ -95,7 +98,8 @@ impl Channel {
             in_flight: AtomicUsize::new(0),
             events,
             statistics,
-            large: Mutex::default(),
+            most_descriptors,
+            attachments: Mutex::default(),
             watching: OnceLock::new(),
             file: Mutex::new(Some(file)),
             _entry: entry,
@@ -113,10 +117,10 @@ impl Channel {
         socket::send(&self.socket, &Message::Ready, &files)
     }
 
-    /// Takes doorbells, and the memory of large requests, from the socket.
+    /// Takes doorbells, and what comes with requests, from the socket.
     pub(super) fn hear(&self) -> Heard {
         // What one thread has taken from the socket, another must not look for there.
-        let mut large = self.large.lock();
+        let mut attachments = self.attachments.lock();
         for _ in 0..MESSAGES {
             let received = match socket::receive(&*self.socket) {
                 Ok(received) => received,
@@ -125,14 +129,15 @@ impl Channel {
                 Err(_) => return Heard::End,
             };
             // Each belongs to a request, which has a slot.
-            let room = large.len() < self.sizes.slots as usize;
+            let room = attachments.len() < self.sizes.slots as usize
+                && received.descriptors.as_slice().len() <= self.most_attached();
             match received.message {
                 Ok(Message::Doorbell) => {}
-                Ok(Message::Large { number }) if room => {
-                    large.insert(number, received.descriptors);
+                Ok(Message::Attachment { number }) if room => {
+                    attachments.insert(number, received.descriptors);
                 }
                 _ => {
-                    drop(large);
+                    drop(attachments);
                     self.violated(Violation::Message);
                     return Heard::End;
                 }
@@ -147,25 +152,39 @@ impl Channel {
         self: &Arc<Self>,
         (number, submission): (u32, Submission),
     ) -> Result<Call, Violation> {
-        let large = match submission.large {
-            None => None,
-            Some(message) => Some(self.open_large(message, submission.len)?),
+        let attached = if submission.is_attached() {
+            self.attached(&submission)?
+        } else {
+            (None, Descriptors::default())
         };
         let room = self.begin(&submission)?;
-        Ok(Call::new(self.clone(), submission, number, room, large))
+        Ok(Call::new(self.clone(), submission, number, room, attached))
     }
 
-    /// The memory that came in a message. It was sent before the request that it belongs to was written.
+    /// The most descriptors in one message.
+    fn most_attached(&self) -> usize {
+        usize::from(self.sizes.large != 0) + self.most_descriptors as usize
+    }
+
+    /// The memory of a request's payload, and the descriptors for its handler. They were sent before it was written.
     #[cold]
-    fn open_large(&self, message: u32, len: u32) -> Result<Box<Peer>, Violation> {
+    fn attached(
+        &self,
+        submission: &Submission,
+    ) -> Result<(Option<Box<Peer>>, Descriptors), Violation> {
         // No more than a socket of the usual size holds.
         let _ = (0..16).find(|_| self.hear() != Heard::Some);
-        let files = self.large.lock().remove(&message);
-        let files = files.ok_or(Violation::Large)?;
-        let file = files.as_slice().first().ok_or(Violation::Large)?;
-        let memory = Peer::open(file, crate::layout::large(len)).map_err(|_| Violation::Large)?;
-        files.close();
-        Ok(Box::new(memory))
+        let came = self.attachments.lock().remove(&submission.attachment);
+        let mut came = came.ok_or(Violation::Attachment)?;
+        let large = if submission.large {
+            Some(came.open_large(submission.len)?)
+        } else {
+            None
+        };
+        if came.as_slice().is_empty() == submission.descriptors {
+            return Err(Violation::Attachment);
+        }
+        Ok((large, came))
     }
 
     /// Where the thread that serves the connection waits for requests.
@@ -232,6 +251,7 @@ impl Channel {
             Status::Overloaded => Counter::Overload,
             Status::NoReply | Status::Panicked | Status::NoMemory => Counter::NoReply,
             Status::ReplyTooLong => Counter::ReplyTooLong,
+            Status::TooManyDescriptors => Counter::NoReply,
             Status::Expired => Counter::Expired,
         };
         self.statistics.count(counter);

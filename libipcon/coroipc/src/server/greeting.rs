@@ -48,6 +48,8 @@ struct Welcomed {
     credentials: Credentials,
     service: Arc<dyn AnyService>,
     sizes: Sizes,
+    /// The most descriptors with a request, or a reply.
+    most_descriptors: u32,
 }
 
 /// How far a greeting came.
@@ -99,12 +101,13 @@ impl Greeting {
     }
 
     fn hello(&mut self, shared: &Shared, received: Received) -> Result<(), Refusal> {
-        let (service, wanted, interface) = match received.message {
+        let (service, wanted, interface, most_descriptors) = match received.message {
             Ok(Message::Hello {
                 service,
                 sizes,
                 interface,
-            }) => (ServiceId::new(service), sizes, interface),
+                descriptors,
+            }) => (ServiceId::new(service), sizes, interface, descriptors),
             Err(Malformed::Version(_)) => {
                 return Err(Refusal::new(Reason::Version(VERSION), ""));
             }
@@ -125,20 +128,26 @@ impl Greeting {
             return Err(Refusal::new(Reason::Interface, text));
         }
         let sizes = wanted.within(shared.least, shared.most);
+        let most_descriptors = most_descriptors.min(service.descriptors());
+        let welcome = Message::Welcome {
+            sizes,
+            descriptors: most_descriptors,
+        };
         descriptors::let_in(&self.socket, true);
-        socket::send(&self.socket, &Message::Welcome { sizes }, &[])
-            .map_err(|errno| lacking("answering", errno))?;
+        socket::send(&self.socket, &welcome, &[]).map_err(|errno| lacking("answering", errno))?;
         self.stage = Stage::Memory(Box::new(Welcomed {
             credentials,
             service,
             sizes,
+            most_descriptors,
         }));
         Ok(())
     }
 
     fn memory(&mut self, shared: &Shared, welcomed: Welcomed, received: Received) -> Progress {
-        // The memory of large requests is to come, too.
-        descriptors::let_in(&self.socket, welcomed.sizes.large != 0);
+        // The memory of large requests, and what was agreed on beside them, is to come, too.
+        let more = welcomed.sizes.large != 0 || welcomed.most_descriptors != 0;
+        descriptors::let_in(&self.socket, more);
         let service = welcomed.service.clone();
         match self.channel(shared, welcomed, received) {
             Ok(channel) => Progress::Connected(Arc::new(channel), service),
@@ -157,6 +166,7 @@ impl Greeting {
             credentials,
             service,
             sizes,
+            most_descriptors,
         } = welcomed;
         let (Ok(Message::Memory), [region, bells]) =
             (&received.message, received.descriptors.as_slice())
@@ -193,7 +203,7 @@ impl Greeting {
         Ok(Channel::new(
             (parts.words, parts.rooms, parts.file, events),
             (peer, bells),
-            sizes,
+            (sizes, most_descriptors),
             (self.socket.clone(), Life::new(guarded)),
             credentials,
             (number, entry),

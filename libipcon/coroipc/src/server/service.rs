@@ -9,6 +9,7 @@ use super::call::Call;
 use super::connection::Connection;
 use super::overflow::Overflow;
 use super::queue::Limits;
+use crate::handshake::wire::MOST_DESCRIPTORS;
 use crate::handshake::{Credentials, Reason, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::status::Status;
@@ -46,6 +47,7 @@ pub struct Service<S> {
     room_again: Option<Box<RoomAgain<S>>>,
     overflow: Option<Overflow>,
     queue: Option<Limits>,
+    descriptors: u32,
     /// By command. A missing entry is an unknown command.
     commands: Vec<Option<Command<S>>>,
     twice: Option<CommandId>,
@@ -87,6 +89,7 @@ impl<S: Send + 'static> Service<S> {
             room_again: None,
             overflow: None,
             queue: None,
+            descriptors: 0,
             commands: Vec::new(),
             twice: None,
         }
@@ -182,6 +185,17 @@ impl<S: Send + 'static> Service<S> {
         self
     }
 
+    /// Lets descriptors come with requests and go with replies: so many at most with each, up to 252, as the client agrees by
+    /// [`ClientBuilder::descriptors`](crate::ClientBuilder::descriptors). The default is none.
+    ///
+    /// A client may have so many for each of its slots wait in the server, which has to have room for them
+    /// (`RLIMIT_NOFILE`); and they may be of any kind: see [`Call::take_descriptors`].
+    #[must_use]
+    pub fn accepts_descriptors(mut self, most: u32) -> Self {
+        self.descriptors = most.min(MOST_DESCRIPTORS as u32 - 1);
+        self
+    }
+
     /// Runs once there is room again for events: after one was queued, refused or dropped, or was not sent in time, once
     /// none waits and half of the client's ring is free. Like a handler it has the session for itself, so while a handler
     /// runs it comes later.
@@ -203,6 +217,8 @@ pub(super) trait AnyService: Send + Sync {
     /// What was chosen, if anything.
     fn on_overflow(&self) -> Option<Overflow>;
     fn queue(&self) -> Option<Limits>;
+    /// The most descriptors that may come with a request, or a reply.
+    fn descriptors(&self) -> u32;
     /// Whether it wants to know when there is room for events again.
     fn wants_room(&self) -> bool;
     fn connect(self: Arc<Self>, connection: Connection) -> Result<Box<dyn AnySession>, Refusal>;
@@ -248,6 +264,10 @@ impl<S: Send + 'static> AnyService for Service<S> {
 
     fn queue(&self) -> Option<Limits> {
         self.queue
+    }
+
+    fn descriptors(&self) -> u32 {
+        self.descriptors
     }
 
     fn wants_room(&self) -> bool {

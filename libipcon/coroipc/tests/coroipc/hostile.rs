@@ -190,10 +190,12 @@ fn a_request_that_breaks_the_rules_ends_the_connection() {
     let name = format!("coroipc-hostile-request-{}", std::process::id());
     let _server = server(&Address::abstract_name(&name));
     // Slot, command and flags, length; and the same slot twice.
-    let cases: [&[[u32; 3]]; 8] = [
+    let cases: [&[[u32; 3]]; 9] = [
         &[[4, 0, 0]],
         &[[u32::MAX, 0, 0]],
         &[[0, 0, 257]],
+        &[[0, 1 << 19, 0]],
+        // With descriptors, which did not come.
         &[[0, 1 << 18, 0]],
         // A large one, whose memory was not sent; an empty one; one that is too large.
         &[[0, 1 << 17, 300]],
@@ -226,9 +228,9 @@ fn a_client_refuses_a_server_that_breaks_the_rules() {
     let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
     rustix::net::bind(&listener, &address).unwrap();
     rustix::net::listen(&listener, 16).unwrap();
-    let impossible = message(2, &[3, 256, 256, 4096, 0]);
-    let greedy = message(2, &[64, 64 << 20, 64 << 20, 1 << 30, 0]);
-    let (welcome, ready) = (message(2, &[4, 256, 256, 4096, 0]), message(4, &[]));
+    let impossible = message(2, &[3, 256, 256, 4096, 0, 0]);
+    let greedy = message(2, &[64, 64 << 20, 64 << 20, 1 << 30, 0, 0]);
+    let (welcome, ready) = (message(2, &[4, 256, 256, 4096, 0, 0]), message(4, &[]));
     let unsealed = file(3 * 4096);
     // What it sends, one after the other; the files come with the last.
     let answers: [(&[&[u8]], &[&OwnedFd]); 9] = [

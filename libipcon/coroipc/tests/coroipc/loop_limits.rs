@@ -147,7 +147,7 @@ fn server_without_rules(name: &str) -> (Raw, Words, coroipc::Client) {
     let client = std::thread::spawn(move || client(&address));
     let raw = Raw(rustix::net::accept(&listener).unwrap());
     raw.receive();
-    raw.send(&message(2, &[4, 256, 256, 4096, 0]), &[]);
+    raw.send(&message(2, &[4, 256, 256, 4096, 0, 0]), &[]);
     let (_, files) = raw.receive();
     rustix::fs::fcntl_add_seals(&files[1], SEALS).unwrap();
     // (4 + 4) lines, 4 rooms of 256 bytes, up to the next page; and the ring.
@@ -166,7 +166,7 @@ fn a_client_ends_at_a_message_that_has_no_place() {
     // A doorbell is in place, a welcome is not.
     raw.send(&message(6, &[]), &[]);
     assert!(events.try_next().unwrap().is_none());
-    raw.send(&message(2, &[4, 256, 256, 4096, 0]), &[]);
+    raw.send(&message(2, &[4, 256, 256, 4096, 0, 0]), &[]);
     let end = events.try_next().map(drop).unwrap_err();
     let stray = coroipc::Disconnected::Violation(coroipc::Violation::Message);
     assert_eq!(end, stray);

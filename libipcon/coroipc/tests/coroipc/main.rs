@@ -11,6 +11,7 @@ mod calls;
 mod connecting;
 mod death;
 mod decisions;
+mod descriptors;
 mod events;
 mod hostile;
 mod idle;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let roles = [
         connecting::ROLES,
         death::ROLES,
+        descriptors::ROLES,
         idle::ROLES,
         large::ROLES,
         loop_limits::ROLES,
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         ("connecting", connecting::all(), None),
         ("death", death::all(), None),
         ("decisions", decisions::all(), None),
+        ("descriptors", descriptors::all(), None),
         ("events", events::all(), None),
         ("hostile", hostile::all(), None),
         ("idle", idle::all(), None),

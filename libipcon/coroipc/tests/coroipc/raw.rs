@@ -24,6 +24,9 @@ pub(crate) const SIZES: Sizes = Sizes {
     large: 8192,
 };
 
+/// The most descriptors that it says it may send with a request.
+pub(crate) const DESCRIPTORS: u32 = 2;
+
 pub(crate) fn message(kind: u16, body: &[u32]) -> Vec<u8> {
     let mut bytes = b"cipc".to_vec();
     bytes.extend(1u16.to_ne_bytes());
@@ -40,7 +43,10 @@ pub(crate) fn hello() -> Vec<u8> {
         events,
         large,
     } = SIZES;
-    message(1, &[0, 0, slots, request, reply, events, large, 1])
+    message(
+        1,
+        &[0, 0, slots, request, reply, events, large, 1, DESCRIPTORS],
+    )
 }
 
 /// An end of a connection without any rules.

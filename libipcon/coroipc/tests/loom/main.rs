@@ -76,7 +76,9 @@ fn submission(slot: u32) -> Submission {
         command: 7,
         one_way: false,
         len: slot,
-        large: None,
+        large: false,
+        descriptors: false,
+        attachment: 0,
         deadline: 0,
     }
 }
