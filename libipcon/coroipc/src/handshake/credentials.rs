@@ -3,11 +3,13 @@
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::process::Process;
 
 /// Who the other side is, as the kernel recorded it when the socket was connected (of a client) or listened on (of a
 /// server). Nothing that the other side says goes into it.
@@ -18,6 +20,7 @@ pub struct Credentials {
     gid: u32,
     groups: Vec<u32>,
     pidfd: Option<Arc<OwnedFd>>,
+    label: Option<Vec<u8>>,
 }
 
 impl Credentials {
@@ -32,6 +35,7 @@ impl Credentials {
             gid,
             groups: groups(socket)?,
             pidfd: pidfd(socket, pid).map(Arc::new),
+            label: label(socket),
         })
     }
 
@@ -79,6 +83,37 @@ impl Credentials {
         self.pidfd.as_ref().map(|pidfd| pidfd.as_fd())
     }
 
+    /// The label that the kernel's security module gave it, such as `unconfined` of AppArmor or a context of SELinux, which
+    /// need not be UTF-8. `None` where no module labels sockets.
+    pub fn label(&self) -> Option<&[u8]> {
+        self.label.as_deref()
+    }
+
+    /// The file that the process runs now. It is a hint and no proof: whoever may run that file can have it do what they
+    /// like, a process may run another one by the time that this returns, and the path is as `/proc` shows it, with
+    /// ` (deleted)` at the end of one that is gone. It takes a few system calls.
+    ///
+    /// `None` if the process is gone, is not in this side's namespace, or may not be looked at: that takes the right to
+    /// trace it, which a process of the same user usually has, and root.
+    pub fn executable(&self) -> Option<PathBuf> {
+        self.known_process()?.executable()
+    }
+
+    /// Whether the process is in the same user namespace as this one now. `None` where [`Credentials::executable`] is.
+    pub fn same_user_namespace(&self) -> Option<bool> {
+        self.known_process()?.shares_namespace("user")
+    }
+
+    /// Whether the process is in the same pid namespace as this one. `None` where [`Credentials::executable`] is.
+    pub fn same_pid_namespace(&self) -> Option<bool> {
+        self.known_process()?.shares_namespace("pid")
+    }
+
+    fn known_process(&self) -> Option<Process<'_>> {
+        let (pidfd, pid) = (self.pidfd()?, self.pid);
+        Some(Process { pidfd, pid })
+    }
+
     /// The same, to be watched.
     pub(crate) fn process(&self) -> Option<Arc<OwnedFd>> {
         self.pidfd.clone()
@@ -87,6 +122,7 @@ impl Credentials {
 
 /// Options of `asm-generic/socket.h`.
 const SO_PEERCRED: libc::c_int = 17;
+const SO_PEERSEC: libc::c_int = 31;
 const SO_PEERGROUPS: libc::c_int = 59;
 const SO_PEERPIDFD: libc::c_int = 77;
 
@@ -104,6 +140,25 @@ fn groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
             // The other side has none that are known, as when it was connected without an address.
             Err(Errno::NODATA) => return Ok(Vec::new()),
             Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn label(socket: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    let mut label = vec![0u8; 256];
+    loop {
+        match option(socket, SO_PEERSEC, &mut label) {
+            Ok(bytes) => {
+                label.truncate(bytes);
+                // Some modules end it as C does.
+                if label.last() == Some(&0) {
+                    label.pop();
+                }
+                return (!label.is_empty()).then_some(label);
+            }
+            // A label has at most a page.
+            Err(Errno::RANGE) if label.len() < 1 << 16 => label.resize(label.len() * 4, 0),
+            Err(_) => return None,
         }
     }
 }
@@ -147,8 +202,17 @@ pub(crate) fn is_process(file: BorrowedFd<'_>) -> bool {
     status == 0 || !matches!(error(), Some(libc::EBADF | libc::ENOSYS))
 }
 
+/// A number, as which any bytes are good.
+trait Number {}
+impl Number for u8 {}
+impl Number for u32 {}
+
 /// Asks for an option of the socket's own level that is an array of numbers. How many bytes there are.
-fn option(socket: BorrowedFd<'_>, name: libc::c_int, value: &mut [u32]) -> Result<usize, Errno> {
+fn option<T: Number>(
+    socket: BorrowedFd<'_>,
+    name: libc::c_int,
+    value: &mut [T],
+) -> Result<usize, Errno> {
     let mut len = size_of_val(value) as libc::socklen_t;
     // SAFETY: `value` has `len` bytes for the kernel to write to, and any content of them is a number.
     let status = unsafe {

@@ -19,6 +19,7 @@
 mod address;
 mod credentials;
 pub(crate) mod descriptors;
+mod process;
 mod refusal;
 pub(crate) mod socket;
 pub(crate) mod wire;

@@ -9,6 +9,7 @@
 
 mod calls;
 mod connecting;
+mod credentials;
 mod death;
 mod decisions;
 mod descriptors;
@@ -35,6 +36,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     let roles = [
         connecting::ROLES,
+        credentials::ROLES,
         death::ROLES,
         descriptors::ROLES,
         idle::ROLES,
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let subjects = [
         ("calls", calls::all(), None),
         ("connecting", connecting::all(), None),
+        ("credentials", credentials::all(), None),
         ("death", death::all(), None),
         ("decisions", decisions::all(), None),
         ("descriptors", descriptors::all(), None),
