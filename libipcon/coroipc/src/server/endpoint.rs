@@ -19,6 +19,7 @@ use super::ledger::{self, Ledger};
 use super::listener::Listener;
 use super::looped::EndpointLoop;
 use super::overflow::Overflow;
+use super::placement::{Placement, Scheduling};
 use super::queue;
 use super::registry::Registry;
 use super::service::{AnyService, Service, or_panicked};
@@ -69,6 +70,7 @@ pub(super) struct Shared {
     pub(super) greeting_time: Duration,
     pub(super) spin_limit: Duration,
     pub(super) stack_size: usize,
+    pub(super) placement: Placement,
     pub(super) lock_memory: bool,
     pub(super) guard_against_own_user: bool,
     /// Whether connections are served from a loop of the application's.
@@ -158,6 +160,7 @@ pub struct EndpointBuilder {
     greeting_time: Duration,
     spin_limit: Duration,
     stack_size: usize,
+    placement: Placement,
     lock_memory: bool,
     guard_against_own_user: bool,
 }
@@ -183,6 +186,28 @@ pub enum BindError {
         /// What the kernel says.
         source: std::io::Error,
     },
+    /// Threads of this process may not be scheduled so. That takes `CAP_SYS_NICE`, or a limit of at least the priority.
+    #[error(
+        "running threads with {policy} at priority {priority}: {source}; the limit RLIMIT_RTPRIO is {most}; raise it (LimitRTPRIO= of systemd, ulimit -r), or ask for less"
+    )]
+    Schedule {
+        /// How they were to be scheduled.
+        policy: Scheduling,
+        /// Their priority.
+        priority: u8,
+        /// The highest priority without a capability; 0 for none.
+        most: u64,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// None of these processors is there, or may be used by this process.
+    #[error("running threads on the processors {processors:?}: {source}")]
+    Processors {
+        /// Where they were to run.
+        processors: Vec<usize>,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
     /// A thread could not be started, or what it needs be made.
     #[error("starting to serve: {0}")]
     Start(#[source] std::io::Error),
@@ -203,8 +228,10 @@ impl Endpoint {
     /// Serves clients from now on: one thread accepts them, and each gets a thread of its own.
     ///
     /// # Errors
-    /// [`BindError::Start`] when the first thread cannot be had.
+    /// [`BindError::Start`] when the first thread cannot be had; [`BindError::Schedule`] and [`BindError::Processors`] when
+    /// those of connections may not be as [`EndpointBuilder::schedule`] and [`EndpointBuilder::processors`] want them.
     pub fn spawn(self) -> Result<Running, BindError> {
+        self.shared.placement.check()?;
         let start = |errno: Errno| BindError::Start(errno.into());
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).map_err(start)?);
         self.shared.statistics.begin().map_err(start)?;
@@ -269,6 +296,7 @@ impl EndpointBuilder {
             greeting_time: Duration::from_secs(2),
             spin_limit: crate::SPIN_LIMIT,
             stack_size: 512 << 10,
+            placement: Placement::default(),
             lock_memory: false,
             guard_against_own_user: false,
         }
@@ -361,6 +389,26 @@ impl EndpointBuilder {
         self
     }
 
+    /// Has the threads of connections run with real-time scheduling, at a priority from 1 to 99; what handlers start does
+    /// not inherit it. The default is how the thread runs that calls [`Endpoint::spawn`]. In a loop it means nothing, since
+    /// the loop's thread is the application's.
+    ///
+    /// A handler that never sleeps then keeps all else from its processor, but for what the kernel leaves to others
+    /// (`sched_rt_runtime_us`).
+    #[must_use]
+    pub fn schedule(mut self, policy: Scheduling, priority: u8) -> Self {
+        self.placement.schedule = Some((policy, priority));
+        self
+    }
+
+    /// Has the threads of connections run on these processors only, by their numbers from 0 on. The default, and what an
+    /// empty list means, are those of the thread that calls [`Endpoint::spawn`]. In a loop it means nothing.
+    #[must_use]
+    pub fn processors(mut self, processors: &[usize]) -> Self {
+        self.placement.processors = processors.into();
+        self
+    }
+
     /// Whether the server's regions are kept in memory (`mlock`), so that no thread ever waits for a page. Clients are
     /// refused where the limit does not allow it.
     #[must_use]
@@ -414,6 +462,7 @@ impl EndpointBuilder {
             greeting_time: self.greeting_time,
             spin_limit: self.spin_limit,
             stack_size: self.stack_size,
+            placement: self.placement,
             lock_memory: self.lock_memory,
             guard_against_own_user: self.guard_against_own_user,
             looped: AtomicBool::new(false),

@@ -15,6 +15,14 @@ use crate::wait::{Spin, publish_cpu, watcher};
 
 /// Serves a client until one side ends the connection.
 pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn AnyService>) {
+    // It could be done when serving began, but the limits may have changed.
+    if let Err(error) = shared.placement.apply() {
+        return refuse(
+            shared,
+            channel,
+            Refusal::new(Reason::Resources, error.to_string()),
+        );
+    }
     match watcher::watch(
         &*channel.socket,
         channel.credentials.process(),

@@ -22,6 +22,7 @@ mod loop_limits;
 mod looped;
 mod overflow;
 mod paths;
+mod placement;
 mod raw;
 mod sleepers;
 mod slots;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         large::ROLES,
         loop_limits::ROLES,
         paths::ROLES,
+        placement::ROLES,
         statistics::ROLES,
         users::ROLES,
     ];
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         ("looped", looped::all(), None),
         ("overflow", overflow::all(), None),
         ("paths", paths::all(), None),
+        ("placement", placement::all(), None),
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),

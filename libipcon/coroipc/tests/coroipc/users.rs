@@ -22,11 +22,11 @@ pub(crate) const ROLES: &[Role] = &[
 ];
 
 /// A user and group that own nothing.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Makes this process one of [`NOBODY`], for good.
 #[allow(unsafe_code)]
-fn become_nobody() {
+pub(crate) fn become_nobody() {
     // SAFETY: The C library changes all threads, and no memory is touched.
     let status = unsafe {
         [
