@@ -104,7 +104,7 @@ pub use region::Bytes;
 pub use ring::Violation;
 pub use server::{
     BindError, Call, Connection, Endpoint, EndpointBuilder, EndpointLoop, EventError, Overflow,
-    Running, Scheduling, Service, Session,
+    RateLimit, Running, Scheduling, Service, Session,
 };
 pub use sizes::Sizes;
 

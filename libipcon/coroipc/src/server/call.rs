@@ -89,6 +89,10 @@ impl Call {
         &self.channel.credentials
     }
 
+    pub(super) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
     /// The connection that it came through.
     pub fn connection(&self) -> Connection {
         Connection::new(self.channel.clone())

@@ -322,7 +322,7 @@ impl EndpointBuilder {
     }
 
     /// Decides about each call before its handler runs: an error turns it down as overloaded, and is the time after
-    /// which the client may try again.
+    /// which the client may try again. [`RateLimit`](super::RateLimit) makes one.
     #[must_use]
     pub fn admission(
         mut self,

@@ -23,6 +23,7 @@ mod looped;
 mod overflow;
 mod paths;
 mod placement;
+mod rate;
 mod raw;
 mod sleepers;
 mod slots;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         loop_limits::ROLES,
         paths::ROLES,
         placement::ROLES,
+        rate::ROLES,
         statistics::ROLES,
         users::ROLES,
     ];
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         ("overflow", overflow::all(), None),
         ("paths", paths::all(), None),
         ("placement", placement::all(), None),
+        ("rate", rate::all(), None),
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),
