@@ -70,6 +70,10 @@
 //!
 //! Others can see what happens on a connection without asking the server: [`statistics`].
 //!
+//! With the feature `tracing`, which is off by default, subscribers of that crate are told who connects, is refused, breaks
+//! the rules and goes, and why, by the targets `coroipc::server` and `coroipc::client`. What a handler tells in the thread of
+//! a connection belongs to the span `connection`. Nothing is done for that with each call.
+//!
 //! # Waiting
 //!
 //! A thread that waits spins for a little while the other side runs on another processor and spinning has paid lately;
@@ -92,6 +96,7 @@ mod sizes;
 pub mod statistics;
 mod status;
 mod sync;
+mod trace;
 mod wait;
 
 pub use client::{

@@ -22,6 +22,7 @@ use crate::handshake::{Address, Credentials, Refusal, descriptors, is_process};
 use crate::id::{CommandId, ServiceId};
 use crate::region::{Own, Peer, Unsealed};
 use crate::sizes::Sizes;
+use crate::trace;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Life, Spin};
 
@@ -361,6 +362,15 @@ impl ClientBuilder {
     /// # Errors
     /// [`ConnectError`] says why it did not work; [`ConnectError::Refused`] has the server's reason.
     pub fn connect(self) -> Result<Client, ConnectError> {
+        let connected = self.attempt();
+        match &connected {
+            Ok(client) => trace::connected_to(client.server(), self.service),
+            Err(error) => trace::not_connected(&self.address, self.service, error),
+        }
+        connected
+    }
+
+    fn attempt(&self) -> Result<Client, ConnectError> {
         let deadline = crate::clock::after(self.connect_timeout);
         let socket = self.reach()?;
         let server = Credentials::of_peer(socket.as_fd())

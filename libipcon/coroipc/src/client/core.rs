@@ -17,6 +17,7 @@ use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
 use crate::sizes::Sizes;
 use crate::status::Status;
 use crate::sync::{AtomicU32, Ordering};
+use crate::trace;
 use crate::wait::{End, Life, Place, Spin, Stopped, publish_cpu, watcher::Watched};
 
 /// How long a thread watches one abandoned request before it looks whether another was answered: each answer rings for
@@ -328,6 +329,9 @@ impl Core {
     pub(super) fn violated(&self, violation: Violation) -> Disconnected {
         let disconnected = Disconnected::Violation(violation);
         self.heard.lock().why.get_or_insert(disconnected.clone());
+        if self.life.is_ours() {
+            trace::server_violated(&self.server, violation);
+        }
         self.end(End::Violation);
         disconnected
     }
@@ -340,6 +344,7 @@ impl Core {
             }
             self.life.rouse(self.sleepers());
             self.slots.end();
+            trace::disconnected_from(&self.server, why);
         }
     }
 

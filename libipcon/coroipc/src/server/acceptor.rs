@@ -90,8 +90,9 @@ fn greet(shared: &Arc<Shared>, greetings: &mut Vec<Greeting>, ready: &[bool]) {
                 // Without a thread it is to be told why before the end, which comes with `registered`.
                 if let Err(error) = spawned {
                     let text = format!("starting a thread: {error}");
-                    refusing.statistics.refused(Reason::Resources);
-                    channel.refuse(Refusal::new(Reason::Resources, text));
+                    let refusal = Refusal::new(Reason::Resources, text);
+                    refusing.refused(Some(channel.credentials.uid()), &refusal);
+                    channel.refuse(refusal);
                 }
                 false
             }
@@ -159,7 +160,8 @@ pub(super) fn accept_one(shared: &Shared, listener: &Listener) -> Accepted {
         Err(_) => return Accepted::Nobody,
     };
     shared.statistics.count(EndpointCounter::Accepted);
-    let entered = Credentials::uid_of_peer(socket.as_fd())
+    let uid = Credentials::uid_of_peer(socket.as_fd());
+    let entered = uid
         .map_err(|errno| Refusal::new(Reason::Resources, errno.to_string()))
         .and_then(|uid| shared.ledger.enter(uid));
     match entered {
@@ -168,7 +170,7 @@ pub(super) fn accept_one(shared: &Shared, listener: &Listener) -> Accepted {
             Accepted::Client(Greeting::new(socket, entry, deadline))
         }
         Err(refusal) => {
-            shared.statistics.refused(refusal.reason());
+            shared.refused(uid.ok(), &refusal);
             let _ = socket::send(&socket, &Message::Refused(refusal), &[]);
             Accepted::Refused
         }

@@ -21,6 +21,7 @@ use crate::sizes::Sizes;
 use crate::statistics::{Counter, Page};
 use crate::status::Status;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::trace;
 use crate::wait::watcher::{Watched, Watching};
 use crate::wait::{End, Life, Place};
 
@@ -267,6 +268,7 @@ impl Channel {
     pub(super) fn refuse(&self, refusal: Refusal) {
         // The reason counts if it is told before the end.
         if self.life.is_ours() {
+            trace::told(self.number, &self.credentials, &refusal);
             let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Closed);
@@ -276,6 +278,7 @@ impl Channel {
     pub(super) fn violated(&self, violation: Violation) {
         let refusal = Refusal::new(Reason::Protocol, violation.to_string());
         if self.life.is_ours() {
+            trace::violated(self.number, &self.credentials, violation);
             let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         }
         self.end(End::Violation);
@@ -287,6 +290,7 @@ impl Channel {
             // The client learns of it at once, even if calls keep the channel for a while.
             let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
             self.life.rouse(self.sleepers());
+            trace::disconnected(self.number, &self.credentials, why);
         }
     }
 

@@ -14,6 +14,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::call::Call;
+use super::channel::Channel;
 use super::connection::Connection;
 use super::ledger::{self, Ledger};
 use super::listener::Listener;
@@ -27,8 +28,9 @@ use super::{acceptor, call};
 use crate::handshake::{Address, Credentials, Refusal};
 use crate::id::{CommandId, ServiceId};
 use crate::sizes::Sizes;
-use crate::statistics::EndpointPage;
+use crate::statistics::{EndpointCounter, EndpointPage};
 use crate::status::Status;
+use crate::trace;
 
 type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
 type Admission = dyn Fn(&Call) -> Result<(), Duration> + Send + Sync;
@@ -121,6 +123,18 @@ impl Shared {
         self.policies
             .iter()
             .try_for_each(|policy| or_panicked("the policy", || policy(client)))
+    }
+
+    /// A client, of a user if that is known, is refused: counts it, before it is told.
+    pub(super) fn refused(&self, uid: Option<u32>, refusal: &Refusal) {
+        self.statistics.refused(refusal.reason());
+        trace::refused(uid, refusal);
+    }
+
+    /// A client is let in.
+    pub(super) fn connected(&self, channel: &Channel, service: ServiceId) {
+        self.statistics.count(EndpointCounter::Connected);
+        trace::connected(channel.number, service, &channel.credentials);
     }
 
     /// The call, unless it is too late for it or there is too much to do. An error when deciding that panicked.

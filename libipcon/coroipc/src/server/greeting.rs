@@ -95,7 +95,7 @@ impl Greeting {
 
     /// Tells the client why it is not wanted.
     pub(super) fn refuse(&mut self, shared: &Shared, refusal: Refusal) -> Progress {
-        shared.statistics.refused(refusal.reason());
+        shared.refused(Some(self.uid), &refusal);
         let _ = socket::send(&self.socket, &Message::Refused(refusal), &[]);
         Progress::Over
     }

@@ -25,7 +25,6 @@ use super::service::{AnyService, AnySession};
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::Inbox;
-use crate::statistics::EndpointCounter;
 use crate::wait::watcher::{self, Watching};
 use crate::wait::{End, Mode, State, publish_cpu};
 
@@ -252,12 +251,13 @@ impl EndpointLoop {
             channel.credentials.process(),
             watcher::weak(channel),
         );
+        let id = service.id();
         let refused = match watching {
             Err(errno) => Refusal::new(Reason::Resources, errno.to_string()),
             Ok(watching) => match service.connect(Connection::new(channel.clone())) {
                 Err(refusal) => refusal,
                 Ok(session) => {
-                    self.shared.statistics.count(EndpointCounter::Connected);
+                    self.shared.connected(channel, id);
                     let _ = channel.say_ready(self.shared.process());
                     return Some(Served {
                         channel: channel.clone(),
@@ -268,7 +268,8 @@ impl EndpointLoop {
                 }
             },
         };
-        self.shared.statistics.refused(refused.reason());
+        let uid = channel.credentials.uid();
+        self.shared.refused(Some(uid), &refused);
         channel.refuse(refused);
         // The hook may keep the connection, and so its socket, which is of no interest any more.
         let _ = epoll::delete(&self.epoll, &*channel.socket);

@@ -10,11 +10,12 @@ use super::service::{AnyService, AnySession};
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::{Inbox, Submission, Violation};
-use crate::statistics::EndpointCounter;
 use crate::wait::{Spin, publish_cpu, watcher};
 
 /// Serves a client until one side ends the connection.
 pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn AnyService>) {
+    let id = service.id();
+    let _span = crate::trace::connection(channel.number, id, &channel.credentials);
     // It could be done when serving began, but the limits may have changed.
     if let Err(error) = shared.placement.apply() {
         return refuse(
@@ -39,7 +40,7 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
         Ok(session) => session,
         Err(refusal) => return refuse(shared, channel, refusal),
     };
-    shared.statistics.count(EndpointCounter::Connected);
+    shared.connected(channel, id);
     if channel.say_ready(shared.process()).is_ok() {
         answer_requests(shared, channel, session.as_mut());
     }
@@ -48,7 +49,7 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
 
 /// Tells a client that it is not wanted after all.
 fn refuse(shared: &Shared, channel: &Channel, refusal: Refusal) {
-    shared.statistics.refused(refusal.reason());
+    shared.refused(Some(channel.credentials.uid()), &refusal);
     channel.refuse(refusal);
 }
 

@@ -28,6 +28,8 @@ mod raw;
 mod sleepers;
 mod slots;
 mod statistics;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod users;
 mod world;
 
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         placement::ROLES,
         rate::ROLES,
         statistics::ROLES,
+        #[cfg(feature = "tracing")]
+        tracing::ROLES,
         users::ROLES,
     ];
     be_quiet_about_what_was_asked_for();
@@ -75,6 +79,8 @@ fn main() -> ExitCode {
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),
+        #[cfg(feature = "tracing")]
+        ("tracing", tracing::all(), None),
         ("users", users::all(), users::lack()),
     ];
     let mut trials = Vec::new();

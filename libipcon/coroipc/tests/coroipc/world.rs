@@ -168,6 +168,14 @@ impl Process {
         line
     }
 
+    /// Gives it a line to read.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn tell(&mut self, line: &str) {
+        use std::io::Write;
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+    }
+
     /// `kill -9`. When it was.
     pub(crate) fn kill(&mut self) -> Instant {
         self.child.kill().unwrap();
