@@ -101,7 +101,7 @@ mod wait;
 
 pub use client::{
     CallError, Client, ClientBuilder, ConnectError, Disconnected, EventRef, Events, FlowControl,
-    Pending, Reply, RequestRoom,
+    Pending, ReconnectError, Reconnecting, Reply, RequestRoom,
 };
 pub use handshake::{Address, Credentials, Reason, Refusal};
 pub use id::{CommandId, ServiceId};

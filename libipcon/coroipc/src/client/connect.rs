@@ -13,6 +13,8 @@ use super::call::{Pending, Reply};
 use super::core::Core;
 use super::error::{CallError, ConnectError, Disconnected};
 use super::events::Events;
+use super::reach::{Pauses, nobody_is_there};
+use super::reconnecting::Reconnecting;
 use super::request::RequestRoom;
 use super::slots::Slots;
 use crate::gather::{gather, total};
@@ -45,7 +47,7 @@ pub struct Client {
     _watching: Arc<Watching>,
 }
 
-type VerifyServer = dyn Fn(&Credentials) -> Result<(), Refusal>;
+type VerifyServer = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
 
 /// Collects what makes a connection.
 pub struct ClientBuilder {
@@ -61,6 +63,7 @@ pub struct ClientBuilder {
     lock_memory: bool,
     guard_against_own_user: bool,
     descriptors: u32,
+    wait_until: Option<Instant>,
 }
 
 impl Client {
@@ -79,6 +82,7 @@ impl Client {
             lock_memory: false,
             guard_against_own_user: false,
             descriptors: 0,
+            wait_until: None,
         }
     }
 
@@ -322,7 +326,7 @@ impl ClientBuilder {
     #[must_use]
     pub fn verify_server(
         mut self,
-        verify: impl Fn(&Credentials) -> Result<(), Refusal> + 'static,
+        verify: impl Fn(&Credentials) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         self.verify.push(Box::new(verify));
         self
@@ -357,12 +361,58 @@ impl ClientBuilder {
         self
     }
 
+    /// Waits until the deadline for a server that is not there yet, instead of failing at once: while nobody listens, and
+    /// while one that does is going away. It tries again after pauses of up to 100 ms, and at once when the path appears. A
+    /// server that refuses this client is not asked again.
+    #[must_use]
+    pub fn wait_for_server(mut self, deadline: Instant) -> Self {
+        self.wait_until = Some(deadline);
+        self
+    }
+
+    /// A client that connects when it is needed, and again when the server was gone. [`ClientBuilder::wait_for_server`] and
+    /// [`ClientBuilder::timeout`] mean nothing for it, since each call says how long it waits.
+    pub fn reconnecting(self) -> Reconnecting {
+        Reconnecting::new(self)
+    }
+
     /// Connects.
     ///
     /// # Errors
     /// [`ConnectError`] says why it did not work; [`ConnectError::Refused`] has the server's reason.
     pub fn connect(self) -> Result<Client, ConnectError> {
-        let connected = self.attempt();
+        match self.wait_until {
+            Some(deadline) => self.connect_by(deadline),
+            None => self.told(self.attempt(self.connect_timeout)),
+        }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Connects, and waits until the deadline for somebody who listens.
+    pub(super) fn connect_by(&self, deadline: Instant) -> Result<Client, ConnectError> {
+        let mut pauses = None;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match self.attempt(self.connect_timeout.min(left)) {
+                Err(error) if nobody_is_there(&error) => error,
+                other => return self.told(other),
+            };
+            if deadline <= Instant::now() {
+                return self.told(Err(error));
+            }
+            match &mut pauses {
+                // It may have come since.
+                None => pauses = Some(Pauses::before(&self.address)),
+                Some(pauses) => pauses.wait(deadline),
+            }
+        }
+    }
+
+    /// What came of it, after who listens for that was told.
+    fn told(&self, connected: Result<Client, ConnectError>) -> Result<Client, ConnectError> {
         match &connected {
             Ok(client) => trace::connected_to(client.server(), self.service),
             Err(error) => trace::not_connected(&self.address, self.service, error),
@@ -370,9 +420,9 @@ impl ClientBuilder {
         connected
     }
 
-    fn attempt(&self) -> Result<Client, ConnectError> {
-        let deadline = crate::clock::after(self.connect_timeout);
-        let socket = self.reach()?;
+    fn attempt(&self, timeout: Duration) -> Result<Client, ConnectError> {
+        let deadline = crate::clock::after(timeout);
+        let socket = self.reach(timeout)?;
         let server = Credentials::of_peer(socket.as_fd())
             .map_err(|errno| system("asking who the server is", errno))?;
         for verify in &self.verify {
@@ -432,7 +482,7 @@ impl ClientBuilder {
         })
     }
 
-    fn reach(&self) -> Result<OwnedFd, ConnectError> {
+    fn reach(&self, timeout: Duration) -> Result<OwnedFd, ConnectError> {
         let unreachable = |errno: Errno| ConnectError::Unreachable {
             address: self.address.to_string(),
             source: errno.into(),
@@ -446,7 +496,8 @@ impl ClientBuilder {
         rustix::net::sockopt::set_socket_timeout(
             &socket,
             rustix::net::sockopt::Timeout::Send,
-            Some(self.connect_timeout.min(crate::clock::LONGEST)),
+            // Zero would be no limit.
+            Some(timeout.clamp(Duration::from_micros(1), crate::clock::LONGEST)),
         )
         .map_err(|errno| system("setting up a socket", errno))?;
         loop {

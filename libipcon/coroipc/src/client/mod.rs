@@ -6,6 +6,8 @@ mod connect;
 mod core;
 mod error;
 mod events;
+mod reach;
+mod reconnecting;
 mod request;
 mod slots;
 
@@ -13,4 +15,5 @@ pub use call::{Pending, Reply};
 pub use connect::{Client, ClientBuilder};
 pub use error::{CallError, ConnectError, Disconnected};
 pub use events::{EventRef, Events, FlowControl};
+pub use reconnecting::{ReconnectError, Reconnecting};
 pub use request::RequestRoom;

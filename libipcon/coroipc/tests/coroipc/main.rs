@@ -25,6 +25,7 @@ mod paths;
 mod placement;
 mod rate;
 mod raw;
+mod reconnecting;
 mod sleepers;
 mod slots;
 mod statistics;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         paths::ROLES,
         placement::ROLES,
         rate::ROLES,
+        reconnecting::ROLES,
         statistics::ROLES,
         #[cfg(feature = "tracing")]
         tracing::ROLES,
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         ("paths", paths::all(), None),
         ("placement", placement::all(), None),
         ("rate", rate::all(), None),
+        ("reconnecting", reconnecting::all(), None),
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),

@@ -184,6 +184,13 @@ impl Process {
         killed
     }
 
+    /// What it has said and was not waited for, of one that was killed.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut self.output, &mut rest).unwrap();
+        rest
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
