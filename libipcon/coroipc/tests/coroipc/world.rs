@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use coroipc::{Address, Client, CommandId, Endpoint, EndpointBuilder, Running, Service, ServiceId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) const SERVICE: ServiceId = ServiceId::new(1);
 
@@ -138,6 +139,12 @@ pub(crate) fn play(roles: &[Role]) -> bool {
     true
 }
 
+/// How long another process may take to say something: only one that hangs takes so long.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 120,
+    tv_nsec: 0,
+};
+
 /// This program again, in another process and in a role.
 pub(crate) struct Process {
     child: Child,
@@ -163,6 +170,11 @@ impl Process {
         let mut line = String::new();
         while !line.contains(word) {
             line.clear();
+            if self.output.buffer().is_empty() {
+                let mut fds = [PollFd::new(self.output.get_ref(), PollFlags::IN)];
+                let ready = poll(&mut fds, Some(&PATIENCE)).unwrap();
+                assert_ne!(ready, 0, "it never said {word}");
+            }
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
         }
         line
