@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use coroipc::{CallError, Client, CommandId, Disconnected, Endpoint, Reason, Service, Sizes};
 
+use crate::serving::*;
 use crate::world::*;
 
-pub(crate) fn all() -> Vec<Case> {
-    cases![
+pub(crate) fn all() -> Vec<ServedCase> {
+    served_cases![
         requests_are_answered_at_any_size,
         pieces_are_gathered_and_written_in_place,
         each_outcome_is_told,
@@ -29,9 +30,9 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-fn requests_are_answered_at_any_size() {
+fn requests_are_answered_at_any_size(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let most = client.sizes().request as usize;
     let mut len = 0;
@@ -48,9 +49,9 @@ fn requests_are_answered_at_any_size() {
     assert_eq!(error, expected);
 }
 
-fn pieces_are_gathered_and_written_in_place() {
+fn pieces_are_gathered_and_written_in_place(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let pieces = [b"ab".as_slice(), b"", b"cde"].map(IoSlice::new);
     let reply = client.call_vectored(ECHO, &pieces, soon()).unwrap();
@@ -65,9 +66,9 @@ fn pieces_are_gathered_and_written_in_place() {
     }
 }
 
-fn each_outcome_is_told() {
+fn each_outcome_is_told(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let outcome = |command, number: u32| client.call(command, &number.to_ne_bytes()).unwrap_err();
     assert_eq!(outcome(FAIL, 77), CallError::Failed(77));
@@ -81,9 +82,9 @@ fn each_outcome_is_told() {
     assert_eq!(full.to_vec(), vec![9; most as usize]);
 }
 
-fn state_is_per_connection() {
+fn state_is_per_connection(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let (one, two) = (client(&address), client(&address));
     let count = |client: &Client| client.call(COUNT, b"").unwrap().bytes().first().unwrap();
     assert_eq!(u32::from_ne_bytes(count(&one)), 1);
@@ -91,9 +92,9 @@ fn state_is_per_connection() {
     assert_eq!(u32::from_ne_bytes(count(&two)), 1);
 }
 
-fn many_are_under_way_and_answered_in_any_order() {
+fn many_are_under_way_and_answered_in_any_order(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let start = |at: u8| client.start(KEEP, &[IoSlice::new(&[at])], soon()).unwrap();
     let pending: Vec<_> = (0..7).map(start).collect();
@@ -103,9 +104,9 @@ fn many_are_under_way_and_answered_in_any_order() {
     }
 }
 
-fn a_reply_stays_while_it_is_held() {
+fn a_reply_stays_while_it_is_held(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let held = client.call(ECHO, b"held").unwrap();
     for at in 0..100u8 {
@@ -114,7 +115,7 @@ fn a_reply_stays_while_it_is_held() {
     assert_eq!(held.to_vec(), b"held");
 }
 
-fn a_call_ends_at_its_deadline_and_is_cancelled() {
+fn a_call_ends_at_its_deadline_and_is_cancelled(serving: Serving) {
     let address = address();
     let cancelled = Arc::new(AtomicBool::new(false));
     let seen = cancelled.clone();
@@ -124,7 +125,7 @@ fn a_call_ends_at_its_deadline_and_is_cancelled() {
         until("cancelled", || call.is_cancelled());
         seen.store(true, Ordering::SeqCst);
     });
-    let _server = serve(Endpoint::builder(address.clone()).service(slow));
+    let _server = serving.serve(Endpoint::builder(address.clone()).service(slow));
     let client = client(&address);
     let began = Instant::now();
     let deadline = Some(began + Duration::from_millis(30));
@@ -136,9 +137,9 @@ fn a_call_ends_at_its_deadline_and_is_cancelled() {
     });
 }
 
-fn a_late_request_is_not_handled() {
+fn a_late_request_is_not_handled(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let past = Some(Instant::now());
     let pending = client.start(COUNT, &[], past).unwrap();
@@ -149,9 +150,9 @@ fn a_late_request_is_not_handled() {
     assert_eq!(u32::from_ne_bytes(count), 2);
 }
 
-fn slots_of_cancelled_calls_come_back() {
+fn slots_of_cancelled_calls_come_back(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     for _ in 0..5 {
         for _ in 0..client.sizes().slots - 1 {
@@ -171,9 +172,9 @@ fn slots_of_cancelled_calls_come_back() {
     drop(held);
 }
 
-fn one_way_requests_are_handled_in_order() {
+fn one_way_requests_are_handled_in_order(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     for _ in 0..1000 {
         client.notify(COUNT, &[IoSlice::new(b"x")]).unwrap();
@@ -182,9 +183,9 @@ fn one_way_requests_are_handled_in_order() {
     assert_eq!(u32::from_ne_bytes(count), 1001);
 }
 
-fn many_threads_share_a_client() {
+fn many_threads_share_a_client(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let sizes = Sizes {
         slots: 4,
         ..Sizes::default()
@@ -208,9 +209,9 @@ fn many_threads_share_a_client() {
     assert_eq!(u32::from_ne_bytes(count), 8 * 2000 + 1);
 }
 
-fn a_panic_ends_the_connection_alone() {
+fn a_panic_ends_the_connection_alone(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let (one, two) = (client(&address), client(&address));
     assert_eq!(one.call(PANIC, b"").unwrap_err(), CallError::Panicked);
     until("it is over", || one.disconnected().is_some());
@@ -222,7 +223,7 @@ fn a_panic_ends_the_connection_alone() {
     assert_eq!(two.call(ECHO, b"x").unwrap().to_vec(), b"x");
 }
 
-fn overload_is_answered() {
+fn overload_is_answered(serving: Serving) {
     let address = address();
     let builder = Endpoint::builder(address.clone())
         .service(service())
@@ -232,7 +233,7 @@ fn overload_is_answered() {
             }
             Ok(())
         });
-    let _server = serve(builder);
+    let _server = serving.serve(builder);
     let client = client(&address);
     let expected = CallError::Overloaded {
         retry_after: Duration::from_millis(3),
@@ -241,14 +242,14 @@ fn overload_is_answered() {
     assert_eq!(client.call(ECHO, b"x").unwrap().to_vec(), b"x");
 }
 
-fn replies_may_come_from_other_threads() {
+fn replies_may_come_from_other_threads(serving: Serving) {
     let address = address();
     let (calls, kept) = std::sync::mpsc::channel::<coroipc::Call>();
     let calls = parking_lot::Mutex::new(calls);
     let deferring = Service::new(SERVICE, |_| Ok(())).command(ECHO, move |_, call| {
         calls.lock().send(call).unwrap();
     });
-    let _server = serve(Endpoint::builder(address.clone()).service(deferring));
+    let _server = serving.serve(Endpoint::builder(address.clone()).service(deferring));
     let worker = std::thread::spawn(move || {
         for call in kept.iter().take(100) {
             let payload = call.payload().to_vec();

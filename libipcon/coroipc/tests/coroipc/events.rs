@@ -5,14 +5,14 @@ use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
 use coroipc::{
-    Client, Connection, Disconnected, Endpoint, EventError, Overflow, Reason, Running, Service,
-    Sizes,
+    Client, Connection, Disconnected, Endpoint, EventError, Overflow, Reason, Service, Sizes,
 };
 
+use crate::serving::*;
 use crate::world::*;
 
-pub(crate) fn all() -> Vec<Case> {
-    cases![
+pub(crate) fn all() -> Vec<ServedCase> {
+    served_cases![
         events_arrive_in_order,
         events_of_all_sizes_come_through_a_small_ring,
         a_full_ring_refuses_or_has_the_sender_wait,
@@ -22,9 +22,9 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
-fn events_arrive_in_order() {
+fn events_arrive_in_order(serving: Serving) {
     let address = address();
-    let _server = server(&address);
+    let _server = serving.server(&address);
     let client = client(&address);
     let mut events = client.events().unwrap();
     assert!(client.events().is_none(), "there is one receiver");
@@ -48,7 +48,7 @@ fn events_arrive_in_order() {
     assert!(events.next(deadline).unwrap().is_none());
 }
 
-fn events_of_all_sizes_come_through_a_small_ring() {
+fn events_of_all_sizes_come_through_a_small_ring(serving: Serving) {
     let address = address();
     let service = Service::new(SERVICE, |_| Ok(())).command(SEND, |session, call| {
         for len in (0..=4088usize).chain((0..=4088).rev().step_by(7)) {
@@ -71,7 +71,8 @@ fn events_of_all_sizes_come_through_a_small_ring() {
         );
         call.reply(b"");
     });
-    let _server = serve(Endpoint::builder(address.clone()).service(service));
+    let _server =
+        serving.serve(Endpoint::builder(address.clone()).service(serving.patient(service)));
     let sizes = Sizes {
         events: 4096,
         ..Sizes::default()
@@ -90,18 +91,21 @@ fn events_of_all_sizes_come_through_a_small_ring() {
 }
 
 /// A server that does this with events for which there is no room, and a connection of it from both sides.
-fn with_a_full_ring_it_does(overflow: Overflow) -> (Running, Client, Connection) {
+fn with_a_full_ring_it_does(serving: Serving, overflow: Overflow) -> (Server, Client, Connection) {
     let address = address();
-    let server = serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
+    let server =
+        serving.serve(Endpoint::builder(address.clone()).service(service().overflow(overflow)));
     let client = client(&address);
     until("it is there", || server.connections().len() == 1);
     let connection = server.connections().remove(0);
     (server, client, connection)
 }
 
-fn a_full_ring_refuses_or_has_the_sender_wait() {
-    for overflow in [Overflow::Refuse, Overflow::Block] {
-        let (_server, client, connection) = with_a_full_ring_it_does(overflow);
+fn a_full_ring_refuses_or_has_the_sender_wait(serving: Serving) {
+    let refuses = [Overflow::Refuse, Overflow::Block];
+    let possible = serving.overflows().into_iter();
+    for overflow in possible.filter(|it| refuses.contains(it)) {
+        let (_server, client, connection) = with_a_full_ring_it_does(serving, overflow);
         let event = vec![1; 60 << 10];
         let send = || {
             let deadline = Instant::now() + Duration::from_millis(10);
@@ -125,9 +129,9 @@ fn a_full_ring_refuses_or_has_the_sender_wait() {
     }
 }
 
-fn a_slow_client_sees_a_gap_or_is_disconnected() {
+fn a_slow_client_sees_a_gap_or_is_disconnected(serving: Serving) {
     for overflow in [Overflow::DropNewest, Overflow::Disconnect] {
-        let (_server, client, connection) = with_a_full_ring_it_does(overflow);
+        let (_server, client, connection) = with_a_full_ring_it_does(serving, overflow);
         let event = vec![1; 60 << 10];
         let send = || connection.send_event(&[IoSlice::new(&event)]);
         let results: Vec<_> = (0..6).map(|_| send()).collect();
@@ -150,13 +154,13 @@ fn a_slow_client_sees_a_gap_or_is_disconnected() {
     }
 }
 
-fn events_may_be_sent_when_connecting_and_read_after_the_end() {
+fn events_may_be_sent_when_connecting_and_read_after_the_end(serving: Serving) {
     let address = address();
     let service = Service::new(SERVICE, |connection| {
         connection.send_event(&[IoSlice::new(b"welcome")]).unwrap();
         Ok(())
     });
-    let server = serve(Endpoint::builder(address.clone()).service(service));
+    let server = serving.serve(Endpoint::builder(address.clone()).service(service));
     let client = client(&address);
     let mut events = client.events().unwrap();
     server.shut_down(Duration::ZERO);
@@ -166,9 +170,9 @@ fn events_may_be_sent_when_connecting_and_read_after_the_end() {
     assert!(matches!(end, Disconnected::Told(_)), "{end}");
 }
 
-fn a_connection_may_be_without_events() {
+fn a_connection_may_be_without_events(serving: Serving) {
     let address = address();
-    let server = server(&address);
+    let server = serving.server(&address);
     let sizes = Sizes {
         events: 0,
         ..Sizes::default()

@@ -2,17 +2,15 @@
 //! Payloads that are longer than a room.
 
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use coroipc::{Address, CallError, Client, CommandId, Endpoint, EndpointBuilder, Service, Sizes};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::serving::*;
 use crate::world::*;
 
-pub(crate) fn all() -> Vec<Case> {
-    cases![
+pub(crate) fn all() -> Vec<ServedCase> {
+    served_cases![
         payloads_longer_than_a_room_travel_both_ways,
-        a_loop_takes_and_sends_them_too,
         both_sides_bound_them,
         they_may_be_written_in_place_and_dropped_unsent,
         each_reply_finds_its_request,
@@ -98,35 +96,15 @@ fn turn_round(client: &Client) {
     }
 }
 
-fn payloads_longer_than_a_room_travel_both_ways() {
+fn payloads_longer_than_a_room_travel_both_ways(serving: Serving) {
     let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     turn_round(&to(&address, u32::MAX));
 }
 
-fn a_loop_takes_and_sends_them_too() {
+fn both_sides_bound_them(serving: Serving) {
     let address = address();
-    let mut server = endpoint(&address).bind().unwrap().into_loop().unwrap();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            turn_round(&to(&address, u32::MAX));
-            done.store(true, Ordering::SeqCst);
-        });
-        while !done.load(Ordering::SeqCst) && !client.is_finished() {
-            let timeout = Timespec {
-                tv_sec: 0,
-                tv_nsec: 20_000_000,
-            };
-            poll(&mut [PollFd::new(&server, PollFlags::IN)], Some(&timeout)).unwrap();
-            server.dispatch().unwrap();
-        }
-    });
-}
-
-fn both_sides_bound_them() {
-    let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     // The client's bound, the server's, and none at all.
     for (wanted, most) in [(1000, 1000), (u32::MAX, MOST), (0, 64)] {
         let client = to(&address, wanted);
@@ -148,9 +126,9 @@ fn both_sides_bound_them() {
     }
 }
 
-fn they_may_be_written_in_place_and_dropped_unsent() {
+fn they_may_be_written_in_place_and_dropped_unsent(serving: Serving) {
     let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     let client = to(&address, MOST);
     for _ in 0..20 {
         let mut room = client.room(5000, None).unwrap();
@@ -166,9 +144,9 @@ fn they_may_be_written_in_place_and_dropped_unsent() {
     );
 }
 
-fn each_reply_finds_its_request() {
+fn each_reply_finds_its_request(serving: Serving) {
     let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     let client = to(&address, MOST);
     let mut events = client.events().unwrap();
     for round in 0..50u32 {
@@ -185,15 +163,16 @@ fn each_reply_finds_its_request() {
     }
 }
 
-fn those_that_nobody_takes_leave_nothing() {
-    let mut alone = Process::start("large::as_both", "");
+fn those_that_nobody_takes_leave_nothing(serving: Serving) {
+    let mut alone = Process::start("large::as_both", serving.name());
     alone.wait_for("left nothing");
 }
 
 /// The test above, in a process where no other test runs.
 fn as_both() {
+    let serving = Serving::named(&argument());
     let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     let client = to(&address, MOST);
     client.call(TURN, &payload(5000)).unwrap();
     let before = Left::now();
@@ -215,20 +194,22 @@ fn as_both() {
     say("left nothing");
 }
 
-fn memory_that_is_not_to_be_had_is_an_error_and_no_end() {
-    let mut alone = Process::start("large::as_poor", "");
+fn memory_that_is_not_to_be_had_is_an_error_and_no_end(serving: Serving) {
+    let mut alone = Process::start("large::as_poor", serving.name());
     alone.wait_for("was told");
 }
 
 /// The test above, in a process whose files may not be large.
 fn as_poor() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let serving = Serving::named(&argument());
     let address = address();
-    let _server = serve(endpoint(&address));
+    let _server = serving.serve(endpoint(&address));
     let client = to(&address, MOST);
     let room = client.room(5000, None).unwrap();
     let limit = Rlimit {
-        current: Some(0),
+        // As many as a loop polls: `poll` wants to be allowed so many. They are taken.
+        current: Some(2),
         ..getrlimit(Resource::Nofile)
     };
     setrlimit(Resource::Nofile, limit).unwrap();

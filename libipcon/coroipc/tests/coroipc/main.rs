@@ -26,6 +26,7 @@ mod placement;
 mod rate;
 mod raw;
 mod reconnecting;
+mod serving;
 mod sleepers;
 mod slots;
 mod statistics;
@@ -37,6 +38,7 @@ mod world;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use serving::Serving;
 
 fn main() -> ExitCode {
     let roles = [
@@ -61,16 +63,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let subjects = [
-        ("calls", calls::all(), None),
         ("connecting", connecting::all(), None),
         ("credentials", credentials::all(), None),
         ("death", death::all(), None),
         ("decisions", decisions::all(), None),
         ("descriptors", descriptors::all(), None),
-        ("events", events::all(), None),
         ("hostile", hostile::all(), None),
         ("idle", idle::all(), None),
-        ("large", large::all(), None),
         ("limits", limits::all(), None),
         ("loop_limits", loop_limits::all(), None),
         ("looped", looped::all(), None),
@@ -86,7 +85,25 @@ fn main() -> ExitCode {
         ("tracing", tracing::all(), None),
         ("users", users::all(), users::lack()),
     ];
+    // What a client may expect however it is served.
+    let served = [
+        ("calls", calls::all()),
+        ("events", events::all()),
+        ("large", large::all()),
+    ];
     let mut trials = Vec::new();
+    for (subject, cases) in served {
+        for (name, body) in cases {
+            for serving in Serving::BOTH {
+                let run = move || {
+                    body(serving);
+                    Ok(())
+                };
+                let name = format!("{subject}::{}::{name}", serving.name());
+                trials.push(Trial::test(name, run));
+            }
+        }
+    }
     for (subject, cases, lack) in subjects {
         if let Some(lack) = lack {
             eprintln!("{subject}: skipped: {lack}");
