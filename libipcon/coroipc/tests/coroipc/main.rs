@@ -7,6 +7,7 @@
     reason = "a test says what it does by its name, and ends where something is missing"
 )]
 
+mod blocked;
 mod calls;
 mod connecting;
 mod credentials;
@@ -16,6 +17,7 @@ mod descriptors;
 mod events;
 mod hostile;
 mod idle;
+mod killed;
 mod large;
 mod limits;
 mod loop_limits;
@@ -30,6 +32,7 @@ mod serving;
 mod sleepers;
 mod slots;
 mod statistics;
+mod stream;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod users;
@@ -42,11 +45,13 @@ use serving::Serving;
 
 fn main() -> ExitCode {
     let roles = [
+        blocked::ROLES,
         connecting::ROLES,
         credentials::ROLES,
         death::ROLES,
         descriptors::ROLES,
         idle::ROLES,
+        killed::ROLES,
         large::ROLES,
         loop_limits::ROLES,
         paths::ROLES,
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         rate::ROLES,
         reconnecting::ROLES,
         statistics::ROLES,
+        stream::ROLES,
         #[cfg(feature = "tracing")]
         tracing::ROLES,
         users::ROLES,
@@ -87,9 +93,12 @@ fn main() -> ExitCode {
     ];
     // What a client may expect however it is served.
     let served = [
+        ("blocked", blocked::all()),
         ("calls", calls::all()),
         ("events", events::all()),
+        ("killed", killed::all()),
         ("large", large::all()),
+        ("stream", stream::all()),
     ];
     let mut trials = Vec::new();
     for (subject, cases) in served {
