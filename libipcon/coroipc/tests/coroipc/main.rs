@@ -19,6 +19,7 @@ mod hostile;
 mod idle;
 mod killed;
 mod large;
+mod libqb;
 mod limits;
 mod loop_limits;
 mod looped;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         idle::ROLES,
         killed::ROLES,
         large::ROLES,
+        libqb::ROLES,
         loop_limits::ROLES,
         paths::ROLES,
         placement::ROLES,
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         ("events", events::all()),
         ("killed", killed::all()),
         ("large", large::all()),
+        ("libqb", libqb::all()),
         ("stream", stream::all()),
     ];
     let mut trials = Vec::new();

@@ -203,6 +203,11 @@ impl Process {
         rest
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
