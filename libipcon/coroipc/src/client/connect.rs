@@ -344,7 +344,7 @@ impl ClientBuilder {
         })
     }
 
-    /// Whether both regions are kept in memory (`mlock`), so that no thread ever waits for a page.
+    /// Whether both regions and the page of bells are kept in memory (`mlock`), so that no thread ever waits for a page.
     #[must_use]
     pub fn lock_memory(mut self, lock: bool) -> Self {
         self.lock_memory = lock;
@@ -457,6 +457,7 @@ impl ClientBuilder {
                 .words
                 .lock()
                 .and_then(|()| peer.lock())
+                .and_then(|()| bells.lock())
                 .map_err(|errno| system("locking memory", errno))?;
         }
         let guarded = self.guard_against_own_user || !server.could_kill_us();

@@ -63,6 +63,11 @@ impl Unsealed {
 }
 
 impl Bells {
+    /// Keeps the page in memory.
+    pub(crate) fn lock(&self) -> Result<(), Errno> {
+        self.mapping.lock()
+    }
+
     /// Maps the page that the client sent, and seals it.
     pub(crate) fn open(file: &OwnedFd) -> Result<Self, BadMemory> {
         file::check_kind(file.as_fd(), shape().file())?;

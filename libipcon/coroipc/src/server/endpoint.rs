@@ -423,8 +423,8 @@ impl EndpointBuilder {
         self
     }
 
-    /// Whether the server's regions are kept in memory (`mlock`), so that no thread ever waits for a page. Clients are
-    /// refused where the limit does not allow it.
+    /// Whether the server's regions and the pages of bells are kept in memory (`mlock`), so that no thread ever waits for a
+    /// page of these. Clients are refused where the limit does not allow it.
     #[must_use]
     pub fn lock_memory(mut self, lock: bool) -> Self {
         self.lock_memory = lock;

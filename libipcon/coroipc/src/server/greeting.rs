@@ -188,6 +188,7 @@ impl Greeting {
             parts
                 .words
                 .lock()
+                .and_then(|()| bells.lock())
                 .map_err(|errno| lacking("locking memory", errno))?;
         }
         let events = Events::new(

@@ -23,6 +23,7 @@ mod libqb;
 mod limits;
 mod loop_limits;
 mod looped;
+mod memory;
 mod overflow;
 mod paths;
 mod placement;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         large::ROLES,
         libqb::ROLES,
         loop_limits::ROLES,
+        memory::ROLES,
         paths::ROLES,
         placement::ROLES,
         rate::ROLES,
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         ("limits", limits::all(), None),
         ("loop_limits", loop_limits::all(), None),
         ("looped", looped::all(), None),
+        ("memory", memory::all(), None),
         ("overflow", overflow::all(), None),
         ("paths", paths::all(), None),
         ("placement", placement::all(), None),
