@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use coroipc::{CallError, Client, CommandId, Disconnected, Endpoint, Reason, Service, Sizes};
+use coroipc::{
+    CallError, Client, CommandId, Disconnected, Endpoint, Reason, Service, ServiceId, Sizes,
+};
 
 use crate::serving::*;
 use crate::world::*;
@@ -14,6 +16,7 @@ use crate::world::*;
 pub(crate) fn all() -> Vec<ServedCase> {
     served_cases![
         requests_are_answered_at_any_size,
+        the_first_and_the_last_numbers_are_served,
         pieces_are_gathered_and_written_in_place,
         each_outcome_is_told,
         state_is_per_connection,
@@ -47,6 +50,33 @@ fn requests_are_answered_at_any_size(serving: Serving) {
         most,
     };
     assert_eq!(error, expected);
+}
+
+fn the_first_and_the_last_numbers_are_served(serving: Serving) {
+    let ends = [0, u16::MAX];
+    let address = address();
+    let mut builder = Endpoint::builder(address.clone());
+    for service in ends {
+        let mut commands = Service::new(ServiceId::new(service), |_| Ok(()));
+        for command in ends {
+            commands = commands.command(CommandId::new(command), move |_, call| {
+                call.reply(&[service.to_ne_bytes(), command.to_ne_bytes()].concat());
+            });
+        }
+        builder = builder.service(commands);
+    }
+    let _server = serving.serve(builder);
+    for service in ends {
+        let client = Client::builder(address.clone(), ServiceId::new(service));
+        let client = client.connect().unwrap();
+        for command in ends {
+            let expected = [service.to_ne_bytes(), command.to_ne_bytes()].concat();
+            let reply = client.call(CommandId::new(command), b"").unwrap();
+            assert_eq!(reply.to_vec(), expected);
+        }
+        let none = client.call(CommandId::new(1), b"").map(drop);
+        assert_eq!(none, Err(CallError::UnknownCommand));
+    }
 }
 
 fn pieces_are_gathered_and_written_in_place(serving: Serving) {

@@ -15,6 +15,7 @@ mod death;
 mod decisions;
 mod descriptors;
 mod events;
+mod features;
 mod hostile;
 mod idle;
 mod killed;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         ("credentials", credentials::all(), None),
         ("death", death::all(), None),
         ("decisions", decisions::all(), None),
+        ("features", features::all(), None),
         ("descriptors", descriptors::all(), None),
         ("hostile", hostile::all(), None),
         ("idle", idle::all(), None),
@@ -132,6 +134,8 @@ fn main() -> ExitCode {
             trials.push(trial.with_ignored_flag(lack.is_some()));
         }
     }
+    let names = trials.iter().map(|trial| trial.name().to_owned());
+    let _ = features::TESTS.set(names.collect());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
