@@ -72,7 +72,7 @@ enum Name {
     Fuzz,
     /// What coroipc reads from the other side, against a fuzzer.
     FuzzCoroipc,
-    /// The core under Miri, where the toolchain has it; only when asked for.
+    /// The core, and coroipc without the kernel, under Miri, where the toolchain has it; only when asked for.
     Miri,
     /// The share of lines that the tests on the host run.
     Coverage,

@@ -27,6 +27,7 @@ mod status;
 mod region;
 
 mod sync {
+    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 }
 
@@ -47,12 +48,11 @@ mod wait {
 }
 
 use layout::{bell, client, server};
-use loom::sync::Arc;
 use loom::thread;
 use region::{Own, Peer, World};
 use ring::{Consumer, Inbox, Outbox, Producer, Submission};
 use sizes::Sizes;
-use sync::AtomicU32;
+use sync::{Arc, AtomicU32};
 use wait::{End, Life, Place, Spin, Stopped, wait, wake};
 
 const SIZES: Sizes = Sizes {

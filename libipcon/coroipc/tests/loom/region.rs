@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Regions that are vectors of loom's atomics.
-
-use loom::sync::Arc;
+//! Regions that are vectors of atomics: loom's here, and the usual ones in `tests/ring`.
 
 use crate::sizes::Sizes;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{Arc, AtomicU32, Ordering, fence};
 
 pub(crate) struct Shape {
     pub(crate) control: usize,
@@ -105,10 +103,10 @@ impl RingRoom {
         self.0.len() * 4
     }
 
-    /// All payloads here are whole words.
+    /// Whole words are written: positions are multiples of eight, so that what a payload leaves of a word is nobody's.
     pub(crate) fn fill(&mut self, position: u32, len: usize, fill: impl FnOnce(&mut [u8])) {
-        let mut bytes = vec![0; len];
-        fill(&mut bytes);
+        let mut bytes = vec![0; len.next_multiple_of(4)];
+        fill(&mut bytes[..len]);
         for (at, word) in bytes.chunks(4).enumerate() {
             let at = (position as usize / 4 + at) % self.0.len();
             let word = u32::from_ne_bytes(word.try_into().unwrap());
@@ -125,15 +123,37 @@ pub(crate) struct Bytes<'a> {
 
 impl Bytes<'_> {
     pub(crate) fn to_vec(&self) -> Vec<u8> {
-        (0..self.len / 4)
+        let mut bytes: Vec<_> = (0..self.len.div_ceil(4))
             .flat_map(|at| {
                 let at = (self.position / 4 + at) % self.ring.len();
                 self.ring[at].load(Ordering::Relaxed).to_ne_bytes()
             })
-            .collect()
+            .collect();
+        bytes.truncate(self.len);
+        bytes
     }
 
     pub(crate) fn first<const N: usize>(&self) -> Option<[u8; N]> {
         self.to_vec().get(..N)?.try_into().ok()
+    }
+}
+
+/// What the library's own tests of its files make: a region without rooms, whose file is its words.
+pub(crate) struct Parts {
+    pub(crate) words: Own,
+    pub(crate) file: Words,
+}
+
+impl Own {
+    pub(crate) fn create(_name: &str, shape: Shape) -> Result<Parts, ()> {
+        let file = words(shape.control);
+        let words = Own(file.clone());
+        Ok(Parts { words, file })
+    }
+}
+
+impl Peer {
+    pub(crate) fn open(file: &Words, shape: Shape) -> Result<Self, ()> {
+        Ok(Self(file.clone(), words(shape.ring)))
     }
 }
