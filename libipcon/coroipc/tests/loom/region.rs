@@ -76,6 +76,7 @@ impl Peer {
     }
 
     pub(crate) fn ring(&self, position: u32, len: usize) -> Bytes<'_> {
+        assert!(len <= 4 * self.1.len());
         Bytes {
             ring: &self.1,
             position: position as usize,

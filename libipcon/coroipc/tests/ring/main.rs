@@ -148,6 +148,8 @@ proptest! {
             };
             put(world.client_own(), client_words);
             put(world.server_own(), server_words);
+            let filled = |room: &mut [u8]| room.copy_from_slice(&value.to_ne_bytes());
+            world.ring().fill(at as u32 * 4, 4, filled);
             if let Ok(Some((_, taken))) = inbox.take(&world.client_peer(), &SIZES) {
                 prop_assert!(taken.slot < SIZES.slots);
                 let most = if taken.large { SIZES.large } else { SIZES.request };
@@ -157,7 +159,8 @@ proptest! {
                 prop_assert!(free <= SIZES.events);
             }
             if let Ok(Some(record)) = consumer.peek(&world.server_peer()) {
-                prop_assert!(record.bytes(&world.server_peer()).to_vec().len() <= 248);
+                // It panics where that is more than the ring.
+                record.bytes(&world.server_peer());
             }
             for slot in 0..SIZES.slots as usize {
                 if let Some(Ok(answer)) = look_for_answer(&world.server_peer(), &SIZES, slot, value) {
