@@ -58,6 +58,11 @@
 //! # }
 //! ```
 //!
+//! # Types
+//!
+//! With [`interface!`] both sides are built from one declaration, and their requests, replies and events are values
+//! that are checked: [`typed`].
+//!
 //! # What one side may expect of the other
 //!
 //! Nothing. Each side writes memory of its own, which the other can only read and neither can resize or take away; what
@@ -97,6 +102,7 @@ pub mod statistics;
 mod status;
 mod sync;
 mod trace;
+pub mod typed;
 mod wait;
 
 pub use client::{
@@ -112,6 +118,8 @@ pub use server::{
     RateLimit, Running, Scheduling, Service, Session,
 };
 pub use sizes::Sizes;
+/// The crate whose traits say which types are plain data; see [`typed`].
+pub use zerocopy;
 
 /// How long a thread spins at most before it sleeps, unless told otherwise: about as long as waking a thread on another
 /// processor takes.

@@ -29,6 +29,8 @@ pub(crate) enum Status {
     NoMemory = 10,
     /// The handler replied with more descriptors than was agreed on [how many].
     TooManyDescriptors = 11,
+    /// The payload is not of the command's type.
+    InvalidRequest = 12,
 }
 
 impl Status {
@@ -46,6 +48,7 @@ impl Status {
             9 => Self::RepliedLarge,
             10 => Self::NoMemory,
             11 => Self::TooManyDescriptors,
+            12 => Self::InvalidRequest,
             _ => return None,
         })
     }

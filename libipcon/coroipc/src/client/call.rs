@@ -147,6 +147,7 @@ impl<'c> Reply<'c> {
             },
             Status::Failed => CallError::Failed(answer.detail),
             Status::UnknownCommand => CallError::UnknownCommand,
+            Status::InvalidRequest => CallError::InvalidRequest,
             Status::Denied => CallError::Denied,
             Status::Overloaded => CallError::Overloaded {
                 retry_after: Duration::from_micros(answer.detail.into()),

@@ -253,8 +253,9 @@ impl Client {
         self.core.life.over().map(|_| self.core.disconnected())
     }
 
+    /// Until when a call waits that begins now and names no deadline.
     #[inline]
-    fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         // What is too far away to be told is no limit.
         self.timeout
             .and_then(|timeout| Instant::now().checked_add(timeout))
@@ -374,6 +375,12 @@ impl ClientBuilder {
     /// [`ClientBuilder::timeout`] mean nothing for it, since each call says how long it waits.
     pub fn reconnecting(self) -> Reconnecting {
         Reconnecting::new(self)
+    }
+
+    /// The same for another service.
+    pub(crate) fn service(mut self, service: ServiceId) -> Self {
+        self.service = service;
+        self
     }
 
     /// Connects.

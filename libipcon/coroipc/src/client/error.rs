@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::handshake::Refusal;
 use crate::ring::Violation;
+use crate::typed::Malformed;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +87,12 @@ pub enum CallError {
     /// The service has no such command.
     #[error("the service has no such command")]
     UnknownCommand,
+    /// The server found that the request is not of the command's type. It was not handled.
+    #[error("the server found that the request is not of the command's type")]
+    InvalidRequest,
+    /// The reply is not of the command's type. The request may have been handled.
+    #[error("the reply is not of the command's type: {0}")]
+    Malformed(#[from] Malformed),
     /// This client may not use the command.
     #[error("this client may not use the command")]
     Denied,

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// A payload in memory of the other process, to be copied out.
@@ -54,6 +55,20 @@ impl<'a> Bytes<'a> {
         // same as in all virtual machine monitors: the language has no name for it yet.)
         unsafe { std::ptr::copy_nonoverlapping(self.address.as_ptr(), to.as_mut_ptr(), len) };
         len
+    }
+
+    /// Copies all of it to `to`, if that has exactly as many bytes, and tells whether it has. Then all of `to` is written.
+    #[inline]
+    pub(crate) fn fill<T>(&self, to: &mut [MaybeUninit<T>]) -> bool {
+        if self.len != size_of_val(to) {
+            return false;
+        }
+        // SAFETY: As in `copy_to`; any bytes may be where it is not said yet that they are a value.
+        unsafe {
+            let to = to.as_mut_ptr().cast::<u8>();
+            std::ptr::copy_nonoverlapping(self.address.as_ptr(), to, self.len);
+        }
+        true
     }
 
     /// A copy of all of it.

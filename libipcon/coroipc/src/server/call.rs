@@ -203,6 +203,12 @@ impl Call {
         self.finish(Status::Overloaded, 0, micros);
     }
 
+    /// Answers that the payload is not what the command takes: the client gets `CallError::InvalidRequest`. Typed
+    /// services do that by themselves.
+    pub fn invalid_request(self) {
+        self.finish(Status::InvalidRequest, 0, 0);
+    }
+
     pub(super) fn turn_down(self, status: Status, detail: u32) {
         self.finish(status, 0, detail);
     }

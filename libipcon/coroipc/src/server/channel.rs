@@ -247,7 +247,7 @@ impl Channel {
                 Counter::Responses
             }
             Status::Failed => Counter::Failed,
-            Status::UnknownCommand => Counter::InvalidRequest,
+            Status::UnknownCommand | Status::InvalidRequest => Counter::InvalidRequest,
             Status::Denied => Counter::Denied,
             Status::Overloaded => Counter::Overload,
             Status::NoReply | Status::Panicked | Status::NoMemory => Counter::NoReply,

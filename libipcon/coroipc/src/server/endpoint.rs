@@ -318,7 +318,7 @@ impl EndpointBuilder {
 
     /// Adds a service. Each has a number of its own.
     #[must_use]
-    pub fn service<S: Send + 'static>(mut self, service: Service<S>) -> Self {
+    pub fn service<S: Send + 'static, I: 'static>(mut self, service: Service<S, I>) -> Self {
         self.services.push(Arc::new(service));
         self
     }

@@ -2,6 +2,7 @@
 //! Services: what is run for each command, and what each connection keeps.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use crate::status::Status;
 type Connect<S> = dyn Fn(&Connection) -> Result<S, Refusal> + Send + Sync;
 type Disconnect<S> = dyn Fn(Session<S>) + Send + Sync;
 type RoomAgain<S> = dyn Fn(&mut Session<S>) + Send + Sync;
-type Handler<S> = dyn Fn(&mut Session<S>, Call) + Send + Sync;
-type Permission = dyn Fn(&Credentials) -> bool + Send + Sync;
+pub(crate) type Handler<S> = dyn Fn(&mut Session<S>, Call) + Send + Sync;
+pub(crate) type Permission = dyn Fn(&Credentials) -> bool + Send + Sync;
 type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
 
 /// A service of an endpoint: handlers by command, and hooks.
@@ -38,7 +39,10 @@ type Policy = dyn Fn(&Credentials) -> Result<(), Refusal> + Send + Sync;
 ///     .on_disconnect(|session| println!("{} calls", session.state));
 /// # let _ = counter;
 /// ```
-pub struct Service<S> {
+///
+/// `I` is the interface of a service whose commands are declared by [`interface!`](crate::interface), and `()` of one whose
+/// commands are added here.
+pub struct Service<S, I = ()> {
     id: ServiceId,
     connect: Box<Connect<S>>,
     disconnect: Option<Box<Disconnect<S>>>,
@@ -51,6 +55,7 @@ pub struct Service<S> {
     /// By command. A missing entry is an unknown command.
     commands: Vec<Option<Command<S>>>,
     twice: Option<CommandId>,
+    declared: PhantomData<fn() -> I>,
 }
 
 struct Command<S> {
@@ -80,19 +85,7 @@ impl<S: Send + 'static> Service<S> {
         id: ServiceId,
         connect: impl Fn(&Connection) -> Result<S, Refusal> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            id,
-            connect: Box::new(connect),
-            disconnect: None,
-            policies: Vec::new(),
-            interface: None,
-            room_again: None,
-            overflow: None,
-            queue: None,
-            descriptors: 0,
-            commands: Vec::new(),
-            twice: None,
-        }
+        Self::without_commands(id, None, connect)
     }
 
     /// Adds a command. A handler that panics ends its connection. [`EndpointBuilder::bind`](super::EndpointBuilder::bind)
@@ -118,7 +111,38 @@ impl<S: Send + 'static> Service<S> {
         self.add(id, Some(Box::new(permission)), Box::new(handler))
     }
 
-    fn add(
+    /// Refuses clients that were built for another interface: those that do not name this number. It is the
+    /// application's to choose, such as a hash of its types.
+    #[must_use]
+    pub fn interface(mut self, interface: u64) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+}
+
+impl<S: Send + 'static, I: 'static> Service<S, I> {
+    pub(crate) fn without_commands(
+        id: ServiceId,
+        interface: Option<u64>,
+        connect: impl Fn(&Connection) -> Result<S, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id,
+            connect: Box::new(connect),
+            disconnect: None,
+            policies: Vec::new(),
+            interface,
+            room_again: None,
+            overflow: None,
+            queue: None,
+            descriptors: 0,
+            commands: Vec::new(),
+            twice: None,
+            declared: PhantomData,
+        }
+    }
+
+    pub(crate) fn add(
         mut self,
         id: CommandId,
         permission: Option<Box<Permission>>,
@@ -139,6 +163,18 @@ impl<S: Send + 'static> Service<S> {
         self
     }
 
+    /// Has a command that is there asked for by clients with this permission only.
+    pub(crate) fn set_permission(
+        &mut self,
+        id: CommandId,
+        permission: impl Fn(&Credentials) -> bool + Send + Sync + 'static,
+    ) {
+        let command = self.commands.get_mut(usize::from(id.get()));
+        if let Some(Some(command)) = command {
+            command.permission = Some(Box::new(permission));
+        }
+    }
+
     /// Has clients of this service decided about, after the policy of the endpoint has let them pass. Of several
     /// policies all must let them pass. A client at which one panics is refused.
     #[must_use]
@@ -157,14 +193,6 @@ impl<S: Send + 'static> Service<S> {
         disconnect: impl Fn(Session<S>) + Send + Sync + 'static,
     ) -> Self {
         self.disconnect = Some(Box::new(disconnect));
-        self
-    }
-
-    /// Refuses clients that were built for another interface: those that do not name this number. It is the
-    /// application's to choose, such as a hash of its types.
-    #[must_use]
-    pub fn interface(mut self, interface: u64) -> Self {
-        self.interface = Some(interface);
         self
     }
 
@@ -234,12 +262,12 @@ pub(super) trait AnySession: Send {
     fn disconnect(self: Box<Self>);
 }
 
-struct Active<S> {
-    service: Arc<Service<S>>,
+struct Active<S, I> {
+    service: Arc<Service<S, I>>,
     session: Session<S>,
 }
 
-impl<S: Send + 'static> AnyService for Service<S> {
+impl<S: Send + 'static, I: 'static> AnyService for Service<S, I> {
     fn id(&self) -> ServiceId {
         self.id
     }
@@ -283,7 +311,7 @@ impl<S: Send + 'static> AnyService for Service<S> {
     }
 }
 
-impl<S: Send + 'static> AnySession for Active<S> {
+impl<S: Send + 'static, I: 'static> AnySession for Active<S, I> {
     #[inline]
     fn dispatch(&mut self, call: Call) -> bool {
         let index = usize::from(call.command().get());
@@ -338,7 +366,7 @@ pub(super) fn or_panicked<T>(
         .unwrap_or_else(|_| Err(Refusal::new(Reason::Panicked, format!("{what} panicked"))))
 }
 
-impl<S> fmt::Debug for Service<S> {
+impl<S, I> fmt::Debug for Service<S, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
             .field("id", &self.id)

@@ -46,7 +46,7 @@ counters! {
     FlowControlCount = "flow_control_count",
     /// Requests that were turned down for there was too much to do.
     Overload = "overload",
-    /// Requests for commands that do not exist.
+    /// Requests for commands that do not exist, or that are not of their command's type.
     InvalidRequest = "invalid_request",
     /// Requests for commands that the client may not use.
     Denied = "denied",

@@ -38,6 +38,7 @@ mod statistics;
 mod stream;
 #[cfg(feature = "tracing")]
 mod tracing;
+mod typed;
 mod users;
 mod world;
 
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         ("statistics", statistics::all(), None),
         #[cfg(feature = "tracing")]
         ("tracing", tracing::all(), None),
+        ("typed", typed::all(), None),
         ("users", users::all(), users::lack()),
     ];
     // What a client may expect however it is served.
