@@ -124,7 +124,7 @@ pub use origin::{KeventMeta, Origin};
 pub use peer::{Peer, Replay};
 pub use port::Port;
 
-/// The program of the README, so that it compiles.
-#[cfg(doctest)]
+/// The programs of the README, so that they compile.
+#[cfg(all(doctest, feature = "coroipc"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -218,7 +218,7 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
         }
         Name::UnitTests => {
             let mut tests = cargo(&format!(
-                "test --quiet --workspace --exclude {tests_package} --features libipcon/tokio,coroipc/tracing"
+                "test --quiet --workspace --exclude {tests_package} --features libipcon/tokio,libipcon/coroipc,coroipc/tracing"
             ));
             tests.env("PROMTOOL", setup::promtool_path(cache));
             tests

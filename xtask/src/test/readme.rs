@@ -22,6 +22,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "the check `lints`, which builds all targets",
     ),
     (
+        "cargo build --examples --features libipcon/coroipc",
+        "the test `readme` of libipcon, which runs what it builds",
+    ),
+    (
         "cargo xtask vm -- target/debug/examples/first",
         "the check `command in the VM`",
     ),

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::process::Process;
+use super::refusal::Refusal;
 
 /// Who the other side is, as the kernel recorded it when the socket was connected (of a client) or listened on (of a
 /// server). Nothing that the other side says goes into it.
@@ -55,6 +56,19 @@ impl Credentials {
     /// users: a policy that lets that one pass lets all of them pass.
     pub fn uid(&self) -> u32 {
         self.uid
+    }
+
+    /// A policy: the other side has the effective user of this process. For users without a number see [`Self::uid`].
+    ///
+    /// # Errors
+    /// A refusal that says so if it is not.
+    pub fn require_same_user(&self) -> Result<(), Refusal> {
+        let ours = rustix::process::geteuid().as_raw();
+        if self.uid == ours {
+            return Ok(());
+        }
+        let text = format!("user {} is wanted, not {}", ours, self.uid);
+        Err(Refusal::denied(text))
     }
 
     /// The effective group.

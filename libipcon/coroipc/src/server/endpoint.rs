@@ -261,6 +261,17 @@ impl Endpoint {
             pid: std::process::id(),
         })
     }
+
+    /// As [`Endpoint::spawn`], for as long as the process lives: it returns only if it cannot begin.
+    ///
+    /// # Errors
+    /// [`BindError::Start`] when the first thread cannot be had.
+    pub fn serve(self) -> Result<(), BindError> {
+        let _running = self.spawn()?;
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 impl Endpoint {

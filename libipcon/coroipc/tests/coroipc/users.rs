@@ -3,7 +3,9 @@
 
 use std::io::IoSlice;
 
-use coroipc::{Address, CallError, Client, ConnectError, Disconnected, Endpoint, Reason, Refusal};
+use coroipc::{
+    Address, CallError, Client, ConnectError, Credentials, Disconnected, Endpoint, Reason, Refusal,
+};
 
 use crate::world::*;
 
@@ -118,6 +120,9 @@ fn a_server_of_another_user_serves_and_is_known() {
     other.wait_for("ready");
     let to = || Client::builder(Address::abstract_name(&name), SERVICE);
     let error = to().require_server_uid(0).connect().unwrap_err();
+    assert!(matches!(error, ConnectError::Untrusted(_)), "{error}");
+    let same = to().verify_server(Credentials::require_same_user);
+    let error = same.connect().unwrap_err();
     assert!(matches!(error, ConnectError::Untrusted(_)), "{error}");
     let client = to().require_server_uid(NOBODY).connect().unwrap();
     assert_eq!(client.server().pid(), other.pid());
