@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId, Sizes};
+use coroipc::typed::Responder;
+use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId, Session, Sizes};
 use rustix::thread::futex;
 
 const SERVICE: ServiceId = ServiceId::new(1);
@@ -16,6 +17,26 @@ const ECHO: CommandId = CommandId::new(1);
 const IN_PLACE: CommandId = CommandId::new(2);
 const EVENTS: CommandId = CommandId::new(3);
 const ROUNDS: usize = 100_000;
+
+coroipc::interface! {
+    mod typed = service 2, version 1;
+    types {
+        struct Block { bytes: [u8; 64] }
+    }
+    commands {
+        echo(Block) -> Block = 1;
+    }
+}
+
+struct Echo;
+
+impl typed::Server for Echo {
+    type State = ();
+
+    fn echo(&self, _: &mut Session<()>, block: typed::Block, reply: Responder<typed::Block>) {
+        reply.send(&block);
+    }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -56,6 +77,12 @@ fn measure(placement: &str) -> Result<(), Box<dyn std::error::Error>> {
     report("coroipc 64 B, copied", ROUNDS, || {
         let reply = client.call(ECHO, &payload).expect("a reply");
         assert_eq!(reply.copy_to(&mut [0; 64]), 64);
+    });
+    let typed_client = builder().connect_as::<typed::Client>()?;
+    let block = typed::Block { bytes: payload };
+    report("coroipc 64 B, typed", ROUNDS, || {
+        let reply = typed_client.echo(&block).expect("a reply");
+        assert_eq!(reply.bytes[63], 7);
     });
     report("coroipc 64 B, in place", ROUNDS, || {
         let room = client.room(64, None).expect("a room");
@@ -130,6 +157,7 @@ fn serve(placement: &str) -> Result<(), Box<dyn std::error::Error>> {
     let address = Address::abstract_name(format!("coroipc-ping-pong-{placement}"));
     let _running = Endpoint::builder(address)
         .service(service)
+        .service(typed::service(Echo, |_| Ok(())))
         .bind()?
         .spawn()?;
     // Until the one who started this ends it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Any bytes as what the other side sends and writes: messages of the handshake, or words and bytes of its region, written
-//! between this side's looks at them. Whatever they are, reading them must neither panic nor go beyond what was agreed on.
+//! Any bytes as what the other side sends and writes: messages of the handshake, payloads that should be of a type, or words
+//! and bytes of its region, written between this side's looks at them. Whatever they are, reading them must neither panic nor go beyond what was agreed on.
 //!
 //! The first byte decides which. The library has no public way to these parts, so its files are part of this program.
 
@@ -23,6 +23,7 @@ mod ring;
 mod sizes;
 #[path = "../../src/status.rs"]
 mod status;
+mod typed;
 
 mod sync {
     pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -45,6 +46,7 @@ const SIZES: Sizes = Sizes {
 fuzz_target!(|input: &[u8]| {
     match input.split_first() {
         Some((b'h', message)) => handshake(message),
+        Some((b't', payload)) => REGIONS.with_borrow_mut(|regions| regions.read(payload)),
         Some((_, steps)) => REGIONS.with_borrow_mut(|regions| regions.walk(steps)),
         None => {}
     }
@@ -120,6 +122,13 @@ impl Regions {
         }
         let ring = self.server.ring.as_mut().expect("it has one");
         ring.fill(0, SIZES.events as usize, |ring| ring.fill(0));
+    }
+
+    /// A reply with this payload, as typed ones.
+    fn read(&mut self, payload: &[u8]) {
+        let payload = &payload[..payload.len().min(SIZES.reply as usize)];
+        self.server.rooms[0].bytes_mut()[..payload.len()].copy_from_slice(payload);
+        typed::read(self.of_server.room(0, payload.len()), payload);
     }
 
     fn walk(&mut self, steps: &[u8]) {

@@ -73,6 +73,7 @@ coroipc::interface! {
         Nothing(()) = 0;
         Seen(Odd) = 1;
         Path(WithTail<u32, Point>) = 2;
+        Letters([char]) = 3;
         Text([u8]) = 65535;
     }
 }
@@ -372,6 +373,14 @@ fn an_event_that_is_not_of_the_interface_is_told() {
         (
             [2u16.to_ne_bytes().as_slice(), &[0; 13]].concat(),
             Malformed::Partial { len: 9, size: 8 },
+        ),
+        (
+            [
+                3u16.to_ne_bytes().as_slice(),
+                &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
+            ]
+            .concat(),
+            Malformed::Value(8),
         ),
     ];
     for (payload, why) in expected {
