@@ -73,7 +73,7 @@
 //! With the cargo feature `tokio` there are `AsyncPeer` and `AsyncEvents`, for programs that run on it.
 //!
 //! With the cargo feature `coroipc` there is `libipcon::coroipc`: authenticated requests and responses through shared
-//! memory, which need no module.
+//! memory, which need no module, and `libipcon::discovery`, which finds their servers by the names of services.
 //!
 //! An [`Inspector`] asks about all peers, services, groups and memberships, with their counters.
 //!
@@ -89,6 +89,8 @@ mod asynchronous;
 mod batch;
 mod control;
 mod credentials;
+#[cfg(feature = "coroipc")]
+pub mod discovery;
 mod errno;
 mod error;
 mod events;

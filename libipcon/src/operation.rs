@@ -123,7 +123,7 @@ impl fmt::Display for Operation {
 }
 
 /// A name in quotes, with a backslash before whatever is no text or might order a terminal about.
-struct Quoted<'a>(&'a [u8]);
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
