@@ -15,6 +15,7 @@ mod books;
 mod capi;
 mod credentials;
 mod death;
+mod discovery;
 mod dumps;
 mod errors;
 mod events;
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
         &soak::ROLES,
         &unprivileged::ROLES,
     ];
-    if process::play(&[roles.concat(), attack::roles()].concat()) {
+    if process::play(&[roles.concat(), attack::roles(), discovery::roles()].concat()) {
         return ExitCode::SUCCESS;
     }
     let mut subjects = vec![
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         ("death", death::all()),
         ("errors", errors::all()),
         ("dumps", dumps::all()),
+        ("discovery", discovery::all()),
         ("books", books::all()),
         ("unprivileged", unprivileged::all()),
         ("forging", forging::all()),
