@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Clients that find a server by name.
 
-use std::cell::Cell;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use coroipc::{Address, Client, ClientBuilder, Credentials, Refusal};
+use parking_lot::Mutex;
 
 use super::endpoint::EndpointName;
 use super::error::{FindError, is_no_bus};
@@ -67,7 +67,7 @@ impl Find {
         mut build: impl FnMut(Address) -> ClientBuilder,
     ) -> Result<Client, FindError> {
         let inspector = match (Inspector::open(), self.path) {
-            (Ok(inspector), _) => Rc::new(inspector),
+            (Ok(inspector), _) => Arc::new(inspector),
             (Err(error), Some(path)) if is_no_bus(&error) => {
                 return Ok(build(Address::path(path)).connect()?);
             }
@@ -115,13 +115,13 @@ fn await_arrival(arrivals: &mut Events, deadline: Instant) -> Result<bool, Error
 
 /// Connects to whoever holds the name, and to the next holder if that one goes meanwhile.
 fn connect(
-    inspector: &Rc<Inspector>,
+    inspector: &Arc<Inspector>,
     name: &[u8],
     build: &mut impl FnMut(Address) -> ClientBuilder,
 ) -> Result<Client, FindError> {
     for _ in 0..ATTEMPTS {
-        let holder = Rc::new(Holder::of(inspector, name)?);
-        let doubt = Rc::new(Cell::new(None));
+        let holder = Arc::new(Holder::of(inspector, name)?);
+        let doubt = Arc::new(Mutex::new(None));
         let builder = build(holder.endpoint.address()).verify_server(verifier(
             inspector.clone(),
             holder.clone(),
@@ -131,7 +131,8 @@ fn connect(
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
-        match doubt.take() {
+        let doubt = doubt.lock().take();
+        match doubt {
             Some(Doubt::Gone) => {}
             Some(Doubt::Another(found)) => return Err(holder.held_by_another(name, found)),
             Some(Doubt::Bus(error)) => return Err(FindError::Bus(error)),
@@ -157,9 +158,9 @@ enum Doubt {
 
 /// Judges who was reached, when it was reached and before anything is said to it.
 fn verifier(
-    inspector: Rc<Inspector>,
-    holder: Rc<Holder>,
-    doubt: Rc<Cell<Option<Doubt>>>,
+    inspector: Arc<Inspector>,
+    holder: Arc<Holder>,
+    doubt: Arc<Mutex<Option<Doubt>>>,
 ) -> impl Fn(&Credentials) -> Result<(), Refusal> {
     move |server| {
         let found = match holder.is_there(&inspector) {
@@ -168,7 +169,7 @@ fn verifier(
             Ok(false) => Doubt::Gone,
             Err(error) => Doubt::Bus(error),
         };
-        doubt.set(Some(found));
+        *doubt.lock() = Some(found);
         Err(Refusal::denied("it is not who holds the service"))
     }
 }
