@@ -83,8 +83,28 @@
 //!
 //! A thread that waits spins for a little while the other side runs on another processor and spinning has paid lately;
 //! otherwise it sleeps. A server has a thread for each connection ([`Endpoint::spawn`]) or none of its own
-//! ([`Endpoint::into_loop`]). [`Events`] can be polled. After `fork`, only the parent may use what there was before;
-//! the child can connect and serve anew.
+//! ([`Endpoint::into_loop`]). After `fork`, only the parent may use what there was before; the child can connect and serve
+//! anew.
+//!
+//! # Loops
+//!
+//! Nothing here has to wait: what can be waited for has a descriptor, for any poll function and any loop, level- or
+//! edge-triggered, and a function to call when that can be read, which never waits.
+//!
+//! | what | descriptor | function |
+//! |---|---|---|
+//! | serving | [`EndpointLoop`] | [`EndpointLoop::dispatch`] |
+//! | connecting | [`Connecting`] | [`Connecting::advance`] |
+//! | a reply | [`Client`] | [`Pending::try_reply`] |
+//! | an event | [`Client`] or [`Events`], it is the same | [`Events::try_next`] |
+//!
+//! A client's loop asks for all that it waits for, and polls when it has found nothing: from then on the descriptor can be
+//! read as soon as, and for as long as, something is there that was asked for in vain. What is no longer of interest is to
+//! be dropped, or it keeps the descriptor readable. Other threads may call through the same client and sleep meanwhile, or
+//! poll in loops of their own.
+//!
+//! Futures of any runtime can be had from [`Pending::poll_reply`] and [`Events::poll_next`], where [`Client::dispatch`] is
+//! called whenever the descriptor can be read.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -106,8 +126,8 @@ pub mod typed;
 mod wait;
 
 pub use client::{
-    CallError, Client, ClientBuilder, ConnectError, Disconnected, EventRef, Events, FlowControl,
-    Pending, ReconnectError, Reconnecting, Reply, RequestRoom,
+    CallError, Client, ClientBuilder, ConnectError, Connecting, Disconnected, EventRef, Events,
+    FlowControl, Pending, Progress, ReconnectError, Reconnecting, Reply, RequestRoom,
 };
 pub use handshake::{Address, Credentials, Reason, Refusal};
 pub use id::{CommandId, ServiceId};

@@ -3,17 +3,20 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::error::CallError;
+use super::polled::{Awaited, Request};
 use super::slots::Slot;
 use crate::handshake::descriptors::Descriptors;
 use crate::region::{Bytes, Peer};
 use crate::ring::Answer;
 use crate::status::Status;
 
-/// A request under way. Dropping it cancels the call: the handler can see that, and the reply is thrown away.
+/// A request under way. Its reply is waited for ([`Pending::wait`]), or learnt of in a poll loop
+/// ([`Pending::try_reply`]) or a task ([`Pending::poll_reply`]). Dropping it cancels the call: the handler can see that, and the reply is thrown away.
 pub struct Pending<'c> {
     core: &'c Core,
     /// Nothing once the reply was taken.
@@ -22,6 +25,8 @@ pub struct Pending<'c> {
     deadline: Option<Instant>,
     /// Why it was not even sent.
     unsent: Option<CallError>,
+    /// A poll loop or a task waits for the reply.
+    polled: bool,
 }
 
 impl<'c> Pending<'c> {
@@ -32,6 +37,7 @@ impl<'c> Pending<'c> {
             number,
             deadline,
             unsent: None,
+            polled: false,
         }
     }
 
@@ -51,6 +57,7 @@ impl<'c> Pending<'c> {
         if let Some(error) = self.unsent.take() {
             return Err(self.give_up(error));
         }
+        self.stop_polling();
         let slot = self.slot.take().expect("it is there until the reply is");
         match self.core.wait_for_answer(&slot, self.number, self.deadline) {
             Ok(answer) => Reply::new(self.core, slot, self.number, answer),
@@ -61,27 +68,94 @@ impl<'c> Pending<'c> {
         }
     }
 
-    /// The reply if it is there, or else this again.
+    /// The reply if it is there, or else this again. If there is none, the descriptor of the [`Client`](super::Client) can be
+    /// read once there is, or once the connection is over: that is how a poll loop receives replies. Whatever the loop has
+    /// asked for in vain it asks for again after that.
+    ///
+    /// The deadline is for the loop to mind: dropping this cancels the call.
+    ///
+    /// ```
+    /// # use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+    /// # use rustix::event::{PollFd, PollFlags, poll};
+    /// # let address = Address::abstract_name(format!("doc-try-{}", std::process::id()));
+    /// # let echo = Service::new(ServiceId::new(1), |_| Ok(())).command(CommandId::new(1), |_, call| call.reply(b"hello"));
+    /// # let _server = Endpoint::builder(address.clone()).service(echo).bind()?.spawn()?;
+    /// # let client = Client::builder(address, ServiceId::new(1)).connect()?;
+    /// let mut pending = client.start(CommandId::new(1), &[], None)?;
+    /// let reply = loop {
+    ///     match pending.try_reply() {
+    ///         Ok(reply) => break reply?,
+    ///         Err(again) => pending = again,
+    ///     }
+    ///     poll(&mut [PollFd::new(&client, PollFlags::IN)], None)?;
+    /// };
+    /// assert_eq!(reply.to_vec(), b"hello");
+    /// # drop(reply);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The request itself while there is no reply.
     pub fn try_reply(mut self) -> Result<Result<Reply<'c>, CallError>, Self> {
-        if let Some(error) = self.unsent.take() {
-            return Ok(Err(self.give_up(error)));
+        if let Some(reply) = self.reply_now() {
+            return Ok(reply);
         }
-        let Some(slot) = self.slot.take() else {
-            return Err(self);
-        };
-        match self.core.answer_now(&slot, self.number) {
-            Some(Ok(answer)) => Ok(Reply::new(self.core, slot, self.number, answer)),
-            Some(Err(error)) => {
-                self.slot = Some(slot);
-                Ok(Err(error))
+        self.polled = true;
+        if self.core.poll(Awaited::Reply(self.request()), None)
+            && let Some(reply) = self.reply_now()
+        {
+            return Ok(reply);
+        }
+        Err(self)
+    }
+
+    /// The reply if it is there. If not, the task is woken by whoever hears that there is: a call of
+    /// [`Client::dispatch`](super::Client::dispatch), which somebody must make whenever the client's descriptor can be read.
+    ///
+    /// # Panics
+    /// When there was one before.
+    pub fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<'c>, CallError>> {
+        if let Some(reply) = self.reply_now() {
+            return Poll::Ready(reply);
+        }
+        self.polled = true;
+        let awaited = Awaited::Reply(self.request());
+        if self.core.poll(awaited, Some(context.waker()))
+            && let Some(reply) = self.reply_now()
+        {
+            return Poll::Ready(reply);
+        }
+        Poll::Pending
+    }
+
+    fn reply_now(&mut self) -> Option<Result<Reply<'c>, CallError>> {
+        if let Some(error) = self.unsent.take() {
+            return Some(Err(self.give_up(error)));
+        }
+        let slot = self.slot.as_ref().expect("there was no reply before");
+        match self.core.answer_now(slot, self.number)? {
+            Ok(answer) => {
+                self.stop_polling();
+                let slot = self.slot.take()?;
+                Some(Reply::new(self.core, slot, self.number, answer))
             }
-            None => {
-                self.slot = Some(slot);
-                Err(self)
-            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn request(&self) -> Request {
+        let slot = self.slot.as_ref().map_or(0, |slot| slot.index as usize);
+        Request {
+            slot,
+            number: self.number,
+        }
+    }
+
+    #[inline]
+    fn stop_polling(&mut self) {
+        if self.polled {
+            self.polled = false;
+            self.core.stop_polling(Awaited::Reply(self.request()));
         }
     }
 }
@@ -98,6 +172,7 @@ impl Pending<'_> {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
+        self.stop_polling();
         match (self.slot.take(), &self.unsent) {
             (Some(slot), None) => self.core.abandon(slot, self.number),
             (Some(slot), Some(_)) => self.core.give_back(slot),

@@ -10,23 +10,21 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::call::{Pending, Reply};
+use super::connecting::{Connecting, Plan, Progress, system};
 use super::core::Core;
 use super::error::{CallError, ConnectError, Disconnected};
 use super::events::Events;
 use super::reach::{Pauses, nobody_is_there};
 use super::reconnecting::Reconnecting;
 use super::request::RequestRoom;
-use super::slots::Slots;
 use crate::gather::{gather, total};
-use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::{MOST_DESCRIPTORS, Message};
-use crate::handshake::{Address, Credentials, Refusal, descriptors, is_process};
+use crate::handshake::{Address, Credentials, Refusal, descriptors};
 use crate::id::{CommandId, ServiceId};
-use crate::region::{Own, Peer, Unsealed};
 use crate::sizes::Sizes;
 use crate::trace;
-use crate::wait::watcher::{self, Watching};
-use crate::wait::{End, Life, Spin};
+use crate::wait::End;
+use crate::wait::watcher::Watching;
 
 /// A connection to a service. Any number of threads may call through it at once; calls of which there is no slot for
 /// wait. Dropping it disconnects.
@@ -41,7 +39,7 @@ use crate::wait::{End, Life, Spin};
 /// ```
 #[derive(Debug)]
 pub struct Client {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     timeout: Option<Duration>,
     events: parking_lot::Mutex<Option<Events>>,
     _watching: Arc<Watching>,
@@ -67,6 +65,20 @@ pub struct ClientBuilder {
 }
 
 impl Client {
+    pub(super) fn new(
+        core: Arc<Core>,
+        timeout: Option<Duration>,
+        events: Option<Events>,
+        watching: Arc<Watching>,
+    ) -> Self {
+        Self {
+            core,
+            timeout,
+            events: parking_lot::Mutex::new(events),
+            _watching: watching,
+        }
+    }
+
     /// A connection to a service at an address.
     pub fn builder(address: Address, service: ServiceId) -> ClientBuilder {
         ClientBuilder {
@@ -218,18 +230,20 @@ impl Client {
         len: usize,
         deadline: Option<Instant>,
     ) -> Result<RequestRoom<'_>, CallError> {
+        self.fits(len)?;
+        let slot = self.core.slot(deadline)?;
+        RequestRoom::new(&self.core, slot, len)
+    }
+
+    /// Whether a request of so many bytes can be sent at all.
+    #[inline]
+    pub(crate) fn fits(&self, len: usize) -> Result<(), CallError> {
         let sizes = &self.core.sizes;
-        let large = len > sizes.request as usize;
-        if large && len > sizes.large as usize {
-            let most = sizes.request.max(sizes.large) as usize;
+        let most = sizes.request.max(sizes.large) as usize;
+        if len > most {
             return Err(CallError::TooLong { len, most });
         }
-        let slot = self.core.slot(deadline)?;
-        let mut room = RequestRoom::new(&self.core, slot, len);
-        if large {
-            room.enlarge()?;
-        }
-        Ok(room)
+        Ok(())
     }
 
     /// The receiving end of the server's events: there is one, so only the first call gets it, and only if the
@@ -253,12 +267,31 @@ impl Client {
         self.core.life.over().map(|_| self.core.disconnected())
     }
 
+    /// Hears what came through the socket, and wakes the tasks that wait for it. A poll loop need not call it, since asking
+    /// for what it waits for does the same.
+    ///
+    /// It is for futures on any runtime: where somebody calls this whenever the descriptor can be read,
+    /// [`Pending::poll_reply`] and [`Events::poll_next`] wake their tasks. Whether that was all that had come; otherwise call
+    /// it again.
+    pub fn dispatch(&self) -> bool {
+        self.core.hear()
+    }
+
     /// Until when a call waits that begins now and names no deadline.
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // What is too far away to be told is no limit.
         self.timeout
             .and_then(|timeout| Instant::now().checked_add(timeout))
+    }
+}
+
+impl AsFd for Client {
+    /// For reading only: to poll, after [`Pending::try_reply`] has found nothing. It can be read while something is there that
+    /// a poll loop has asked for in vain, and not asked for again, be it a reply or an event; and when the connection is
+    /// over.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.core.socket.as_fd()
     }
 }
 
@@ -420,16 +453,36 @@ impl ClientBuilder {
 
     /// What came of it, after who listens for that was told.
     fn told(&self, connected: Result<Client, ConnectError>) -> Result<Client, ConnectError> {
-        match &connected {
-            Ok(client) => trace::connected_to(client.server(), self.service),
-            Err(error) => trace::not_connected(&self.address, self.service, error),
+        if let Err(error) = &connected {
+            trace::not_connected(&self.address, self.service, error);
         }
         connected
     }
 
     fn attempt(&self, timeout: Duration) -> Result<Client, ConnectError> {
+        let mut connecting = self.begin(SocketFlags::CLOEXEC, timeout)?;
+        loop {
+            connecting.wait()?;
+            match connecting.advance()? {
+                Progress::Connected(client) => return Ok(client),
+                Progress::Waiting(again) => connecting = again,
+            }
+        }
+    }
+
+    /// Begins to connect, and does not wait: for poll loops, and for tasks.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says why it did not work. [`ConnectError::TimedOut`] when the server's queue is full, as nothing says
+    /// when it is not: try again a little later.
+    pub fn start_connect(&self) -> Result<Connecting, ConnectError> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        self.begin(flags, self.connect_timeout)
+    }
+
+    fn begin(&self, flags: SocketFlags, timeout: Duration) -> Result<Connecting, ConnectError> {
         let deadline = crate::clock::after(timeout);
-        let socket = self.reach(timeout)?;
+        let socket = self.reach(flags, timeout)?;
         let server = Credentials::of_peer(socket.as_fd())
             .map_err(|errno| system("asking who the server is", errno))?;
         for verify in &self.verify {
@@ -441,62 +494,24 @@ impl ClientBuilder {
             interface: self.interface,
             descriptors: self.descriptors,
         };
-        let (sizes, descriptors) = welcomed(&socket, &hello, deadline)?;
-        if descriptors > self.descriptors {
-            let text = format!("it wants {descriptors} descriptors with a message");
-            return Err(protocol(&text));
-        }
-        let most = self.most.unwrap_or_else(|| self.sizes.usual_most());
-        if sizes != sizes.within(Sizes::MIN, most) {
-            let text = format!("it wants memory of {sizes:?}, more than {most:?}");
-            return Err(protocol(&text));
-        }
-        let parts = Own::create("coroipc-client", sizes.client_region())
-            .map_err(|errno| system("reserving memory", errno))?;
-        let bells = Unsealed::create().map_err(|errno| system("reserving memory", errno))?;
-        let memory = [parts.file.as_fd(), bells.file.as_fd()];
-        let (peer, process) = ready(&socket, memory, (sizes, descriptors), deadline)?;
-        let bells = bells
-            .sealed()
-            .map_err(|bad| protocol(&format!("the page of bells: {bad}")))?;
-        if self.lock_memory {
-            parts
-                .words
-                .lock()
-                .and_then(|()| peer.lock())
-                .and_then(|()| bells.lock())
-                .map_err(|errno| system("locking memory", errno))?;
-        }
-        let guarded = self.guard_against_own_user || !server.could_kill_us();
-        let core = Arc::new(Core::new(
-            (parts.words, Slots::new(parts.rooms)),
-            (peer, bells),
-            (sizes, descriptors),
-            socket,
-            server,
-            Spin::new(self.spin_limit),
-            Life::new(guarded),
-        ));
-        let watching = watcher::watch(&core.socket, process, watcher::weak(&core))
-            .map_err(|errno| system("watching the connection", errno))?;
-        let watching = Arc::new(watching);
-        let events = (sizes.events != 0)
-            .then(|| Events::new(core.clone(), watching.clone(), self.spin_limit));
-        Ok(Client {
-            core,
+        let plan = Plan {
+            service: self.service,
+            most: self.most.unwrap_or_else(|| self.sizes.usual_most()),
+            most_descriptors: self.descriptors,
             timeout: self.timeout,
-            events: parking_lot::Mutex::new(events),
-            _watching: watching,
-        })
+            spin_limit: self.spin_limit,
+            lock_memory: self.lock_memory,
+            guarded: self.guard_against_own_user || !server.could_kill_us(),
+        };
+        Connecting::new(socket, server, deadline, plan, &hello)
     }
 
-    fn reach(&self, timeout: Duration) -> Result<OwnedFd, ConnectError> {
+    fn reach(&self, flags: SocketFlags, timeout: Duration) -> Result<OwnedFd, ConnectError> {
         let unreachable = |errno: Errno| ConnectError::Unreachable {
             address: self.address.to_string(),
             source: errno.into(),
         };
         let name = self.address.to_socket_address().map_err(unreachable)?;
-        let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(|errno| system("making a socket", errno))?;
         descriptors::let_in(&socket, false);
@@ -517,94 +532,6 @@ impl ClientBuilder {
             }
         }
     }
-}
-
-/// Says hello, and learns which sizes the memory has, and how many descriptors may come with a message.
-fn welcomed(
-    socket: &OwnedFd,
-    hello: &Message,
-    deadline: Instant,
-) -> Result<(Sizes, u32), ConnectError> {
-    let doing = "it decided about us";
-    socket::send(socket, hello, &[]).map_err(|errno| failed(socket, doing, errno))?;
-    let Ok(Message::Welcome { sizes, descriptors }) = message(socket, doing, deadline)?.message
-    else {
-        return Err(protocol("it did not answer with a welcome"));
-    };
-    if !sizes.possible() {
-        return Err(protocol(&format!("impossible sizes: {sizes:?}")));
-    }
-    Ok((sizes, descriptors))
-}
-
-/// Gives the server its memory, and gets the server's region and a descriptor of the process that serves, if it could be had:
-/// that need not be the one which began to listen.
-fn ready(
-    socket: &OwnedFd,
-    memory: [BorrowedFd<'_>; 2],
-    (sizes, most_descriptors): (Sizes, u32),
-    deadline: Instant,
-) -> Result<(Peer, Option<Arc<OwnedFd>>), ConnectError> {
-    let doing = "it prepared the connection";
-    descriptors::let_in(socket, true);
-    socket::send(socket, &Message::Memory, &memory)
-        .map_err(|errno| failed(socket, doing, errno))?;
-    let received = message(socket, doing, deadline)?;
-    // The memory of large replies, and what was agreed on beside them, is to come, too.
-    descriptors::let_in(socket, sizes.large != 0 || most_descriptors != 0);
-    let (Ok(Message::Ready), [file, process @ ..]) =
-        (received.message, received.descriptors.as_slice())
-    else {
-        return Err(protocol("it did not say that it is ready"));
-    };
-    if process.iter().any(|it| !is_process(it.as_fd())) {
-        return Err(protocol("it sent something else as its process"));
-    }
-    let peer = Peer::open(file, sizes.server_region())
-        .map_err(|bad| protocol(&format!("its memory: {bad}")))?;
-    let mut files = received.descriptors.into_vec().into_iter();
-    drop(files.next());
-    Ok((peer, files.next().map(Arc::new)))
-}
-
-/// The next message, unless it is a refusal.
-fn message(
-    socket: &OwnedFd,
-    doing: &'static str,
-    deadline: Instant,
-) -> Result<Received, ConnectError> {
-    let received =
-        socket::receive_by(socket, deadline).map_err(|errno| failed(socket, doing, errno))?;
-    match received.message {
-        Ok(Message::Refused(refusal)) => Err(ConnectError::Refused(refusal)),
-        _ => Ok(received),
-    }
-}
-
-fn failed(socket: &OwnedFd, doing: &'static str, errno: Errno) -> ConnectError {
-    match errno {
-        Errno::TIMEDOUT => ConnectError::TimedOut(doing),
-        // It may have said why before it hung up.
-        Errno::PIPE | Errno::CONNRESET => match socket::receive(socket) {
-            Ok(Received {
-                message: Ok(Message::Refused(refusal)),
-                ..
-            }) => ConnectError::Refused(refusal),
-            _ => ConnectError::HungUp(doing),
-        },
-        errno => system("talking to the server", errno),
-    }
-}
-
-fn system(doing: &'static str, errno: Errno) -> ConnectError {
-    ConnectError::System {
-        doing,
-        source: errno.into(),
-    }
-}
-
-fn protocol(what: &str) -> ConnectError {
-    ConnectError::Protocol(what.into())
 }
 
 impl std::fmt::Debug for ClientBuilder {

@@ -2,14 +2,16 @@
 //! What a client's threads share.
 
 use std::collections::HashMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 
 use super::error::{CallError, Disconnected};
-use super::slots::{Found, Request, Slot, Slots};
+use super::polled::{self, Awaited, Memory, Polled, Request};
+use super::slots::{Found, Slot, Slots};
 use crate::handshake::{Credentials, descriptors::Descriptors, socket, wire::Message};
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
@@ -30,19 +32,22 @@ const MESSAGES: usize = 64;
 /// As many as can wait in a socket of the usual size.
 const ALL: usize = 1024;
 
+/// Bytes of a doorbell.
+const DOORBELL: u64 = 8;
+
 /// A connection, seen from the client.
 #[derive(Debug)]
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) own: Own,
     pub(super) peer: Peer,
     pub(super) bells: Bells,
     pub(super) sizes: Sizes,
     /// The most descriptors with a request, or a reply.
     pub(super) most_descriptors: u32,
-    pub(super) life: Life,
+    pub(crate) life: Life,
     pub(super) socket: OwnedFd,
     pub(super) server: Credentials,
-    pub(super) slots: Slots,
+    pub(crate) slots: Slots,
     pub(super) spin: Spin,
     outbox: Outbox,
     /// The wait of the server's thread for requests that was ended last.
@@ -64,6 +69,10 @@ struct Heard {
     /// What is attached to replies that were not taken yet, by the number of the request. What nobody takes is closed where
     /// nobody waits for that.
     attachments: HashMap<u32, Descriptors>,
+    /// What is waited for in poll loops and in tasks.
+    polled: Polled,
+    /// What was found for them.
+    found: polled::Found,
 }
 
 impl Core {
@@ -131,6 +140,8 @@ impl Core {
             let free = self.slots.given_back() != given_back;
             (free || self.look(request).is_some()).then_some(())
         };
+        // From here on the word says how this thread waits.
+        self.stop_polling(Awaited::Slot(request));
         let place = self.replies(request.slot);
         match crate::wait::wait(place, &self.spin, &self.life, Some(until), look) {
             Ok(()) | Err(Stopped::TimedOut) => Ok(()),
@@ -223,15 +234,17 @@ impl Core {
     pub(super) fn disconnected(&self) -> Disconnected {
         let mut heard = self.heard.lock();
         if heard.why.is_none() {
-            let _ = self.listen(&mut heard, ALL);
+            let _ = self.listen(&mut heard, ALL, None);
         }
         heard.why.get_or_insert(Disconnected::Gone).clone()
     }
 
-    /// Takes from the socket what the server sent: doorbells, and why it ends the connection. What is much it leaves for
-    /// the next time.
-    pub(super) fn hear(&self) {
-        self.take_in(MESSAGES, |_| ());
+    /// Takes from the socket what the server sent: doorbells, and why it ends the connection. Whether that was all: what
+    /// is much it leaves for the next time.
+    pub(crate) fn hear(&self) -> bool {
+        let mut heard = self.heard.lock();
+        let listened = self.listen(&mut heard, MESSAGES, None);
+        self.unlock(heard, listened)
     }
 
     /// The most descriptors in one message.
@@ -239,15 +252,56 @@ impl Core {
         usize::from(self.sizes.large != 0) + self.most_descriptors as usize
     }
 
-    /// Takes messages from the socket, not more than `most`, and then something from what came.
-    fn take_in<T>(&self, most: usize, take: impl FnOnce(&mut Heard) -> T) -> T {
+    /// Has the descriptor tell, or the task woken, once something is there. True if it is there already, or the connection
+    /// is over.
+    pub(super) fn poll(&self, awaited: Awaited, waker: Option<&Waker>) -> bool {
         let mut heard = self.heard.lock();
-        let listened = self.listen(&mut heard, most);
-        let taken = take(&mut heard);
-        drop(heard);
-        if let Err(end) = listened {
-            self.end(end);
+        heard.polled.stop(self.memory(), awaited);
+        // What comes from here on is for this wait, or for others. For tasks somebody else listens.
+        let listened = match waker {
+            None => self.listen(&mut heard, MESSAGES, None),
+            Some(_) => Ok(true),
+        };
+        let there = heard.polled.wait(self.memory(), awaited, waker.cloned());
+        self.unlock(heard, listened);
+        // Who ends it looks for tasks afterwards.
+        there || self.life.over().is_some()
+    }
+
+    /// Waits for it no more in a poll loop or a task.
+    pub(super) fn stop_polling(&self, awaited: Awaited) {
+        self.heard.lock().polled.stop(self.memory(), awaited);
+    }
+
+    fn memory(&self) -> Memory<'_> {
+        Memory {
+            own: &self.own,
+            peer: &self.peer,
+            sizes: &self.sizes,
         }
+    }
+
+    /// Lets others hear, after messages were taken from the socket, and tells them what was found for them. Whether all was
+    /// taken.
+    fn unlock(&self, mut heard: MutexGuard<'_, Heard>, listened: Result<bool, End>) -> bool {
+        let found = std::mem::take(&mut heard.found);
+        drop(heard);
+        found.wakers.into_iter().for_each(Waker::wake);
+        for _ in 0..found.slots {
+            self.slots.tell_one();
+        }
+        listened.unwrap_or_else(|end| {
+            self.end(end);
+            true
+        })
+    }
+
+    /// Takes what is attached to a reply, which was sent before the reply was written.
+    fn take_attached(&self, number: u32) -> Option<Descriptors> {
+        let mut heard = self.heard.lock();
+        let listened = self.listen(&mut heard, ALL, Some(number));
+        let taken = heard.attachments.remove(&number);
+        self.unlock(heard, listened);
         taken
     }
 
@@ -266,7 +320,7 @@ impl Core {
         number: u32,
         answer: Answer,
     ) -> Result<(Option<Box<Peer>>, Descriptors), Disconnected> {
-        let came = self.take_in(ALL, |heard| heard.attachments.remove(&number));
+        let came = self.take_attached(number);
         let open = |mut came: Descriptors| {
             let large = match answer.status {
                 Status::RepliedLarge => Some(came.open_large(answer.len)?),
@@ -282,22 +336,40 @@ impl Core {
             .map_err(|violation| self.violated(violation))
     }
 
-    /// Lets go of what came with the reply to a request that was abandoned.
+    /// Lets go of what came with the reply to a request that was abandoned, and of who waits for it.
     fn forget(&self, request: Request) {
+        self.stop_polling(Awaited::Slot(request));
         if let Some(Ok(answer)) = self.look(request)
             && answer.is_attached()
         {
-            let came = self.take_in(ALL, |heard| heard.attachments.remove(&request.number));
-            drop(came);
+            drop(self.take_attached(request.number));
         }
     }
 
-    /// Takes messages from the socket, not more than `most`. An error when there will be no other, or the server breaks the
-    /// rules.
-    fn listen(&self, heard: &mut Heard, most: usize) -> Result<(), End> {
+    /// Takes messages from the socket, not more than `most`, or until what is attached to this reply is there. Whether all
+    /// were taken, but for a doorbell that is left for others. An error when there will be no other, or the server breaks
+    /// the rules.
+    fn listen(
+        &self,
+        heard: &mut Heard,
+        most: usize,
+        attached_to: Option<u32>,
+    ) -> Result<bool, End> {
         // A server that did not read all doorbells before it hung up: this comes once, and before its last words.
         let mut reset = false;
         for _ in 0..most {
+            // After what is attached to a reply comes a doorbell, if there is a poll loop. That is to be left there.
+            if attached_to.is_some_and(|number| heard.attachments.contains_key(&number)) {
+                return Ok(false);
+            }
+            // The end keeps the descriptor readable without that.
+            if !heard.polled.is_empty()
+                && self.life.over().is_none()
+                && self.has_one_doorbell()
+                && (heard.polled).keeps_doorbell(self.memory(), &mut heard.found)
+            {
+                return Ok(true);
+            }
             match socket::receive(&self.socket) {
                 Ok(received) => match received.message {
                     Ok(Message::Doorbell) => {}
@@ -319,11 +391,17 @@ impl Core {
                 },
                 Err(Errno::INTR) => {}
                 Err(Errno::CONNRESET) if !reset => reset = true,
-                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::AGAIN) => return Ok(true),
                 Err(_) => return Err(End::HungUp),
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Whether the socket has a doorbell and nothing else: no other message is that short.
+    fn has_one_doorbell(&self) -> bool {
+        let queued = rustix::io::ioctl_fionread(&self.socket);
+        queued.is_ok_and(|queued| (1..=DOORBELL).contains(&queued))
     }
 
     pub(super) fn violated(&self, violation: Violation) -> Disconnected {
@@ -339,10 +417,11 @@ impl Core {
     /// Ends the connection and wakes whoever sleeps for it.
     pub(super) fn end(&self, why: End) {
         if self.life.end(why) {
-            if why != End::HungUp {
-                let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-            }
+            // Who polls the socket learns of it by this, also where a child of the server has the other end.
+            let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
             self.life.rouse(self.sleepers());
+            let wakers = self.heard.lock().polled.end();
+            wakers.into_iter().for_each(Waker::wake);
             self.slots.end();
             trace::disconnected_from(&self.server, why);
         }
@@ -355,6 +434,12 @@ impl Core {
             .map(|slot| (client::wait(slot), bell::reply(slot)))
             .chain([(client::EVENTS_WAIT, bell::EVENTS)])
             .map(|(state, bell)| (self.own.word(state), self.bells.word(bell)))
+    }
+}
+
+impl AsFd for Core {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

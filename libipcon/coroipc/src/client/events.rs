@@ -4,17 +4,18 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::error::Disconnected;
+use super::polled::Awaited;
 use crate::handshake::socket;
 use crate::layout::{bell, client, server};
 use crate::region::Bytes;
 use crate::ring::{Consumer, Record};
-use crate::sync::{Ordering, fence};
 use crate::wait::watcher::Watching;
-use crate::wait::{Mode, Place, Spin, State, Stopped, publish_cpu};
+use crate::wait::{Place, Spin, Stopped, publish_cpu};
 
 /// The receiving end of a connection's events. Events that were sent before the connection ended can be received
 /// after it.
@@ -22,6 +23,8 @@ pub struct Events {
     core: Arc<Core>,
     consumer: Consumer,
     spin: Spin,
+    /// A poll loop or a task waits for the next one.
+    polled: bool,
     _watching: Arc<Watching>,
 }
 
@@ -31,6 +34,7 @@ impl Events {
             consumer: Consumer::new(core.sizes.events),
             core,
             spin: Spin::new(spin_limit),
+            polled: false,
             _watching: watching,
         }
     }
@@ -46,6 +50,7 @@ impl Events {
         &mut self,
         deadline: Option<Instant>,
     ) -> Result<Option<EventRef<'_>>, Disconnected> {
+        self.stop_polling();
         let Self {
             core,
             consumer,
@@ -98,25 +103,57 @@ impl Events {
     /// # Errors
     /// [`Disconnected`] when there is none any more, and will be none.
     pub fn try_next(&mut self) -> Result<Option<EventRef<'_>>, Disconnected> {
-        let found = match self.peek()? {
-            Some(record) => Some(record),
-            None => {
-                self.core.hear();
-                State::announce(self.core.own.word(client::EVENTS_WAIT), Mode::Poll);
-                // SYNC POINT: as in `wait::sleep`.
-                fence(Ordering::SeqCst);
-                // What was sent before the end comes before it.
-                let over = self.core.life.over().is_some();
-                match self.peek()? {
-                    None if over => return Err(self.core.disconnected()),
-                    found => found,
-                }
-            }
-        };
-        Ok(found.map(|record| EventRef {
+        let record = self.look(None)?;
+        Ok(record.map(|record| EventRef {
             events: self,
             record,
         }))
+    }
+
+    /// The next event in place, if there is one. If there is none, the task is woken by whoever hears that there is: a call
+    /// of [`Client::dispatch`](super::Client::dispatch), which somebody must make whenever the descriptor can be read.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when there is none any more, and will be none.
+    pub fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<EventRef<'_>, Disconnected>> {
+        match self.look(Some(context.waker())) {
+            Ok(None) => Poll::Pending,
+            Ok(Some(record)) => Poll::Ready(Ok(EventRef {
+                events: self,
+                record,
+            })),
+            Err(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// The next event, or else it is polled for.
+    fn look(&mut self, waker: Option<&Waker>) -> Result<Option<Record>, Disconnected> {
+        let mut record = self.peek()?;
+        if record.is_none() {
+            self.polled = true;
+            self.core.poll(Awaited::Events, waker);
+            // What was sent before the end comes before it.
+            let over = self.core.life.over().is_some();
+            record = self.peek()?;
+            if record.is_none() && over {
+                return Err(self.core.disconnected());
+            }
+        }
+        if record.is_some() {
+            self.stop_polling();
+        }
+        Ok(record)
+    }
+
+    #[inline]
+    fn stop_polling(&mut self) {
+        if self.polled {
+            self.polled = false;
+            self.core.stop_polling(Awaited::Events);
+        }
     }
 
     /// What the server says about the events that are under way. It costs no system call.
@@ -189,8 +226,14 @@ impl Drop for EventRef<'_> {
     }
 }
 
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.stop_polling();
+    }
+}
+
 impl AsFd for Events {
-    /// For reading only: to poll, after [`Events::try_next`] has found nothing.
+    /// That of the [`Client`](super::Client). For reading only: to poll, after [`Events::try_next`] has found nothing.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.core.socket.as_fd()
     }

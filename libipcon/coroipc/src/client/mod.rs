@@ -3,9 +3,11 @@
 
 mod call;
 mod connect;
-mod core;
+mod connecting;
+pub(crate) mod core;
 mod error;
 mod events;
+mod polled;
 mod reach;
 mod reconnecting;
 mod request;
@@ -13,6 +15,7 @@ mod slots;
 
 pub use call::{Pending, Reply};
 pub use connect::{Client, ClientBuilder};
+pub use connecting::{Connecting, Progress};
 pub use error::{CallError, ConnectError, Disconnected};
 pub use events::{EventRef, Events, FlowControl};
 pub use reconnecting::{ReconnectError, Reconnecting};

@@ -26,17 +26,22 @@ pub struct RequestRoom<'c> {
 }
 
 impl<'c> RequestRoom<'c> {
-    pub(super) fn new(core: &'c Core, slot: Slot, len: usize) -> Self {
-        Self {
+    /// The memory for a request that is not too long, of its own where it is longer than the slot's.
+    #[inline]
+    pub(crate) fn new(core: &'c Core, slot: Slot, len: usize) -> Result<Self, CallError> {
+        let mut room = Self {
             core,
             slot: Some(slot),
             len,
             large: None,
+        };
+        if len > core.sizes.request as usize {
+            room.enlarge()?;
         }
+        Ok(room)
     }
 
-    /// Gives it memory of its own.
-    pub(super) fn enlarge(&mut self) -> Result<(), CallError> {
+    fn enlarge(&mut self) -> Result<(), CallError> {
         let memory = Own::create("coroipc-large", crate::layout::large(self.len as u32));
         let doing = "making memory for a request";
         self.large = Some(memory.map_err(|errno| no_memory(doing, errno))?);

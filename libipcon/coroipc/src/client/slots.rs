@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The slots of a connection, and who has them.
 
+use std::collections::BTreeMap;
+use std::task::Waker;
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::polled::Request;
 use crate::region::Room;
 use crate::sync::{AtomicU32, Ordering};
 
 /// A slot, with the memory for a request. Whoever has it may use the slot.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     pub(super) index: u32,
     pub(super) room: Room,
 }
@@ -24,15 +27,8 @@ struct Abandoned {
     watched: bool,
 }
 
-/// A request, and the slot that it is in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Request {
-    pub(super) slot: usize,
-    pub(super) number: u32,
-}
-
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     state: Mutex<State>,
     freed: Condvar,
     /// Slots that were given back, modulo 2^32, for those who watch an abandoned one.
@@ -46,6 +42,8 @@ struct State {
     abandoned: Vec<Abandoned>,
     waiting: usize,
     watching: usize,
+    /// Tasks that wait, by their tickets.
+    tasks: BTreeMap<u64, Waker>,
     over: bool,
 }
 
@@ -79,6 +77,7 @@ impl Slots {
                 abandoned: Vec::new(),
                 waiting: 0,
                 watching: 0,
+                tasks: BTreeMap::new(),
                 over: false,
             }),
             freed: Condvar::new(),
@@ -97,10 +96,8 @@ impl Slots {
             if let Some(slot) = state.free.pop() {
                 return Found::Free(slot);
             }
-            let done = |it: &Abandoned| !it.watched && answered(it.request);
-            if let Some(at) = state.abandoned.iter().position(done) {
-                let it = state.abandoned.remove(at);
-                return Found::Answered(it.slot, it.request);
+            if let Some(found) = state.take_answered(&answered) {
+                return found;
             }
             if until.is_some_and(|until| until <= Instant::now()) {
                 return Found::Nothing;
@@ -122,6 +119,11 @@ impl Slots {
         }
     }
 
+    /// Has one of those who wait look again.
+    pub(super) fn tell_one(&self) {
+        self.tell_one_of(self.state.lock());
+    }
+
     /// How many slots were given back, modulo 2^32.
     pub(super) fn given_back(&self) -> u32 {
         self.given_back.load(Ordering::Acquire)
@@ -135,7 +137,7 @@ impl Slots {
             it.watched = false;
             state.watching -= 1;
         }
-        self.tell_one(&state);
+        self.tell_one_of(state);
     }
 
     /// Gives a slot back. If somebody watches an abandoned one meanwhile, that one: its thread is to be woken.
@@ -143,13 +145,14 @@ impl Slots {
     pub(super) fn give_back(&self, slot: Slot) -> Option<usize> {
         let mut state = self.state.lock();
         state.free.push(slot);
-        self.tell_one(&state);
-        if state.waiting != 0 || state.watching == 0 {
-            return None;
+        let mut watched = None;
+        if state.waiting == 0 && state.watching != 0 {
+            self.given_back.fetch_add(1, Ordering::Release);
+            let it = state.abandoned.iter().find(|it| it.watched);
+            watched = it.map(|it| it.request.slot);
         }
-        self.given_back.fetch_add(1, Ordering::Release);
-        let watched = state.abandoned.iter().find(|it| it.watched)?;
-        Some(watched.request.slot)
+        self.tell_one_of(state);
+        watched
     }
 
     pub(super) fn abandon(&self, slot: Slot, number: u32) {
@@ -163,18 +166,40 @@ impl Slots {
             request,
             watched: false,
         });
-        self.tell_one(&state);
+        self.tell_one_of(state);
     }
 
     /// Has all who wait for a slot know that there will be none.
     pub(super) fn end(&self) {
-        self.state.lock().over = true;
+        let mut state = self.state.lock();
+        state.over = true;
+        let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
         self.freed.notify_all();
+        tasks.into_values().for_each(Waker::wake);
     }
 
-    fn tell_one(&self, state: &State) {
+    #[inline]
+    fn tell_one_of(&self, mut state: MutexGuard<'_, State>) {
         if state.waiting != 0 {
             self.freed.notify_one();
         }
+        if !state.tasks.is_empty() {
+            let first = state.tasks.pop_first();
+            drop(state);
+            if let Some((_, waker)) = first {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl State {
+    /// A slot whose request, which was abandoned, is answered.
+    fn take_answered(&mut self, answered: impl Fn(Request) -> bool) -> Option<Found> {
+        let done = |it: &Abandoned| !it.watched && answered(it.request);
+        let at = self.abandoned.iter().position(done)?;
+        let it = self.abandoned.remove(at);
+        Some(Found::Answered(it.slot, it.request))
     }
 }

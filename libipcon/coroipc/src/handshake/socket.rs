@@ -88,26 +88,16 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     })
 }
 
-/// Receives a message, or waits for one. `TIMEDOUT` when none comes in time.
-pub(crate) fn receive_by(socket: impl AsFd, deadline: Instant) -> Result<Received, Errno> {
-    loop {
-        match receive(&socket) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            received => return received,
-        }
-        let left = deadline
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
-            .ok_or(Errno::TIMEDOUT)?;
-        let mut fds = [PollFd::new(&socket, PollFlags::IN)];
-        let timeout = rustix::event::Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
+/// Waits until there is something to receive, or the deadline has come.
+pub(crate) fn readable_by(socket: impl AsFd, deadline: Instant) -> Result<(), Errno> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = rustix::event::Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    };
+    match poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -245,11 +245,10 @@ impl Call {
     /// Sends what goes with the reply, before that.
     fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let number = self.number;
-        socket::send(
-            &*self.channel.socket,
-            &Message::Attachment { number },
-            files,
-        )
+        let message = Message::Attachment { number };
+        socket::send(&*self.channel.socket, &message, files)?;
+        self.channel.ring_poll_loops();
+        Ok(())
     }
 
     fn too_long(self, len: usize) {

@@ -23,7 +23,7 @@ use crate::status::Status;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 use crate::trace;
 use crate::wait::watcher::{Watched, Watching};
-use crate::wait::{End, Life, Place};
+use crate::wait::{End, Life, Mode, Place, State};
 
 /// A connection, seen from the server.
 #[derive(Debug)]
@@ -236,6 +236,17 @@ impl Channel {
         }
         // Who waits until nothing is under way may end the connection next, and this answer is to come before that.
         self.in_flight.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Rings if the client is in a poll loop, whatever it waits for there: who takes the memory of a large reply from the
+    /// socket takes the doorbells that came before it, and this one is for who missed those.
+    pub(super) fn ring_poll_loops(&self) {
+        let slots = 0..self.sizes.slots as usize;
+        let mut words = slots.map(client::wait).chain([client::EVENTS_WAIT]);
+        let polls = |at| State::of(self.peer.word(at).load()).mode() == Mode::Poll;
+        if words.any(polls) {
+            socket::ring(&self.socket);
+        }
     }
 
     #[inline]

@@ -80,13 +80,22 @@ fn a_blocked_call_sees_the_server_die_though_its_socket_lives_on() {
         let client = client(&Address::abstract_name(&name));
         client.notify(LEAVE, &[]).unwrap();
         let heir = Heir::of(&mut server);
+        let mut events = client.events().unwrap();
+        assert!(events.try_next().unwrap().is_none());
         std::thread::scope(|scope| {
+            let polls = scope.spawn(|| {
+                poll(&mut [PollFd::new(&events, PollFlags::IN)], None).unwrap();
+                (events.try_next().map(drop), Instant::now())
+            });
             let call = scope.spawn(|| (client.call(KEEP, b"").map(drop), Instant::now()));
             client.call(ECHO, b"").unwrap();
             let killed = server.kill();
             let (result, ended) = call.join().unwrap();
             let gone = CallError::Disconnected(Disconnected::Gone);
             assert_eq!(result.unwrap_err(), gone);
+            times.push(ended.saturating_duration_since(killed));
+            let (result, ended) = polls.join().unwrap();
+            assert_eq!(result.unwrap_err(), Disconnected::Gone);
             times.push(ended.saturating_duration_since(killed));
         });
         assert!(heir.lives());

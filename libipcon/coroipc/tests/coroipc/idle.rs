@@ -13,6 +13,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases![
         an_idle_connection_wakes_nobody,
         an_idle_connection_does_not_wake_a_loop,
+        an_idle_connection_does_not_wake_a_client_in_a_loop,
     ]
 }
 
@@ -20,6 +21,7 @@ pub(crate) const ROLES: &[Role] = &[
     ("idle::as_server", as_server),
     ("idle::as_loop", as_loop),
     ("idle::as_client", as_client),
+    ("idle::as_client_in_a_loop", as_client_in_a_loop),
 ];
 
 /// How long a client may take to introduce itself here: a timer that is left over from that would wake the server in the
@@ -65,10 +67,12 @@ fn settled(pid: u32) -> u64 {
     }
 }
 
-fn nobody_wakes(server_role: &str, argument: &str) {
+fn nobody_wakes(server_role: &str, client_role: &str) {
+    let argument = format!("coroipc-{client_role}-{}-{server_role}", std::process::id());
+    let argument = &argument;
     let mut server = Process::start(server_role, argument);
     server.wait_for("ready");
-    let mut client = Process::start("idle::as_client", argument);
+    let mut client = Process::start(client_role, argument);
     client.wait_for("ready");
     let before = [settled(server.pid()), settled(client.pid())];
     // Meanwhile others connect and call, until that has been much, and longer than any timer of the two.
@@ -85,17 +89,15 @@ fn nobody_wakes(server_role: &str, argument: &str) {
 }
 
 fn an_idle_connection_wakes_nobody() {
-    nobody_wakes(
-        "idle::as_server",
-        &format!("coroipc-idle-{}", std::process::id()),
-    );
+    nobody_wakes("idle::as_server", "idle::as_client");
 }
 
 fn an_idle_connection_does_not_wake_a_loop() {
-    nobody_wakes(
-        "idle::as_loop",
-        &format!("coroipc-idle-loop-{}", std::process::id()),
-    );
+    nobody_wakes("idle::as_loop", "idle::as_client");
+}
+
+fn an_idle_connection_does_not_wake_a_client_in_a_loop() {
+    nobody_wakes("idle::as_server", "idle::as_client_in_a_loop");
 }
 
 /// A server of the tests above, in a process of its own.
@@ -136,4 +138,31 @@ fn as_client() {
         client.call(ECHO, b"x").unwrap();
         say("ready");
     });
+}
+
+/// A client of the tests above, in a process of its own.
+fn as_client_in_a_loop() {
+    let client = client(&Address::abstract_name(argument()));
+    let mut events = client.events().unwrap();
+    let mut kept = client.start(KEEP, &[], None).unwrap();
+    let mut echoed = 0;
+    let mut pending = None;
+    loop {
+        assert!(events.try_next().unwrap().is_none());
+        kept = kept.try_reply().unwrap_err();
+        let asked = pending.take().or_else(|| {
+            let more = echoed < 1000;
+            more.then(|| client.start(ECHO, &[], None).unwrap())
+        });
+        match asked.map(coroipc::Pending::try_reply) {
+            Some(Ok(reply)) => {
+                reply.unwrap();
+                echoed += 1;
+                continue;
+            }
+            Some(Err(again)) => pending = Some(again),
+            None => say("ready"),
+        }
+        poll(&mut [PollFd::new(&client, PollFlags::IN)], None).unwrap();
+    }
 }

@@ -32,6 +32,7 @@ mod rate;
 mod raw;
 mod reconnecting;
 mod serving;
+mod sharing;
 mod sleepers;
 mod slots;
 mod statistics;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         ("placement", placement::all(), None),
         ("rate", rate::all(), None),
         ("reconnecting", reconnecting::all(), None),
+        ("sharing", sharing::all(), None),
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),

@@ -17,6 +17,8 @@
 
 #[path = "../../src/layout.rs"]
 mod layout;
+#[path = "../../src/client/polled.rs"]
+mod polled;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/sizes.rs"]
@@ -25,6 +27,7 @@ mod sizes;
 mod status;
 
 mod region;
+mod socket;
 
 mod sync {
     pub(crate) use loom::sync::Arc;
@@ -49,9 +52,12 @@ mod wait {
 
 use layout::{bell, client, server};
 use loom::thread;
+use polled::{Awaited, Request};
 use region::{Own, Peer, World};
-use ring::{Consumer, Inbox, Outbox, Producer, Submission};
+use ring::{Answer, Consumer, Inbox, Outbox, Producer, Submission, publish_answer};
 use sizes::Sizes;
+use socket::{Client, Socket};
+use status::Status;
 use sync::{Arc, AtomicU32};
 use wait::{End, Life, Place, Spin, Stopped, wait, wake};
 
@@ -196,4 +202,77 @@ fn the_end_wakes(guarded: bool) {
     let ended = wait(place, &Spin, &life, None, || None::<()>);
     assert_eq!(ended, Err(Stopped::Over));
     watcher.join().unwrap();
+}
+
+/// Has a reply waited for as the server does: it rings.
+fn tell(world: &World, socket: &Socket, slot: usize, rung: &AtomicU32) {
+    let state = world.client_peer();
+    if wake(
+        world.bell(bell::REQUESTS),
+        state.word(client::wait(slot)),
+        rung,
+    ) {
+        socket.ring();
+    }
+}
+
+fn answer(world: &World, socket: &Socket, request: Request, rung: &AtomicU32) {
+    let answer = Answer {
+        status: Status::Replied,
+        len: 0,
+        detail: 0,
+    };
+    publish_answer(&world.server_own(), request.slot, request.number, answer);
+    tell(world, socket, request.slot, rung);
+}
+
+/// Two poll loops of a client wait for a reply each. Whoever takes a doorbell leaves one to the other.
+#[test]
+fn each_poll_loop_learns_of_its_reply() {
+    every_order(|| {
+        let world = Arc::new(World::new(&SIZES));
+        let client = Arc::new(Client::new(&world, SIZES));
+        let requests = [0, 1].map(|slot| Request {
+            slot,
+            number: slot as u32 + 1,
+        });
+        let (theirs, socket) = (world.clone(), client.socket.clone());
+        let server = thread::spawn(move || {
+            for request in requests {
+                answer(&theirs, &socket, request, &AtomicU32::new(0));
+            }
+        });
+        let other = client.clone();
+        let until_there = |client: &Client, request| {
+            while !client.ask(Awaited::Reply(request)) {
+                client.socket.poll();
+            }
+        };
+        let other = thread::spawn(move || until_there(&other, requests[1]));
+        until_there(&client, requests[0]);
+        other.join().unwrap();
+        server.join().unwrap();
+    });
+}
+
+/// The server rings late for the request that was in the slot before, and takes that for the end of the next one's wait. The
+/// doorbell is heard by whoever waits for events.
+#[test]
+fn a_late_doorbell_ends_no_wait() {
+    every_order(|| {
+        let world = Arc::new(World::new(&SIZES));
+        let client = Client::new(&world, SIZES);
+        let rung = Arc::new(AtomicU32::new(0));
+        let request = Request { slot: 0, number: 2 };
+        let (theirs, socket, its) = (world.clone(), client.socket.clone(), rung.clone());
+        let late = thread::spawn(move || tell(&theirs, &socket, 0, &its));
+        let (theirs, socket) = (world.clone(), client.socket.clone());
+        let server = thread::spawn(move || answer(&theirs, &socket, request, &rung));
+        while !client.ask(Awaited::Reply(request)) {
+            assert!(!client.ask(Awaited::Events));
+            client.socket.poll();
+        }
+        late.join().unwrap();
+        server.join().unwrap();
+    });
 }
