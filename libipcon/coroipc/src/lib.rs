@@ -103,11 +103,14 @@
 //! be dropped, or it keeps the descriptor readable. Other threads may call through the same client and sleep meanwhile, or
 //! poll in loops of their own.
 //!
-//! Futures of any runtime can be had from [`Pending::poll_reply`] and [`Events::poll_next`], where [`Client::dispatch`] is
-//! called whenever the descriptor can be read.
+//! For programs that run on tokio there are, with the cargo feature `tokio`, `AsyncClient`, `AsyncEvents` and
+//! `AsyncEndpoint`. On any other runtime futures can be had from [`Pending::poll_reply`] and [`Events::poll_next`], where
+//! [`Client::dispatch`] is called whenever the descriptor can be read.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod client;
 mod clock;
 mod gather;
@@ -125,6 +128,8 @@ mod trace;
 pub mod typed;
 mod wait;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{AsyncClient, AsyncEndpoint, AsyncEvents, AsyncPending, AsyncRoom};
 pub use client::{
     CallError, Client, ClientBuilder, ConnectError, Connecting, Disconnected, EventRef, Events,
     FlowControl, Pending, Progress, ReconnectError, Reconnecting, Reply, RequestRoom,

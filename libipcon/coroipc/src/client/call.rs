@@ -111,6 +111,7 @@ impl<'c> Pending<'c> {
 
     /// The reply if it is there. If not, the task is woken by whoever hears that there is: a call of
     /// [`Client::dispatch`](super::Client::dispatch), which somebody must make whenever the client's descriptor can be read.
+    /// `AsyncClient` does so for programs that run on tokio.
     ///
     /// # Panics
     /// When there was one before.

@@ -470,7 +470,8 @@ impl ClientBuilder {
         }
     }
 
-    /// Begins to connect, and does not wait: for poll loops, and for tasks.
+    /// Begins to connect, and does not wait: for poll loops, and for tasks, which have `AsyncClient::connect` where they run
+    /// on tokio.
     ///
     /// # Errors
     /// [`ConnectError`] says why it did not work. [`ConnectError::TimedOut`] when the server's queue is full, as nothing says
@@ -478,6 +479,11 @@ impl ClientBuilder {
     pub fn start_connect(&self) -> Result<Connecting, ConnectError> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         self.begin(flags, self.connect_timeout)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn patience(&self) -> Duration {
+        self.connect_timeout
     }
 
     fn begin(&self, flags: SocketFlags, timeout: Duration) -> Result<Connecting, ConnectError> {

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Waker;
+#[cfg(feature = "tokio")]
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -271,6 +273,32 @@ impl Core {
     /// Waits for it no more in a poll loop or a task.
     pub(super) fn stop_polling(&self, awaited: Awaited) {
         self.heard.lock().polled.stop(self.memory(), awaited);
+    }
+
+    /// A free slot, or the task is woken when there may be one. `ticket` is its place among those who wait.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_slot(
+        &self,
+        ticket: &mut Option<u64>,
+        context: &Context<'_>,
+    ) -> Poll<Result<Slot, CallError>> {
+        let answered = |it: Request| self.look(it).is_some();
+        let wait = |it: Request| {
+            let mut heard = self.heard.lock();
+            heard.polled.wait(self.memory(), Awaited::Slot(it), None)
+        };
+        match self
+            .slots
+            .poll_take(answered, wait, ticket, context.waker())
+        {
+            Found::Free(slot) => Poll::Ready(Ok(slot)),
+            Found::Answered(slot, request) => {
+                self.forget(request);
+                Poll::Ready(Ok(slot))
+            }
+            Found::Over => Poll::Ready(Err(self.disconnected().into())),
+            Found::Abandoned(..) | Found::Nothing => Poll::Pending,
+        }
     }
 
     fn memory(&self) -> Memory<'_> {

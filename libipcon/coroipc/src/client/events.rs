@@ -112,6 +112,7 @@ impl Events {
 
     /// The next event in place, if there is one. If there is none, the task is woken by whoever hears that there is: a call
     /// of [`Client::dispatch`](super::Client::dispatch), which somebody must make whenever the descriptor can be read.
+    /// `AsyncEvents` do so for programs that run on tokio.
     ///
     /// # Errors
     /// [`Disconnected`] when there is none any more, and will be none.
@@ -125,6 +126,16 @@ impl Events {
                 events: self,
                 record,
             })),
+            Err(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// As [`Events::poll_next`], but the event is left for the next call.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<Result<(), Disconnected>> {
+        match self.look(Some(context.waker())) {
+            Ok(None) => Poll::Pending,
+            Ok(Some(_)) => Poll::Ready(Ok(())),
             Err(end) => Poll::Ready(Err(end)),
         }
     }

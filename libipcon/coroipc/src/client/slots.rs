@@ -44,6 +44,8 @@ struct State {
     watching: usize,
     /// Tasks that wait, by their tickets.
     tasks: BTreeMap<u64, Waker>,
+    #[cfg(feature = "tokio")]
+    last_ticket: u64,
     over: bool,
 }
 
@@ -78,6 +80,8 @@ impl Slots {
                 waiting: 0,
                 watching: 0,
                 tasks: BTreeMap::new(),
+                #[cfg(feature = "tokio")]
+                last_ticket: 0,
                 over: false,
             }),
             freed: Condvar::new(),
@@ -116,6 +120,54 @@ impl Slots {
                 }
             }
             state.waiting -= 1;
+        }
+    }
+
+    /// As [`Slots::take`], for a task: if there is nothing it is woken when there may be something. `wait` has requests that
+    /// were given up waited for too, and says whether one is answered already. The task keeps its ticket, for the next time
+    /// or for [`Slots::leave`].
+    #[cfg(feature = "tokio")]
+    pub(super) fn poll_take(
+        &self,
+        answered: impl Fn(Request) -> bool,
+        wait: impl Fn(Request) -> bool,
+        ticket: &mut Option<u64>,
+        waker: &Waker,
+    ) -> Found {
+        let mut state = self.state.lock();
+        let found = loop {
+            if state.over {
+                break Found::Over;
+            }
+            if let Some(slot) = state.free.pop() {
+                break Found::Free(slot);
+            }
+            if let Some(found) = state.take_answered(&answered) {
+                break found;
+            }
+            // Under the lock, so that none of these slots can be used again meanwhile.
+            let unwatched = state.abandoned.iter().filter(|it| !it.watched);
+            if unwatched.filter(|it| wait(it.request)).count() == 0 {
+                let ticket = *ticket.get_or_insert_with(|| {
+                    state.last_ticket += 1;
+                    state.last_ticket
+                });
+                state.tasks.insert(ticket, waker.clone());
+                return Found::Nothing;
+            }
+        };
+        if let Some(ticket) = ticket.take() {
+            state.tasks.remove(&ticket);
+        }
+        found
+    }
+
+    /// A task waits no more. What it was told of is for the next one.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn leave(&self, ticket: u64) {
+        let mut state = self.state.lock();
+        if state.tasks.remove(&ticket).is_none() {
+            self.tell_one_of(state);
         }
     }
 

@@ -10,11 +10,15 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
-    cases![
+    #[allow(unused_mut, reason = "without tokio nothing is added")]
+    let mut cases = cases![
         an_idle_connection_wakes_nobody,
         an_idle_connection_does_not_wake_a_loop,
         an_idle_connection_does_not_wake_a_client_in_a_loop,
-    ]
+    ];
+    #[cfg(feature = "tokio")]
+    cases.extend(cases![an_idle_connection_wakes_no_task]);
+    cases
 }
 
 pub(crate) const ROLES: &[Role] = &[
@@ -22,6 +26,10 @@ pub(crate) const ROLES: &[Role] = &[
     ("idle::as_loop", as_loop),
     ("idle::as_client", as_client),
     ("idle::as_client_in_a_loop", as_client_in_a_loop),
+    #[cfg(feature = "tokio")]
+    ("idle::as_server_task", as_server_task),
+    #[cfg(feature = "tokio")]
+    ("idle::as_client_task", as_client_task),
 ];
 
 /// How long a client may take to introduce itself here: a timer that is left over from that would wake the server in the
@@ -100,6 +108,11 @@ fn an_idle_connection_does_not_wake_a_client_in_a_loop() {
     nobody_wakes("idle::as_server", "idle::as_client_in_a_loop");
 }
 
+#[cfg(feature = "tokio")]
+fn an_idle_connection_wakes_no_task() {
+    nobody_wakes("idle::as_server_task", "idle::as_client_task");
+}
+
 /// A server of the tests above, in a process of its own.
 fn as_server() {
     let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
@@ -165,4 +178,38 @@ fn as_client_in_a_loop() {
         }
         poll(&mut [PollFd::new(&client, PollFlags::IN)], None).unwrap();
     }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::main(flavor = "current_thread")]
+async fn as_server_task() {
+    let builder = Endpoint::builder(Address::abstract_name(argument())).greeting_time(GREETING);
+    let endpoint = builder.service(service()).bind().unwrap();
+    let mut server = endpoint.into_async().unwrap();
+    say("ready");
+    server.serve().await.unwrap();
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn as_client_task() {
+    use coroipc::{AsyncClient, Client};
+    let builder = Client::builder(Address::abstract_name(argument()), SERVICE);
+    let client = AsyncClient::connect(builder).await.unwrap();
+    let mut events = client.events().unwrap();
+    let mut rooms = Vec::new();
+    for _ in 2..client.sizes().slots {
+        rooms.push(client.room(0, None).await.unwrap());
+    }
+    let busy = async {
+        for _ in 0..1000 {
+            client.call(ECHO, b"x").await.unwrap();
+        }
+        // One that is kept, and one that waits for a slot.
+        let _kept = client.start(KEEP, &[], None).await.unwrap();
+        say("ready");
+        client.room(0, None).await.map(drop)
+    };
+    let (kept, event, busy) = tokio::join!(client.call(KEEP, b""), events.next(), busy);
+    panic!("it ended: {kept:?} {event:?} {busy:?}");
 }

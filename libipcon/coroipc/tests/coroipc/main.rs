@@ -37,6 +37,8 @@ mod sleepers;
 mod slots;
 mod statistics;
 mod stream;
+#[cfg(feature = "tokio")]
+mod tasks;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod typed;
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         reconnecting::ROLES,
         statistics::ROLES,
         stream::ROLES,
+        #[cfg(feature = "tokio")]
+        tasks::ROLES,
         #[cfg(feature = "tracing")]
         tracing::ROLES,
         users::ROLES,
@@ -97,6 +101,8 @@ fn main() -> ExitCode {
         ("sleepers", sleepers::all(), None),
         ("slots", slots::all(), None),
         ("statistics", statistics::all(), None),
+        #[cfg(feature = "tokio")]
+        ("tasks", tasks::all(), None),
         #[cfg(feature = "tracing")]
         ("tracing", tracing::all(), None),
         ("typed", typed::all(), None),
