@@ -103,6 +103,8 @@
 //! be dropped, or it keeps the descriptor readable. Other threads may call through the same client and sleep meanwhile, or
 //! poll in loops of their own.
 //!
+//! The directory `examples` has a server and a client in loops of `poll`, of the crates `calloop` and `mio`, and on tokio.
+//!
 //! For programs that run on tokio there are, with the cargo feature `tokio`, `AsyncClient`, `AsyncEvents` and
 //! `AsyncEndpoint`. On any other runtime futures can be had from [`Pending::poll_reply`] and [`Events::poll_next`], where
 //! [`Client::dispatch`] is called whenever the descriptor can be read.

@@ -6,6 +6,10 @@
     clippy::unwrap_used,
     reason = "a test says what it does by its name, and ends where something is missing"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each example has what all of them share"
+)]
 
 mod blocked;
 mod calls;
@@ -15,6 +19,7 @@ mod death;
 mod decisions;
 mod descriptors;
 mod events;
+mod examples;
 mod features;
 mod hostile;
 mod idle;
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
         credentials::ROLES,
         death::ROLES,
         descriptors::ROLES,
+        &examples::roles(),
         idle::ROLES,
         killed::ROLES,
         large::ROLES,
@@ -85,6 +91,7 @@ fn main() -> ExitCode {
         ("death", death::all(), None),
         ("decisions", decisions::all(), None),
         ("descriptors", descriptors::all(), None),
+        ("examples", examples::all(), None),
         ("features", features::all(), None),
         ("hostile", hostile::all(), None),
         ("idle", idle::all(), None),

@@ -145,6 +145,13 @@ const PATIENCE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
+/// This program again, in a role.
+pub(crate) fn in_role(role: &str) -> Command {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.env(ROLE, role);
+    program
+}
+
 /// This program again, in another process and in a role.
 pub(crate) struct Process {
     child: Child,
@@ -154,9 +161,13 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a role, with an argument that [`argument`] gives it.
     pub(crate) fn start(role: &str, argument: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(ROLE, role)
-            .env("COROIPC_TEST", argument)
+        let mut program = in_role(role);
+        program.env("COROIPC_TEST", argument);
+        Self::of(program)
+    }
+
+    pub(crate) fn of(mut program: Command) -> Self {
+        let mut child = program
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
