@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Finding a [`coroipc`](crate::coroipc) server by the name of its service on the bus.
+//! Finding a [`coroipc`] server by the name of its service on the bus.
 //!
 //! A server [`announce`]s itself under a name, a client [`find`]s it. Neither names an address:
 //!
@@ -36,8 +36,8 @@
 //! # With and without the bus
 //!
 //! When the module is not loaded, both sides take the path that they named with `or_path`, or fail with `NoBus` if they
-//! named none. When it is loaded, only the bus counts: a service that is not there is not looked for at the path. So load
-//! the module before either side begins.
+//! named none. When it is loaded, only the bus counts: a service that is not there is not looked for at the path. So
+//! load the module before either side begins.
 //!
 //! # How it works
 //!
@@ -53,16 +53,17 @@
 //! descriptor (`pidfd_open(2)`), which no other process has until the next boot, and which is the same in each pid
 //! namespace. *RANDOM* are six hexadecimal digits, so that nobody can take the address before the server.
 //!
-//! A client asks the bus which peer holds the name, takes the endpoint that this peer registered, and connects. Before it
-//! says anything there it asks the kernel who listens (`SO_PEERPIDFD`), and the bus whether both names are still held as
-//! they were. So the server that is reached
+//! A client asks the bus which peer holds the name, takes the endpoint that this peer registered, and connects. Before
+//! it says anything there it asks the kernel who listens (`SO_PEERPIDFD`), and the bus whether both names are still held
+//! as they were. So the server that is reached
 //!
-//! - is the process that the holder of the name says it is, on the kernel's word: who takes the address has another number,
+//! - is the process that the holder of the name says it is, on the kernel's word: who takes the address has another
+//!   number,
 //! - has agreed to it: the name of an endpoint is taken on the bus, so no other peer can register it as its own,
 //! - still holds the name. If it went to another meanwhile, or the server was started again, the client looks again.
 //!
-//! Who holds a name is the bus's business: the first who registers it. Which user that is, the client can ask for itself
-//! with `verify_server` and `require_server_uid` of its builder.
+//! Who holds a name is the bus's business: the first who registers it. Which user that is, the client can ask for
+//! itself with `verify_server` and `require_server_uid` of its builder.
 //!
 //! A network namespace has a bus and abstract addresses of its own, so both sides are in the same one. Pid and user
 //! namespaces may differ. None of it takes a privilege.

@@ -46,8 +46,8 @@ impl Announce {
         self
     }
 
-    /// Listens with the endpoint that `build` makes for the address that it is given, and then registers the names. Call it
-    /// in the process that serves: after a fork, in the child.
+    /// Listens with the endpoint that `build` makes for the address that it is given, and then registers the names.
+    /// Call it in the process that serves: after a fork, in the child.
     ///
     /// # Errors
     ///

@@ -88,7 +88,16 @@ pub enum FindError {
         /// How often it was tried.
         attempts: usize,
     },
-    /// The bus does not answer as it should, or the name is none.
+    /// No service can have this name.
+    #[error(
+        "find service {}: no valid name: want 1 to 31 bytes without control characters",
+        Quoted(name)
+    )]
+    InvalidName {
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// The bus does not answer as it should, or has no room for a peer that waits.
     #[error(transparent)]
     Bus(#[from] Error),
     /// The server is there, and connecting to it failed.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::endpoint::EndpointName;
 use super::error::{FindError, is_no_bus};
 use super::process;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::events::{Events, Update};
 use crate::info::ServiceInfo;
 use crate::inspect::Inspector;
@@ -42,15 +42,16 @@ pub struct Find {
 }
 
 impl Find {
-    /// Connects to this path when the module is not loaded. Who may be there is up to the permissions of its folder; the
-    /// builder's `require_server_uid` may ask for more.
+    /// Connects to this path when the module is not loaded. Who may be there is up to the permissions of its folder;
+    /// the builder's `require_server_uid` may ask for more.
     pub fn or_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Waits until this time for the name to be registered, by a peer with an endpoint; without it, it has to be there. No
-    /// registration is missed. How long connecting may take then is for the builder to say. Nobody waits for the module.
+    /// Waits until this time for the name to be registered, by a peer with an endpoint; without it, it has to be there.
+    /// No registration is missed. How long connecting may take then is for the builder to say. Nobody waits for the
+    /// module.
     pub fn wait_until(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
@@ -86,7 +87,7 @@ impl Find {
             let Some(deadline) = self.deadline else {
                 return Err(absence);
             };
-            // What came between the look-up and this is in the first update, so the name is looked up again.
+            // The first update comes at once, so what came between the look-up and this is not missed.
             let arrivals = match &mut arrivals {
                 Some(arrivals) => arrivals,
                 none => none.insert(Events::open()?),
@@ -183,13 +184,14 @@ struct Holder {
 
 impl Holder {
     fn of(inspector: &Inspector, name: &[u8]) -> Result<Self, FindError> {
-        let service = match inspector.service(name) {
-            Err(error) if error.is_not_found() => {
-                let name = name.to_owned();
-                return Err(FindError::NoService { name });
+        let service = inspector.service(name).map_err(|error| {
+            let name = name.to_owned();
+            match error.kind() {
+                ErrorKind::NotFound => FindError::NoService { name },
+                ErrorKind::Invalid => FindError::InvalidName { name },
+                _ => FindError::Bus(error),
             }
-            found => found?,
-        };
+        })?;
         for _ in 0..LOOKS {
             let services = inspector.services()?;
             let of_peer = |it: &ServiceInfo| it.peer_id == service.peer_id;

@@ -15,7 +15,7 @@ use libipcon::coroipc::{
     Address, Client, ClientBuilder, CommandId, ConnectError, Endpoint, Running, Service, ServiceId,
 };
 use libipcon::discovery::{AnnounceError, Announced, FindError, announce, find};
-use libipcon::{ErrorKind, Inspector, Peer};
+use libipcon::{Inspector, Peer};
 
 use crate::support::soon;
 
@@ -194,7 +194,7 @@ fn what_is_not_there_is_told() {
     for name in [[b'n'; 32].as_slice(), b"", b"a\nb"] {
         let error = find(name).connect(builder).unwrap_err();
         assert!(
-            matches!(&error, FindError::Bus(error) if error.kind() == ErrorKind::Invalid),
+            matches!(&error, FindError::InvalidName { name: told } if told == name),
             "{error:?}"
         );
     }
@@ -215,6 +215,7 @@ fn a_server_that_comes_later_is_waited_for() {
         told(&client)
     });
     while inspector.members().unwrap().items.is_empty() {
+        assert!(!waiter.is_finished(), "it did not wait");
         thread::yield_now();
     }
     // The name alone is not enough.
