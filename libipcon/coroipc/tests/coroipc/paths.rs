@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whose the path of a server is, and what a process that was forked may do to what it has a copy of.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Barrier;
 
@@ -89,6 +90,7 @@ fn as_parent() {
     let other = crate::world::address();
     let second = crate::world::server(&other);
     let client = client(&address);
+    let (mut called, mut calls) = std::io::pipe().unwrap();
     // SAFETY: No thread of this process holds a lock that the child needs.
     #[allow(unsafe_code)]
     let child = unsafe { libc::fork() };
@@ -96,6 +98,8 @@ fn as_parent() {
         drop((client, server, second));
         // Its own connections know of the end of the other side.
         let client = crate::world::client(&other);
+        client.call(ECHO, b"x").unwrap();
+        calls.write_all(b"x").unwrap();
         let ended = client.events().unwrap().next(soon()).is_err();
         // SAFETY: It ends the child.
         #[allow(unsafe_code)]
@@ -103,7 +107,8 @@ fn as_parent() {
             libc::_exit(i32::from(!ended))
         };
     }
-    until("the child is connected", || second.connections().len() == 1);
+    let mut said = [0];
+    called.read_exact(&mut said).unwrap();
     drop(second);
     let child = rustix::process::Pid::from_raw(child).unwrap();
     let options = rustix::process::WaitOptions::empty();
