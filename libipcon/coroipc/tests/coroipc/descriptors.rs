@@ -328,6 +328,7 @@ fn a_server_that_breaks_the_rules_is_left() {
         raw.receive();
         raw.send(&raw::message(2, &[4, 256, 256, 4096, 0, 2]), &[]);
         let (_, files) = raw.receive();
+        let bells = raw::Words::map(&files[1], 4096);
         let writing = rustix::fs::SealFlags::FUTURE_WRITE | rustix::fs::SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&files[1], writing).unwrap();
         let region = raw::file(2 * 4096);
@@ -340,6 +341,10 @@ fn a_server_that_breaks_the_rules_is_left() {
         let reply = &words.words()[16 * 4..];
         reply[3].store(said, Ordering::Relaxed);
         reply[0].store(1, Ordering::Release);
+        // The client may sleep by now. Its slot's bell is at byte 48.
+        let bell = &bells.words()[12];
+        bell.fetch_add(1, Ordering::SeqCst);
+        rustix::thread::futex::wake(bell, rustix::thread::futex::Flags::empty(), 1).unwrap();
         let came = client.join().unwrap();
         if good {
             assert_eq!(came, Ok(count));

@@ -154,6 +154,7 @@ fn it_is_told_who_comes_and_goes_and_why() {
         line.contains(target) && line.contains("the other side hung up"),
         "{line}"
     );
+    client.tell("go on");
     let line = client.wait_for("not connected");
     assert!(
         line.contains(target) && line.contains("nobody-at-all"),
@@ -164,7 +165,10 @@ fn it_is_told_who_comes_and_goes_and_why() {
 fn as_client() {
     ::tracing::subscriber::set_global_default(Sayer::default()).unwrap();
     let client = client(&Address::abstract_name(argument()));
-    until("it is disconnected", || client.disconnected().is_some());
+    // Another thread says that it is disconnected.
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    assert!(client.disconnected().is_some());
     let nobody = Address::abstract_name("coroipc-nobody-at-all");
     Client::builder(nobody, SERVICE).connect().unwrap_err();
     run_on();
