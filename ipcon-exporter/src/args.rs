@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Command line.
 
-use std::net::{Ipv6Addr, SocketAddr};
-
 use clap::Parser;
+
+use crate::listen::{Address, mode};
 
 /// Prometheus exporter of the ipcon bus of this network namespace.
 ///
@@ -12,14 +12,27 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Address and port to listen at; `:PORT` means every address, port 0 any free port.
+    /// Address and port to listen at, or `unix:` and the path of a socket; may be given several times. `:PORT` means
+    /// every address, port 0 any free port.
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:9421",
-        value_parser = listen_address
+        default_value = "127.0.0.1:9421"
     )]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Vec<Address>,
+
+    /// Permissions of the Unix-domain sockets, in octal.
+    #[arg(
+        long = "web.unix-socket-mode",
+        value_name = "MODE",
+        default_value = "0660",
+        value_parser = mode
+    )]
+    pub(crate) unix_mode: u32,
+
+    /// Listen at the sockets that systemd passes, instead of --web.listen-address.
+    #[arg(long = "web.systemd-socket", conflicts_with_all = ["listen", "unix_mode"])]
+    pub(crate) systemd_socket: bool,
 
     /// Most peers with a label of their own; further ones share the label _other.
     #[arg(long = "limit.peers", value_name = "NUMBER", default_value_t = 200)]
@@ -38,17 +51,6 @@ pub(crate) struct Args {
     pub(crate) no_kevents: bool,
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let parsed = match text.strip_prefix(':') {
-        Some(port) => port
-            .parse()
-            .ok()
-            .map(|port| (Ipv6Addr::UNSPECIFIED, port).into()),
-        None => text.parse().ok(),
-    };
-    parsed.ok_or_else(|| "write it as 127.0.0.1:9421, [::1]:9421 or :9421".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,17 +62,15 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
+    fn sockets_come_from_systemd_or_from_the_command_line() {
+        let parse = |words: &[&str]| Args::try_parse_from([&["ipcon-exporter"], words].concat());
         assert_eq!(
-            listen_address("127.0.0.1:1").unwrap(),
-            "127.0.0.1:1".parse().unwrap()
+            parse(&[]).unwrap().listen,
+            ["127.0.0.1:9421".parse().unwrap()]
         );
-        assert_eq!(
-            listen_address(":9421").unwrap(),
-            "[::]:9421".parse().unwrap()
-        );
-        for bad in ["", "9421", ":", "localhost", "127.0.0.1", "127.0.0.1:99999"] {
-            assert!(listen_address(bad).is_err(), "{bad}");
-        }
+        assert!(parse(&["--web.systemd-socket"]).unwrap().systemd_socket);
+        assert!(parse(&["--web.systemd-socket", "--web.listen-address=:1"]).is_err());
+        let both = parse(&["--web.listen-address=:1", "--web.listen-address=unix:/a"]).unwrap();
+        assert_eq!(both.listen.len(), 2);
     }
 }

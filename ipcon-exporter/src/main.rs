@@ -4,33 +4,41 @@
 
 mod args;
 mod http;
+mod listen;
 mod metrics;
 mod reader;
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use ipcon_observe::Options;
 use ipcon_observe::ledger::Limits;
-use tokio::net::TcpListener;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::Args;
 use http::Bounds;
+use listen::{Listeners, activated};
 use reader::Reader;
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    // Before anything else is opened, since these are told by their numbers.
+    let passed = match args.systemd_socket {
+        true => activated::take()?,
+        false => Vec::new(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run(args))
+    runtime.block_on(run(args, passed))
 }
 
-async fn run(args: Args) -> Result<()> {
+async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     let mut stop = pin!(async move {
@@ -40,15 +48,7 @@ async fn run(args: Args) -> Result<()> {
         }
     });
 
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!(
-            "cannot listen at {}; choose another address with --web.listen-address",
-            args.listen
-        )
-    })?;
-    let address = listener
-        .local_addr()
-        .context("cannot tell the address listened at")?;
+    let listeners = listeners(&args, passed).await?;
     let options = Options {
         probes: !args.no_probes,
         kevents: !args.no_kevents,
@@ -66,8 +66,36 @@ async fn run(args: Args) -> Result<()> {
         () = tokio::time::sleep(Bounds::default().read) => {}
         () = &mut stop => return Ok(()),
     }
-    _ = writeln!(std::io::stderr(), "listening on http://{address}/metrics");
+    for place in listeners.places("http") {
+        _ = writeln!(std::io::stderr(), "listening on {place}");
+    }
 
-    http::serve(listener, reader, Bounds::default(), stop).await;
+    tell_systemd(NotifyState::Ready);
+    http::serve(listeners, reader, Bounds::default(), stop).await;
+    tell_systemd(NotifyState::Stopping);
     Ok(())
+}
+
+async fn listeners(args: &Args, passed: Vec<OwnedFd>) -> Result<Listeners> {
+    let mut listeners = Listeners::default();
+    if args.systemd_socket {
+        for socket in passed {
+            listeners.adopt(socket)?;
+        }
+    } else {
+        for address in &args.listen {
+            listeners.bind(address, args.unix_mode).await?;
+        }
+    }
+    Ok(listeners)
+}
+
+/// Tells the service manager, if there is one that asked for it.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        _ = writeln!(
+            std::io::stderr(),
+            "cannot tell systemd how it goes: {error}"
+        );
+    }
 }

@@ -1,81 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The real program and real connections, with or without a bus on this machine.
-#![allow(clippy::unwrap_used)]
+//! The pages, and clients that behave badly.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-/// More than any test needs; a program that hangs fails the test instead of stopping it.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-struct Exporter {
-    process: Child,
-    address: String,
-}
-
-impl Exporter {
-    fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ipcon-exporter"))
-            .args(["--web.listen-address", "127.0.0.1:0", "--no-probes"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // From here on nobody reads what it writes: that must not hurt it.
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let address = stderr
-            .lines()
-            .map(Result::unwrap)
-            .find_map(|line| {
-                let url = line.strip_prefix("listening on http://")?;
-                Some(url.strip_suffix("/metrics")?.to_owned())
-            })
-            .unwrap();
-        Self { process, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream
-    }
-
-    /// Head and body of the answer.
-    fn ask(&self, request: &str) -> (String, String) {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
-
-    fn get(&self, path: &str) -> (String, String) {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
-    }
-
-    fn end(mut self, signal: Signal) -> ExitStatus {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begun.elapsed() < DEADLINE, "it does not end");
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        _ = self.process.kill();
-        _ = self.process.wait();
-    }
-}
+use crate::program::{Exporter, complaint, run};
 
 #[test]
 fn pages() {
@@ -185,12 +116,8 @@ fn both_signals_end_it_cleanly() {
 #[test]
 fn an_address_in_use_is_named() {
     let exporter = Exporter::start();
-    let second = Command::new(env!("CARGO_BIN_EXE_ipcon-exporter"))
-        .args(["--web.listen-address", &exporter.address])
-        .output()
-        .unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    let message = String::from_utf8(second.stderr).unwrap();
-    assert!(message.contains(&exporter.address), "{message}");
+    let address = exporter.address();
+    let message = complaint(&run(&["--web.listen-address", address]));
+    assert!(message.contains(address), "{message}");
     assert!(message.contains("--web.listen-address"), "{message}");
 }

@@ -19,10 +19,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::listen::{Listeners, Stream};
 use crate::metrics;
 use crate::reader::Reader;
 
@@ -52,7 +52,7 @@ impl Default for Bounds {
 
 /// Serves until `stop` is done.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    mut listeners: Listeners,
     reader: Reader,
     bounds: Bounds,
     stop: impl Future<Output = ()>,
@@ -62,10 +62,10 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => return,
-            accepted = listener.accept() => accepted,
+            accepted = listeners.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if open.make_room(bounds.connections) => {
+            Ok(stream) if open.make_room(bounds.connections) => {
                 open.start(stream, reader.clone(), bounds);
             }
             Ok(_) => {}
@@ -101,7 +101,7 @@ impl Connections {
         idle.is_some()
     }
 
-    fn start(&mut self, stream: TcpStream, reader: Reader, bounds: Bounds) {
+    fn start(&mut self, stream: Box<dyn Stream>, reader: Reader, bounds: Bounds) {
         let asked = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(timeout(
             bounds.connection,
@@ -114,7 +114,7 @@ impl Connections {
     }
 }
 
-async fn handle(stream: TcpStream, reader: Reader, bounds: Bounds, asked: Arc<AtomicBool>) {
+async fn handle(stream: Box<dyn Stream>, reader: Reader, bounds: Bounds, asked: Arc<AtomicBool>) {
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         let reader = &reader;

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The real program and real connections, with or without a bus on this machine.
+#![allow(clippy::unwrap_used)]
+
+mod program;
+mod serve;
+mod sockets;
+mod systemd;
