@@ -34,6 +34,15 @@ pub(crate) struct Args {
     #[arg(long = "web.systemd-socket", conflicts_with_all = ["listen", "unix_mode"])]
     pub(crate) systemd_socket: bool,
 
+    /// Most scrapes at a time; further ones are answered with status 503.
+    #[arg(
+        long = "web.max-requests",
+        value_name = "NUMBER",
+        default_value_t = 40,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub(crate) max_requests: u16,
+
     /// Most peers with a label of their own; further ones share the label _other.
     #[arg(long = "limit.peers", value_name = "NUMBER", default_value_t = 200)]
     pub(crate) limit_peers: usize,

@@ -6,6 +6,7 @@ mod args;
 mod http;
 mod listen;
 mod metrics;
+mod process;
 mod reader;
 
 use std::io::Write;
@@ -20,7 +21,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::Args;
-use http::Bounds;
+use http::{Bounds, Site};
 use listen::{Listeners, activated};
 use reader::Reader;
 
@@ -49,6 +50,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     });
 
     let listeners = listeners(&args, passed).await?;
+    let bounds = Bounds::for_scrapes(args.max_requests.into());
     let options = Options {
         probes: !args.no_probes,
         kevents: !args.no_kevents,
@@ -63,7 +65,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     let ready = reader.clone();
     tokio::select! {
         _ = ready.health() => {}
-        () = tokio::time::sleep(Bounds::default().read) => {}
+        () = tokio::time::sleep(bounds.read) => {}
         () = &mut stop => return Ok(()),
     }
     for place in listeners.places("http") {
@@ -71,7 +73,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     }
 
     tell_systemd(NotifyState::Ready);
-    http::serve(listeners, reader, Bounds::default(), stop).await;
+    http::serve(listeners, Site::new(reader, bounds), bounds, stop).await;
     tell_systemd(NotifyState::Stopping);
     Ok(())
 }

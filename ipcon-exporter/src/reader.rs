@@ -4,6 +4,7 @@
 //! Reading blocks, so it stays away from the thread that serves clients. Requests that wait at the same time
 //! get the same page: however many clients ask, the bus is read once at a time.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,16 +16,18 @@ use ipcon_observe::model::{Source, SourceState};
 use ipcon_observe::{Collector, Ledger, Options, Snapshot};
 use tokio::sync::oneshot;
 
-use crate::metrics::{self, Scrape};
+use crate::metrics::{self, Parts, Scrape};
+use crate::process::Usage;
 
 /// What can be asked of the reader.
+#[derive(Debug)]
 enum Question {
-    Page(oneshot::Sender<Result<Arc<str>, String>>),
+    Page(Parts, oneshot::Sender<Result<Arc<str>, String>>),
     Health(oneshot::Sender<Result<(), String>>),
 }
 
 /// Asks the reader. It ends when the last of these is dropped.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reader(Sender<Question>);
 
 impl Reader {
@@ -48,14 +51,29 @@ impl Reader {
         Ok(Self(sender))
     }
 
-    /// The page of metrics.
-    pub(crate) async fn page(&self) -> Result<Arc<str>, String> {
-        self.ask(Question::Page).await
+    /// The page of metrics, with these parts.
+    pub(crate) async fn page(&self, parts: Parts) -> Result<Arc<str>, String> {
+        self.ask(|to| Question::Page(parts, to)).await
     }
 
     /// Whether the bus can be read, and why not.
     pub(crate) async fn health(&self) -> Result<(), String> {
         self.ask(Question::Health).await
+    }
+
+    /// One that answers each question about a page with the same text, without a bus.
+    #[cfg(test)]
+    pub(crate) fn of_page(page: Arc<str>) -> Self {
+        let (sender, questions) = channel();
+        thread::spawn(move || {
+            for question in questions {
+                match question {
+                    Question::Page(_, to) => _ = to.send(Ok(page.clone())),
+                    Question::Health(to) => _ = to.send(Ok(())),
+                }
+            }
+        });
+        Self(sender)
     }
 
     async fn ask<A>(
@@ -83,12 +101,14 @@ impl BusReader {
         while let Ok(first) = questions.recv() {
             let waiting: Vec<_> = std::iter::once(first).chain(questions.try_iter()).collect();
             let snapshot = self.read();
-            let mut page = None;
+            let mut pages = BTreeMap::new();
             for question in waiting {
                 // Whoever asked may have gone meanwhile.
                 match question {
-                    Question::Page(to) => {
-                        let page = page.get_or_insert_with(|| self.page(snapshot.as_ref().ok()));
+                    Question::Page(parts, to) => {
+                        let page = pages
+                            .entry(parts)
+                            .or_insert_with(|| self.page(snapshot.as_ref().ok(), parts));
                         _ = to.send(page.clone());
                     }
                     Question::Health(to) => _ = to.send(health(&snapshot)),
@@ -126,13 +146,15 @@ impl BusReader {
         Ok(collector.collect()?)
     }
 
-    fn page(&self, snapshot: Option<&Snapshot>) -> Result<Arc<str>, String> {
+    fn page(&self, snapshot: Option<&Snapshot>, parts: Parts) -> Result<Arc<str>, String> {
+        let process = Usage::read().ok();
         let scrape = Scrape {
             snapshot,
             ledger: &self.ledger,
             probes_wanted: self.options.probes,
+            process: process.as_ref(),
         };
-        let page = metrics::page(&scrape);
+        let page = metrics::page(&scrape, parts);
         page.map(Arc::from)
             .map_err(|error| format!("cannot encode the metrics: {error}"))
     }

@@ -4,6 +4,11 @@
 //! Each connection carries one request and lives a bounded time. When there are too many, the one that has
 //! waited longest without asking for anything makes room, so idle connections cannot keep a scrape out.
 
+mod coding;
+mod site;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,25 +17,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::listen::{Listeners, Stream};
-use crate::metrics;
-use crate::reader::Reader;
+use site::Place;
+pub(crate) use site::Site;
+
+/// Most bytes of a request line and its headers. Bodies are not read.
+const MOST_HEADER: usize = 16 * 1024;
 
 /// Bounds of what clients may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Connections at a time.
     pub(crate) connections: usize,
+    /// Scrapes at a time, each from its request until its connection ends.
+    pub(crate) scrapes: usize,
     /// Time for a client to send its request.
     pub(crate) request: Duration,
     /// Time for the bus to be read.
@@ -43,6 +49,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: 64,
+            scrapes: 40,
             request: Duration::from_secs(5),
             read: Duration::from_secs(8),
             connection: Duration::from_secs(30),
@@ -50,14 +57,28 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// As usual, but for so many scrapes at a time.
+    pub(crate) fn for_scrapes(scrapes: usize) -> Self {
+        let usual = Self::default();
+        Self {
+            // Enough for those who are to be told that there are too many.
+            connections: usual.connections.max(scrapes + 24),
+            scrapes,
+            ..usual
+        }
+    }
+}
+
 /// Serves until `stop` is done.
 pub(crate) async fn serve(
     mut listeners: Listeners,
-    reader: Reader,
+    site: Site,
     bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) {
     let mut stop = pin!(stop);
+    let site = Arc::new(site);
     let mut open = Connections::default();
     loop {
         let accepted = tokio::select! {
@@ -66,7 +87,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok(stream) if open.make_room(bounds.connections) => {
-                open.start(stream, reader.clone(), bounds);
+                open.start(stream, site.clone(), bounds);
             }
             Ok(_) => {}
             // Out of descriptors: waiting for connections to end is all that can be done.
@@ -101,11 +122,11 @@ impl Connections {
         idle.is_some()
     }
 
-    fn start(&mut self, stream: Box<dyn Stream>, reader: Reader, bounds: Bounds) {
+    fn start(&mut self, stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds) {
         let asked = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(timeout(
             bounds.connection,
-            handle(stream, reader, bounds, asked.clone()),
+            handle(stream, site, bounds, asked.clone()),
         ));
         self.0.push_back(Connection {
             task: task.abort_handle(),
@@ -114,97 +135,19 @@ impl Connections {
     }
 }
 
-async fn handle(stream: Box<dyn Stream>, reader: Reader, bounds: Bounds, asked: Arc<AtomicBool>) {
+async fn handle(stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds, asked: Arc<AtomicBool>) {
+    let place = Place::new();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        let reader = &reader;
-        async move { Ok::<_, Infallible>(respond(&request, reader, bounds.read).await) }
+        let (site, place) = (&site, &place);
+        async move { Ok::<_, Infallible>(site.answer(&request, place).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.request)
         .keep_alive(false)
-        .max_buf_size(16 * 1024)
+        .max_buf_size(MOST_HEADER)
         .serve_connection(TokioIo::new(stream), service);
     // A client that breaks off or talks nonsense is its own trouble.
     _ = connection.await;
-}
-
-async fn respond(
-    request: &Request<Incoming>,
-    reader: &Reader,
-    read: Duration,
-) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = text(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD\n".to_owned(),
-        );
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
-    }
-    match request.uri().path() {
-        "/metrics" => match within(read, reader.page()).await {
-            Ok(page) => {
-                let page = Bytes::from_owner(Page(page));
-                answer(StatusCode::OK, metrics::CONTENT_TYPE, page)
-            }
-            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-        },
-        "/healthz" => match within(read, reader.health()).await {
-            Ok(()) => text(StatusCode::OK, "ok\n".to_owned()),
-            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-        },
-        "/" => answer(StatusCode::OK, "text/html; charset=utf-8", LANDING.into()),
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "there are /, /metrics and /healthz\n".to_owned(),
-        ),
-    }
-}
-
-const LANDING: &str = concat!(
-    "<!doctype html>\n<html lang=\"en\">\n<title>ipcon exporter</title>\n",
-    "<h1>ipcon exporter ",
-    env!("CARGO_PKG_VERSION"),
-    "</h1>\n<p>What happens on the ipcon bus of this machine, for Prometheus.</p>\n",
-    "<ul>\n<li><a href=\"/metrics\">Metrics</a></li>\n",
-    "<li><a href=\"/healthz\">Health</a></li>\n</ul>\n</html>\n",
-);
-
-/// A page that several clients share.
-struct Page(Arc<str>);
-
-impl AsRef<[u8]> for Page {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-async fn within<A>(
-    read: Duration,
-    answer: impl Future<Output = Result<A, String>>,
-) -> Result<A, String> {
-    match timeout(read, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!(
-            "the bus was not read within {} s",
-            read.as_secs_f64()
-        )),
-    }
-}
-
-fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
-    answer(status, "text/plain; charset=utf-8", text.into())
-}
-
-fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

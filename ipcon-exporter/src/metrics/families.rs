@@ -2,6 +2,7 @@
 //! Builds metric families for one scrape.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
@@ -19,6 +20,21 @@ pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
 pub(crate) struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
+    /// Adds a sample of a counter of seconds.
+    pub(crate) fn seconds(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: Labels<'_>,
+        value: Duration,
+    ) {
+        let mut counter = Counter::default();
+        counter.set_value(value.as_secs_f64());
+        self.sample(name, help, MetricType::COUNTER, labels, |metric| {
+            metric.set_counter(counter)
+        });
+    }
+
     /// Adds a sample of a counter. Exact up to 2^53.
     pub(crate) fn counter(
         &mut self,

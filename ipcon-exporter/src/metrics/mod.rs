@@ -5,7 +5,9 @@ mod bus;
 mod families;
 mod kevents;
 mod own;
+mod parts;
 mod probes;
+mod process;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,9 @@ use ipcon_observe::{Ledger, Snapshot};
 
 pub(crate) use families::CONTENT_TYPE;
 use families::Families;
+pub(crate) use parts::Parts;
+
+use crate::process::Usage;
 
 /// What one scrape shows.
 pub(crate) struct Scrape<'a> {
@@ -22,18 +27,19 @@ pub(crate) struct Scrape<'a> {
     pub(crate) ledger: &'a Ledger,
     /// Whether probes were asked for.
     pub(crate) probes_wanted: bool,
+    /// What this process takes; `None` when it cannot be told.
+    pub(crate) process: Option<&'a Usage>,
 }
 
-/// The whole page.
-pub(crate) fn page(scrape: &Scrape<'_>) -> prometheus::Result<String> {
+/// Adds what one source tells.
+type Collect = fn(&Scrape<'_>, &mut Families);
+
+/// The page with these parts.
+pub(crate) fn page(scrape: &Scrape<'_>, parts: Parts) -> prometheus::Result<String> {
     let mut families = Families::default();
-    for collect in [
-        bus::collect,
-        kevents::collect,
-        probes::collect,
-        own::collect,
-    ] {
+    for collect in parts.collectors() {
         collect(scrape, &mut families);
     }
+    own::collect(scrape, &mut families);
     families.encode()
 }

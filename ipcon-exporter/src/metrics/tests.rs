@@ -170,12 +170,25 @@ fn render(snapshot: Option<&Snapshot>, probes_wanted: bool) -> String {
     if let Some(snapshot) = snapshot {
         ledger.apply(snapshot);
     }
-    page(&Scrape {
+    let scrape = Scrape {
         snapshot,
         ledger: &ledger,
         probes_wanted,
-    })
-    .unwrap()
+        process: Some(&usage()),
+    };
+    page(&scrape, Parts::ALL).unwrap()
+}
+
+fn usage() -> Usage {
+    Usage {
+        cpu: Duration::from_millis(1250),
+        open_files: 12,
+        most_files: Some(1024),
+        virtual_memory: 4_000_000,
+        resident_memory: 3_000_000,
+        started_at: 1_700_000_000.25,
+        threads: 2,
+    }
 }
 
 /// Compares a page with the file of that name; `UPDATE_GOLDEN=1` writes the file instead.
@@ -293,12 +306,13 @@ fn ten_thousand_peers_give_a_bounded_page() {
     snapshot.peers = (1..=10_000).map(|id| peer(id, &[&name(id)], 5)).collect();
     let mut ledger = Ledger::new(Limits::default());
     ledger.apply(&snapshot);
-    let page = page(&Scrape {
+    let scrape = Scrape {
         snapshot: Some(&snapshot),
         ledger: &ledger,
         probes_wanted: true,
-    })
-    .unwrap();
+        process: None,
+    };
+    let page = page(&scrape, Parts::ALL).unwrap();
     let labels: std::collections::BTreeSet<_> = page
         .lines()
         .filter_map(|line| line.split("peer=\"").nth(1)?.split('"').next())

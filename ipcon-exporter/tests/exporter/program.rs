@@ -137,12 +137,18 @@ pub(crate) fn get(path: &str) -> String {
 }
 
 /// Head and body of the answer to a request.
-pub(crate) fn ask(mut stream: impl Read + Write, request: &str) -> (String, String) {
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+pub(crate) fn ask(stream: impl Read + Write, request: &str) -> (String, String) {
+    let answer = String::from_utf8(ask_bytes(stream, request)).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), body.to_owned())
+}
+
+/// The whole answer to a request. After one that is not read to its end the connection may be reset.
+pub(crate) fn ask_bytes(mut stream: impl Read + Write, request: &str) -> Vec<u8> {
+    _ = stream.write_all(request.as_bytes());
+    let mut answer = Vec::new();
+    _ = stream.read_to_end(&mut answer);
+    answer
 }
 
 /// A new folder for one test, gone with it.

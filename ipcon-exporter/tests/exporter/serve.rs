@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::program::{Exporter, complaint, run};
+use crate::program::{Exporter, ask_bytes, complaint, run};
 
 #[test]
 fn pages() {
@@ -101,6 +101,94 @@ fn nonsense_does_no_harm() {
             .0
             .starts_with("HTTP/1.1 200 OK\r\n")
     );
+}
+
+#[test]
+fn a_client_that_sends_a_byte_a_second_is_shown_out() {
+    let exporter = Exporter::start();
+    let mut slow = exporter.connect();
+    let begun = Instant::now();
+    let request = "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n";
+    // Each byte alone would be in time.
+    let sent = request.bytes().take_while(|byte| {
+        slow.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let open = slow.write_all(&[*byte]).is_ok();
+        let more = slow.read(&mut [0; 512]);
+        open && more.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    let sent = sent.count();
+    assert!(sent < request.len() / 2, "it sent {sent} bytes");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_header_is_bounded_and_a_body_is_not_waited_for() {
+    let exporter = Exporter::start();
+    let long = "x".repeat(20_000);
+    for request in [
+        format!("GET /metrics?{long} HTTP/1.1\r\nHost: test\r\n\r\n"),
+        format!("GET /metrics HTTP/1.1\r\nHost: test\r\nA: {long}\r\n\r\n"),
+        format!("GET /metrics HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(2000)),
+    ] {
+        let (head, _) = exporter.ask(&request);
+        assert!(head.starts_with("HTTP/1.1 4"), "{head}");
+    }
+    let begun = Instant::now();
+    let body = "GET /metrics HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000\r\n\r\na";
+    assert!(exporter.ask(body).0.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_page_has_the_parts_that_were_asked_for() {
+    let exporter = Exporter::start();
+    let has = |query: &str, family: &str| {
+        let (head, page) = exporter.get(&format!("/metrics{query}"));
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(page.contains("\nipcon_exporter_build_info{"), "{page}");
+        page.contains(&format!("\n{family} "))
+    };
+    assert!(has("", "ipcon_up") && has("", "process_cpu_seconds_total"));
+    let one = "?collect[]=process";
+    assert!(!has(one, "ipcon_up") && has(one, "process_threads"));
+    let other = "?exclude%5B%5D=process";
+    assert!(has(other, "ipcon_up") && !has(other, "process_threads"));
+
+    let (head, message) = exporter.get("/metrics?collect[]=cpu");
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    assert!(
+        message.contains("\"cpu\"") && message.contains("dumps"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_page_is_compressed_for_who_takes_that() {
+    let exporter = Exporter::start();
+    let request = "GET /metrics HTTP/1.1\r\nHost: t\r\nAccept-Encoding: gzip\r\n\r\n";
+    let answer = ask_bytes(exporter.connect(), request);
+    let end = answer
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert!(head.contains("vary: Accept-Encoding"), "{head}");
+    let mut page = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&answer[end + 4..]);
+    decoder.read_to_string(&mut page).unwrap();
+    assert!(page.contains("\nipcon_up "), "{page}");
+
+    let (head, _) = exporter.get("/metrics");
+    assert!(!head.contains("content-encoding"), "{head}");
 }
 
 #[test]
