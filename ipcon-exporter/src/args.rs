@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Command line.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use crate::listen::{Address, mode};
@@ -33,6 +35,10 @@ pub(crate) struct Args {
     /// Listen at the sockets that systemd passes, instead of --web.listen-address.
     #[arg(long = "web.systemd-socket", conflicts_with_all = ["listen", "unix_mode"])]
     pub(crate) systemd_socket: bool,
+
+    /// File with certificates, users and their passwords, in the format of Prometheus' exporter-toolkit.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(crate) web_config: Option<PathBuf>,
 
     /// Most scrapes at a time; further ones are answered with status 503.
     #[arg(

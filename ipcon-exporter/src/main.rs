@@ -8,6 +8,7 @@ mod listen;
 mod metrics;
 mod process;
 mod reader;
+mod web;
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -24,6 +25,7 @@ use args::Args;
 use http::{Bounds, Site};
 use listen::{Listeners, activated};
 use reader::Reader;
+use web::WebConfig;
 
 fn main() -> Result<()> {
     let args = Args::parse();
@@ -49,6 +51,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
         }
     });
 
+    let web = WebConfig::load(args.web_config.as_deref())?;
     let listeners = listeners(&args, passed).await?;
     let bounds = Bounds::for_scrapes(args.max_requests.into());
     let options = Options {
@@ -68,12 +71,13 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
         () = tokio::time::sleep(bounds.read) => {}
         () = &mut stop => return Ok(()),
     }
-    for place in listeners.places("http") {
+    for place in listeners.places(web.scheme()) {
         _ = writeln!(std::io::stderr(), "listening on {place}");
     }
 
     tell_systemd(NotifyState::Ready);
-    http::serve(listeners, Site::new(reader, bounds), bounds, stop).await;
+    let site = Site::new(reader, web, bounds);
+    http::serve(listeners, site, bounds, stop).await;
     tell_systemd(NotifyState::Stopping);
     Ok(())
 }

@@ -136,11 +136,20 @@ impl Connections {
 }
 
 async fn handle(stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds, asked: Arc<AtomicBool>) {
+    // Until it is known who it is, a client has as long as for its request.
+    let secured = timeout(bounds.request, async {
+        let web = site.web().current().await;
+        let stream = web.secure(stream).await?;
+        Some((web, stream))
+    });
+    let Ok(Some((web, stream))) = secured.await else {
+        return;
+    };
     let place = Place::new();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        let (site, place) = (&site, &place);
-        async move { Ok::<_, Infallible>(site.answer(&request, place).await) }
+        let (site, web, place) = (&site, &web, &place);
+        async move { Ok::<_, Infallible>(site.answer(&request, web, place).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

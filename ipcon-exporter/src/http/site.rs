@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
+use hyper::header::{
+    ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -16,6 +18,7 @@ use super::Bounds;
 use super::coding::gzip;
 use crate::metrics::{self, Parts};
 use crate::reader::Reader;
+use crate::web::{Web, WebConfig};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -23,23 +26,42 @@ pub(super) type Answer = Response<Full<Bytes>>;
 pub(super) type Place = OnceLock<OwnedSemaphorePermit>;
 
 /// What is to be seen.
-#[derive(Debug)]
 pub(crate) struct Site {
     reader: Reader,
+    web: WebConfig,
     scrapes: Arc<Semaphore>,
     read: Duration,
 }
 
 impl Site {
-    pub(crate) fn new(reader: Reader, bounds: Bounds) -> Self {
+    pub(crate) fn new(reader: Reader, web: WebConfig, bounds: Bounds) -> Self {
         Self {
             reader,
+            web,
             scrapes: Arc::new(Semaphore::new(bounds.scrapes)),
             read: bounds.read,
         }
     }
 
-    pub(super) async fn answer<B>(&self, request: &Request<B>, place: &Place) -> Answer {
+    pub(super) fn web(&self) -> &WebConfig {
+        &self.web
+    }
+
+    pub(super) async fn answer<B>(&self, request: &Request<B>, web: &Web, place: &Place) -> Answer {
+        let mut answer = match web.permit(request.headers()).await {
+            Ok(()) => self.page(request, place).await,
+            Err(StatusCode::UNAUTHORIZED) => with(
+                text(StatusCode::UNAUTHORIZED, "name and password, please\n"),
+                WWW_AUTHENTICATE,
+                "Basic realm=\"ipcon exporter\"",
+            ),
+            Err(status) => with(text(status, "too often\n"), RETRY_AFTER, "1"),
+        };
+        answer.headers_mut().extend(web.headers().clone());
+        answer
+    }
+
+    async fn page<B>(&self, request: &Request<B>, place: &Place) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
             return with(refusal, ALLOW, "GET, HEAD");

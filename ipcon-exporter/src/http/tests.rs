@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::listen::Address;
 use crate::reader::Reader;
+use crate::web::WebConfig;
 
 /// More than any test needs.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -38,8 +39,9 @@ impl Server {
                 listeners.bind(&any, 0).await.unwrap();
                 told.send(listeners.places("http").remove(0)).unwrap();
                 let reader = Reader::of_page("x".repeat(PAGE).into());
+                let web = WebConfig::load(None).unwrap();
                 let stop = async { _ = stopped.await };
-                serve(listeners, Site::new(reader, bounds), bounds, stop).await;
+                serve(listeners, Site::new(reader, web, bounds), bounds, stop).await;
             });
         });
         let place = tell.recv().unwrap();

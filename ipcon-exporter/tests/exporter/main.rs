@@ -2,7 +2,9 @@
 //! The real program and real connections, with or without a bus on this machine.
 #![allow(clippy::unwrap_used)]
 
+mod certificates;
 mod program;
 mod serve;
 mod sockets;
 mod systemd;
+mod web;

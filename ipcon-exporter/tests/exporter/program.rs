@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts the program and asks it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +14,9 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ipcon-exporter");
+
+/// What the program writes to stderr.
+pub(crate) type Log = BufReader<ChildStderr>;
 
 /// The program, listening.
 pub(crate) struct Exporter {
@@ -41,17 +44,22 @@ impl Exporter {
 
     /// Runs a command that ends up as the program, and waits until it listens at as many sockets.
     pub(crate) fn spawn(command: &mut Command, sockets: usize) -> Self {
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         // From here on nobody reads what it writes: that must not hurt it.
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let places: Vec<_> = stderr
-            .lines()
+        Self::spawn_heard(command, sockets).0
+    }
+
+    /// The same, with what it writes later.
+    pub(crate) fn spawn_heard(command: &mut Command, sockets: usize) -> (Self, Lines<Log>) {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let places: Vec<_> = lines
+            .by_ref()
             .map(Result::unwrap)
             .filter_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()))
             .take(sockets)
             .collect();
         assert_eq!(places.len(), sockets, "{places:?}");
-        Self { process, places }
+        (Self { process, places }, lines)
     }
 
     /// Address and port of its first socket.
@@ -149,6 +157,25 @@ pub(crate) fn ask_bytes(mut stream: impl Read + Write, request: &str) -> Vec<u8>
     let mut answer = Vec::new();
     _ = stream.read_to_end(&mut answer);
     answer
+}
+
+/// Prometheus' own tool, from PATH or `PROMTOOL`.
+pub(crate) fn promtool() -> Option<Command> {
+    let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
+    let found = Command::new(&program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if let Err(error) = found {
+        // Past the capture of the test harness, so that it is seen.
+        _ = writeln!(
+            std::io::stderr(),
+            "not checked by promtool ({error}): install the package prometheus"
+        );
+        return None;
+    }
+    Some(Command::new(program))
 }
 
 /// A new folder for one test, gone with it.

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who may ask, and how safely: what `--web.config.file` says.
+//!
+//! The file, and those that it names, are looked at for each connection, so that certificates can be renewed and
+//! users changed at any time. While they are wrong, the last that were right stay in force.
+
+mod file;
+mod files;
+mod headers;
+mod rate;
+mod tls;
+mod users;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, StatusCode};
+use tokio::task::spawn_blocking;
+
+use crate::listen::Stream;
+use file::File;
+use files::Files;
+use rate::Rate;
+use tls::Tls;
+use users::Users;
+
+/// The configuration, as it is now.
+#[derive(Clone)]
+pub(crate) struct WebConfig(Arc<Shared>);
+
+struct Shared {
+    path: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+struct State {
+    current: Arc<Web>,
+    /// What was read last, right or wrong.
+    files: Files,
+}
+
+impl WebConfig {
+    /// Reads the file; without one everybody may ask, in the clear.
+    ///
+    /// # Errors
+    ///
+    /// Something in it is wrong.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self> {
+        let (current, files) = match path {
+            Some(path) => {
+                let (web, files) = Web::load(path);
+                (web?, files)
+            }
+            None => (
+                Web::open(File::default(), &mut Files::default())?,
+                Files::default(),
+            ),
+        };
+        Ok(Self(Arc::new(Shared {
+            path: path.map(Path::to_path_buf),
+            state: Mutex::new(State {
+                current: Arc::new(current),
+                files,
+            }),
+        })))
+    }
+
+    /// As it is for the next connection.
+    pub(crate) async fn current(&self) -> Arc<Web> {
+        let config = self.clone();
+        match self.0.path {
+            // Files may be slow.
+            Some(_) => match spawn_blocking(move || config.look()).await {
+                Ok(web) => web,
+                Err(_) => self.last(),
+            },
+            None => self.last(),
+        }
+    }
+
+    fn last(&self) -> Arc<Web> {
+        let state = self.0.state.lock();
+        state
+            .unwrap_or_else(PoisonError::into_inner)
+            .current
+            .clone()
+    }
+
+    fn look(&self) -> Arc<Web> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = self.0.path.as_deref().filter(|_| state.files.changed()) {
+            let (web, files) = Web::load(path);
+            state.files = files;
+            match web {
+                Ok(web) => state.current = Arc::new(web),
+                Err(error) => {
+                    let message = format!("{error:#}; what was read before stays in force");
+                    _ = writeln!(std::io::stderr(), "{message}");
+                }
+            }
+        }
+        state.current.clone()
+    }
+
+    /// What a URL of the pages begins with.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self.last().tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+}
+
+/// The configuration, as one connection sees it.
+pub(crate) struct Web {
+    tls: Option<Tls>,
+    users: Arc<Users>,
+    rate: Option<Rate>,
+    headers: HeaderMap,
+}
+
+impl Web {
+    fn load(path: &Path) -> (Result<Self>, Files) {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut files = Files::relative_to(folder);
+        let name = path.file_name().unwrap_or_default();
+        let web = files
+            .read(name.as_ref())
+            .context("cannot read it")
+            .and_then(|text| String::from_utf8(text).context("it is not in UTF-8"))
+            .and_then(|text| File::parse(&text).context("it is not as it should be"))
+            .and_then(|file| Self::open(file, &mut files))
+            .with_context(|| format!("web configuration {}", path.display()));
+        (web, files)
+    }
+
+    fn open(file: File, files: &mut Files) -> Result<Self> {
+        let tls = match &file.tls_server_config {
+            Some(config) => Tls::new(config, files)?,
+            None => None,
+        };
+        let rate = match &file.rate_limit {
+            Some(config) => Rate::new(config, Instant::now())?,
+            None => None,
+        };
+        let headers = file.http_server_config.unwrap_or_default().headers;
+        Ok(Self {
+            tls,
+            users: Arc::new(Users::new(file.basic_auth_users.unwrap_or_default())?),
+            rate,
+            headers: headers::headers(&headers.unwrap_or_default())?,
+        })
+    }
+
+    /// Encrypts a connection, if that is wanted. `None` when client and server do not trust each other.
+    pub(crate) async fn secure(&self, stream: Box<dyn Stream>) -> Option<Box<dyn Stream>> {
+        match &self.tls {
+            Some(tls) => tls.accept(stream).await,
+            None => Some(stream),
+        }
+    }
+
+    /// Whether a request with these headers may be answered.
+    ///
+    /// # Errors
+    ///
+    /// With the status of the refusal.
+    pub(crate) async fn permit(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        if let Some(rate) = &self.rate
+            && !rate.permit(Instant::now())
+        {
+            return Err(StatusCode::TOO_MANY_REQUESTS);
+        }
+        match self.users.permit(headers.get(AUTHORIZATION)).await {
+            true => Ok(()),
+            false => Err(StatusCode::UNAUTHORIZED),
+        }
+    }
+
+    /// Headers for each answer.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
