@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use ipcon_observe::Options;
+use ipcon_observe::ledger::Limits;
 
 use crate::listen::{Address, mode};
 
@@ -61,9 +63,34 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_probes: bool,
 
+    /// Read everything once, tell what is measured, what is not and why, and exit: with status 0 if all that was
+    /// asked for is measured, 3 if it is the bus but not all of the rest, and 1 if the bus cannot be read or the web
+    /// configuration is wrong.
+    #[arg(long)]
+    pub(crate) check: bool,
+
     /// Do not listen to the kevents, so that the exporter is no peer of the bus.
     #[arg(long)]
     pub(crate) no_kevents: bool,
+}
+
+impl Args {
+    /// What to use beside the dumps.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            probes: !self.no_probes,
+            kevents: !self.no_kevents,
+        }
+    }
+
+    /// Bounds of the labels.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            peers: self.limit_peers,
+            groups: self.limit_groups,
+            ..Limits::default()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod check;
 mod http;
 mod listen;
 mod metrics;
@@ -13,11 +14,10 @@ mod web;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use ipcon_observe::Options;
-use ipcon_observe::ledger::Limits;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,8 +27,11 @@ use listen::{Listeners, activated};
 use reader::Reader;
 use web::WebConfig;
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let args = Args::parse();
+    if args.check {
+        return check::run(args.options(), args.limits(), args.web_config.as_deref());
+    }
     // Before anything else is opened, since these are told by their numbers.
     let passed = match args.systemd_socket {
         true => activated::take()?,
@@ -38,7 +41,8 @@ fn main() -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run(args, passed))
+    runtime.block_on(run(args, passed))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
@@ -54,16 +58,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     let web = WebConfig::load(args.web_config.as_deref())?;
     let listeners = listeners(&args, passed).await?;
     let bounds = Bounds::for_scrapes(args.max_requests.into());
-    let options = Options {
-        probes: !args.no_probes,
-        kevents: !args.no_kevents,
-    };
-    let limits = Limits {
-        peers: args.limit_peers,
-        groups: args.limit_groups,
-        ..Limits::default()
-    };
-    let reader = Reader::start(options, limits)?;
+    let reader = Reader::start(args.options(), args.limits())?;
     // The first reading opens the sources, so that what happens from here on is seen.
     let ready = reader.clone();
     tokio::select! {

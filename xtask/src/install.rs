@@ -18,6 +18,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The programs for users.
 const PROGRAMS: &[&str] = &["ipcon-top", "ipcon-exporter"];
+/// What systemd starts the exporter with. The end `.in` says that it names the prefix.
+const UNITS: &str = "ipcon-exporter/systemd";
 /// Manual pages, in sections by the ends of their names.
 const MANUAL: &str = "libipcon/capi/man";
 const PC: &str = "libipcon/capi/libipcon.pc.in";
@@ -31,8 +33,8 @@ const NOT_OF_THE_MODULE: &[&str] = &["core/tests", "core/Cargo.toml", "dkms.conf
 /// Options of `cargo xtask install`.
 ///
 /// Builds the library and the programs if need be, and copies them with the headers, the manual pages, the file for
-/// pkg-config and the source of the module for DKMS to `lib`, `include`, `bin`, `share/man` and `src` below the
-/// prefix. The environment variable DESTDIR names a folder that stands before the prefix while it copies, for those
+/// pkg-config, the units of systemd and the source of the module for DKMS to `lib`, `include`, `bin`, `share/man` and
+/// `src` below the prefix. The environment variable DESTDIR names a folder that stands before the prefix while it copies, for those
 /// who make packages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -100,6 +102,7 @@ impl<'a> Stage<'a> {
         self.library()?;
         self.pkg_config()?;
         self.programs()?;
+        self.units()?;
         self.manual()?;
         self.module()
     }
@@ -132,6 +135,20 @@ impl<'a> Stage<'a> {
             let to = self.root.join("bin").join(name);
             copy(&self.workspace.programs().join(name), &to, 0o755)?;
             strip(&to)?;
+        }
+        Ok(())
+    }
+
+    fn units(&self) -> anyhow::Result<()> {
+        let folder = self.root.join("lib/systemd/system");
+        for unit in sources::files(&self.workspace.root().join(UNITS))? {
+            let text = self.read(&format!("{UNITS}/{}", unit.display()))?;
+            let text = text.replace("@PREFIX@", &self.prefix.display().to_string());
+            let name = match unit.extension() {
+                Some(end) if end == "in" => unit.with_extension(""),
+                _ => unit,
+            };
+            write(&folder.join(name), &text)?;
         }
         Ok(())
     }

@@ -19,6 +19,14 @@ impl Parts {
     /// The whole page.
     pub(crate) const ALL: Self = Self((1 << PARTS.len()) - 1);
 
+    /// Only how the exporter itself is doing.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The part with this name, which is that of its source.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        bit(name).ok().map(Self)
+    }
+
     /// Reads the query of a request. Without a word about parts it wants all.
     ///
     /// # Errors

@@ -7,4 +7,5 @@ mod program;
 mod serve;
 mod sockets;
 mod systemd;
+mod units;
 mod web;

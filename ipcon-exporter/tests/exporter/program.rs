@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts the program and asks it.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -161,21 +163,19 @@ pub(crate) fn ask_bytes(mut stream: impl Read + Write, request: &str) -> Vec<u8>
 
 /// Prometheus' own tool, from PATH or `PROMTOOL`.
 pub(crate) fn promtool() -> Option<Command> {
-    let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
-    let found = Command::new(&program)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if let Err(error) = found {
-        // Past the capture of the test harness, so that it is seen.
-        _ = writeln!(
-            std::io::stderr(),
-            "not checked by promtool ({error}): install the package prometheus"
-        );
-        return None;
-    }
-    Some(Command::new(program))
+    static FOUND: LazyLock<Option<OsString>> = LazyLock::new(|| {
+        let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
+        let tried = Command::new(&program).arg("--version").output();
+        if let Err(error) = &tried {
+            // Past the capture of the test harness, so that it is seen.
+            _ = writeln!(
+                std::io::stderr(),
+                "not checked by promtool ({error}): install the package prometheus"
+            );
+        }
+        tried.ok().map(|_| program)
+    });
+    FOUND.as_ref().map(Command::new)
 }
 
 /// A new folder for one test, gone with it.

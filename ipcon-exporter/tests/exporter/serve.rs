@@ -209,3 +209,15 @@ fn an_address_in_use_is_named() {
     assert!(message.contains(address), "{message}");
     assert!(message.contains("--web.listen-address"), "{message}");
 }
+
+#[test]
+fn a_check_says_why_the_bus_cannot_be_read() {
+    let output = run(&["--check", "--no-probes"]);
+    if output.status.code() == Some(0) {
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(report.contains("dumps: measured, "), "{report}");
+        return;
+    }
+    let message = complaint(&output);
+    assert!(message.contains("modprobe ipcon"), "{message}");
+}

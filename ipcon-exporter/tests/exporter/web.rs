@@ -385,6 +385,8 @@ fn what_is_wrong_in_the_file_is_told() {
         let message = web.refusal(&format!("{TLS}  {more}\n"));
         assert!(message.contains(told), "{message}");
     }
+    let message = complaint(&run(&["--check", "--web.config.file=/nowhere/web.yml"]));
+    assert!(message.contains("/nowhere/web.yml"), "{message}");
     let message = complaint(&run(&["--web.config.file=/nowhere/web.yml"]));
     assert!(message.contains("/nowhere/web.yml"), "{message}");
 }

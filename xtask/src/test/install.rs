@@ -43,7 +43,29 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
         fs::write(&source, program).with_context(|| format!("writing {}", source.display()))?;
         try_program(&folder, &root, &source)?;
     }
+    service(&folder, &root)?;
     manual_pages(&root.join("share/man"))
+}
+
+/// Sees that the service starts a program that was installed.
+fn service(folder: &Path, root: &Path) -> anyhow::Result<()> {
+    let unit = root.join("lib/systemd/system/ipcon-exporter.service");
+    let text = read(&unit)?;
+    let starts = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let program = starts.and_then(|words| words.split(' ').next());
+    let program = program.with_context(|| format!("{} starts nothing", unit.display()))?;
+    let program = folder.join(program.trim_start_matches('/'));
+    let output = Command::new(&program).arg("--version").output();
+    let output = output.with_context(|| format!("starting {}", program.display()))?;
+    ensure!(
+        output.status.success(),
+        "{} --version {}",
+        program.display(),
+        describe(output.status)
+    );
+    Ok(())
 }
 
 /// Compiles a program and runs it, with the shared library and without. There is no bus here, which it says.
