@@ -115,4 +115,24 @@ mod tests {
         let both = parse(&["--web.listen-address=:1", "--web.listen-address=unix:/a"]).unwrap();
         assert_eq!(both.listen.len(), 2);
     }
+
+    #[test]
+    fn the_documentation_shows_options_that_exist() {
+        let page = include_str!("../../docs/exporter.md");
+        let commands = page
+            .lines()
+            .filter(|line| line.starts_with("ipcon-exporter"));
+        let commands: Vec<_> = commands.collect();
+        assert!(commands.len() >= 3, "{commands:?}");
+        for command in commands {
+            Args::try_parse_from(command.split(' ')).unwrap();
+        }
+        let spans = page.split('`').skip(1).step_by(2);
+        for span in spans.filter(|span| span.starts_with("--") && !span.contains(' ')) {
+            let known = Args::command()
+                .get_arguments()
+                .any(|known| known.get_long() == Some(&span[2..]));
+            assert!(known, "{span}");
+        }
+    }
 }

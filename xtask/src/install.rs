@@ -20,6 +20,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PROGRAMS: &[&str] = &["ipcon-top", "ipcon-exporter"];
 /// What systemd starts the exporter with. The end `.in` says that it names the prefix.
 const UNITS: &str = "ipcon-exporter/systemd";
+/// Alerts and a dashboard.
+const MIXIN: &[&str] = &[
+    "ipcon-exporter/mixin/alerts.yml",
+    "ipcon-exporter/mixin/dashboard.json",
+];
 /// Manual pages, in sections by the ends of their names.
 const MANUAL: &str = "libipcon/capi/man";
 const PC: &str = "libipcon/capi/libipcon.pc.in";
@@ -33,9 +38,9 @@ const NOT_OF_THE_MODULE: &[&str] = &["core/tests", "core/Cargo.toml", "dkms.conf
 /// Options of `cargo xtask install`.
 ///
 /// Builds the library and the programs if need be, and copies them with the headers, the manual pages, the file for
-/// pkg-config, the units of systemd and the source of the module for DKMS to `lib`, `include`, `bin`, `share/man` and
-/// `src` below the prefix. The environment variable DESTDIR names a folder that stands before the prefix while it copies, for those
-/// who make packages.
+/// pkg-config, the units of systemd, alerts and a dashboard, and the source of the module for DKMS to `lib`,
+/// `include`, `bin`, `share` and `src` below the prefix. The environment variable DESTDIR names a folder that stands
+/// before the prefix while it copies, for those who make packages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder to install to, as programs will find it; usual are /usr/local and /usr.
@@ -103,6 +108,7 @@ impl<'a> Stage<'a> {
         self.pkg_config()?;
         self.programs()?;
         self.units()?;
+        self.mixin()?;
         self.manual()?;
         self.module()
     }
@@ -149,6 +155,15 @@ impl<'a> Stage<'a> {
                 _ => unit,
             };
             write(&folder.join(name), &text)?;
+        }
+        Ok(())
+    }
+
+    fn mixin(&self) -> anyhow::Result<()> {
+        let folder = self.root.join("share/ipcon");
+        for path in MIXIN {
+            let name = Path::new(path).file_name().unwrap_or_default();
+            copy(&self.workspace.root().join(path), &folder.join(name), 0o644)?;
         }
         Ok(())
     }

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod certificates;
+mod documentation;
+mod golden;
+mod mixin;
 mod program;
 mod serve;
 mod sockets;
