@@ -27,6 +27,9 @@ use listen::{Listeners, activated};
 use reader::Reader;
 use web::WebConfig;
 
+/// Threads that read the web configuration and compare passwords; more would only let clients take more.
+const BLOCKING_THREADS: usize = 4;
+
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
     if args.check {
@@ -39,6 +42,7 @@ fn main() -> Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(run(args, passed))?;

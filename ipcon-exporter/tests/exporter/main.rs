@@ -7,6 +7,7 @@ mod documentation;
 mod golden;
 mod mixin;
 mod program;
+mod prometheus;
 mod serve;
 mod sockets;
 mod systemd;
