@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Serves the pages to clients that may be slow or hostile.
 //!
-//! Each connection carries one request and lives a bounded time. When there are too many, the one that has
-//! waited longest without asking for anything makes room, so idle connections cannot keep a scrape out.
+//! Each connection carries one request and lives a bounded time. When there are too many, the oldest of those that
+//! have not asked for anything, or may not, makes room: neither idle clients nor those who guess passwords can keep
+//! a scrape out.
 
 mod coding;
 mod site;
@@ -13,8 +14,8 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -24,8 +25,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::listen::{Listeners, Stream};
-use site::Place;
 pub(crate) use site::Site;
+use site::Visit;
 
 /// Most bytes of a request line and its headers. Bodies are not read.
 const MOST_HEADER: usize = 16 * 1024;
@@ -101,11 +102,12 @@ struct Connections(VecDeque<Connection>);
 
 struct Connection {
     task: AbortHandle,
-    asked: Arc<AtomicBool>,
+    /// Whether it asked for something that it may have.
+    welcome: Arc<AtomicBool>,
 }
 
 impl Connections {
-    /// Makes room for one more. False when all have asked for something, so that the new one has to go.
+    /// Makes room for one more. False when all are welcome, so that the new one has to go.
     fn make_room(&mut self, limit: usize) -> bool {
         self.0.retain(|connection| !connection.task.is_finished());
         if self.0.len() < limit {
@@ -114,7 +116,7 @@ impl Connections {
         let idle = self
             .0
             .iter()
-            .position(|connection| !connection.asked.load(Ordering::Relaxed));
+            .position(|connection| !connection.welcome.load(Ordering::Relaxed));
         let idle = idle.and_then(|index| self.0.remove(index));
         if let Some(connection) = &idle {
             connection.task.abort();
@@ -123,19 +125,24 @@ impl Connections {
     }
 
     fn start(&mut self, stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds) {
-        let asked = Arc::new(AtomicBool::new(false));
+        let welcome = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(timeout(
             bounds.connection,
-            handle(stream, site, bounds, asked.clone()),
+            handle(stream, site, bounds, welcome.clone()),
         ));
         self.0.push_back(Connection {
             task: task.abort_handle(),
-            asked,
+            welcome,
         });
     }
 }
 
-async fn handle(stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds, asked: Arc<AtomicBool>) {
+async fn handle(
+    stream: Box<dyn Stream>,
+    site: Arc<Site>,
+    bounds: Bounds,
+    welcome: Arc<AtomicBool>,
+) {
     // Until it is known who it is, a client has as long as for its request.
     let secured = timeout(bounds.request, async {
         let web = site.web().current().await;
@@ -145,11 +152,14 @@ async fn handle(stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds, asked:
     let Ok(Some((web, stream))) = secured.await else {
         return;
     };
-    let place = Place::new();
+    let visit = Visit {
+        web,
+        welcome,
+        place: OnceLock::new(),
+    };
     let service = service_fn(|request| {
-        asked.store(true, Ordering::Relaxed);
-        let (site, web, place) = (&site, &web, &place);
-        async move { Ok::<_, Infallible>(site.answer(&request, web, place).await) }
+        let (site, visit) = (&site, &visit);
+        async move { Ok::<_, Infallible>(site.answer(&request, visit).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,6 +2,7 @@
 //! The pages.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,8 +23,15 @@ use crate::web::{Web, WebConfig};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// The place of a connection among the scrapes, kept until the connection ends.
-pub(super) type Place = OnceLock<OwnedSemaphorePermit>;
+/// A connection, for as long as it lives.
+pub(super) struct Visit {
+    /// The configuration, as it was when the connection began.
+    pub(super) web: Arc<Web>,
+    /// Set once the client has asked for something that it may have.
+    pub(super) welcome: Arc<AtomicBool>,
+    /// Its place among the scrapes, once it has one.
+    pub(super) place: OnceLock<OwnedSemaphorePermit>,
+}
 
 /// What is to be seen.
 pub(crate) struct Site {
@@ -47,9 +55,12 @@ impl Site {
         &self.web
     }
 
-    pub(super) async fn answer<B>(&self, request: &Request<B>, web: &Web, place: &Place) -> Answer {
-        let mut answer = match web.permit(request.headers()).await {
-            Ok(()) => self.page(request, place).await,
+    pub(super) async fn answer<B>(&self, request: &Request<B>, visit: &Visit) -> Answer {
+        let mut answer = match visit.web.permit(request.headers()).await {
+            Ok(()) => {
+                visit.welcome.store(true, Ordering::Relaxed);
+                self.page(request, visit).await
+            }
             Err(StatusCode::UNAUTHORIZED) => with(
                 text(StatusCode::UNAUTHORIZED, "name and password, please\n"),
                 WWW_AUTHENTICATE,
@@ -57,11 +68,11 @@ impl Site {
             ),
             Err(status) => with(text(status, "too often\n"), RETRY_AFTER, "1"),
         };
-        answer.headers_mut().extend(web.headers().clone());
+        answer.headers_mut().extend(visit.web.headers().clone());
         answer
     }
 
-    async fn page<B>(&self, request: &Request<B>, place: &Place) -> Answer {
+    async fn page<B>(&self, request: &Request<B>, visit: &Visit) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
             return with(refusal, ALLOW, "GET, HEAD");
@@ -69,7 +80,7 @@ impl Site {
         match request.uri().path() {
             "/metrics" => {
                 let query = request.uri().query().unwrap_or_default();
-                self.metrics(query, request.headers(), place).await
+                self.metrics(query, request.headers(), visit).await
             }
             "/healthz" => match within(self.read, self.reader.health()).await {
                 Ok(()) => text(StatusCode::OK, "ok\n"),
@@ -83,7 +94,7 @@ impl Site {
         }
     }
 
-    async fn metrics(&self, query: &str, headers: &HeaderMap, place: &Place) -> Answer {
+    async fn metrics(&self, query: &str, headers: &HeaderMap, visit: &Visit) -> Answer {
         let parts = match Parts::from_query(query) {
             Ok(parts) => parts,
             Err(reason) => return text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
@@ -95,7 +106,7 @@ impl Site {
             );
             return with(refusal, RETRY_AFTER, "1");
         };
-        _ = place.set(permit);
+        _ = visit.place.set(permit);
         let read = match within(self.read, self.reader.page(parts)).await {
             Ok(read) => read,
             Err(reason) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),

@@ -25,8 +25,8 @@ pub(super) struct Users {
     /// keyed digest, whose key never leaves this process.
     known: Mutex<HashMap<String, hmac::Tag>>,
     key: hmac::Key,
-    /// One comparison at a time: whoever guesses cannot take all processors.
-    turn: Turn<()>,
+    /// One comparison at a time, also when who asked has gone: whoever guesses cannot take all processors.
+    turn: Arc<Turn<()>>,
 }
 
 impl Users {
@@ -58,7 +58,7 @@ impl Users {
             hashes,
             known: Mutex::default(),
             key: key.ok().context("the system gives no random numbers")?,
-            turn: Turn::default(),
+            turn: Arc::default(),
         })
     }
 
@@ -73,13 +73,16 @@ impl Users {
         if self.knows(&name, &password) {
             return true;
         }
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.clone().lock_owned().await;
         if self.knows(&name, &password) {
             return true;
         }
         let users = self.clone();
-        let compared = spawn_blocking(move || users.compare(&name, &password)).await;
-        compared.unwrap_or(false)
+        let compared = spawn_blocking(move || {
+            let _turn = turn;
+            users.compare(&name, &password)
+        });
+        compared.await.unwrap_or(false)
     }
 
     fn knows(&self, name: &str, password: &str) -> bool {

@@ -302,6 +302,51 @@ fn users_and_their_passwords() {
 }
 
 #[test]
+fn who_guesses_passwords_does_not_keep_a_user_out() {
+    let web = Web::new("guesses");
+    // As dear as is usual, or dearer: one comparison takes a good part of a second in a debug build.
+    let hash = bcrypt::hash("sesame", 10).unwrap();
+    web.write(&format!("basic_auth_users:\n  alice: {hash}\n"));
+    let exporter = web.start();
+    let request = |user: &str| {
+        let user = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, user);
+        format!("GET /metrics HTTP/1.1\r\nHost: t\r\nAuthorization: Basic {user}\r\n\r\n")
+    };
+    let right = request("alice:sesame");
+    let (head, _) = exporter.ask(&right);
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+
+    let mut guesses: Vec<_> = (0..200)
+        .map(|number| {
+            let mut guess = exporter.connect();
+            let request = request(&format!("alice:{number}"));
+            guess.write_all(request.as_bytes()).unwrap();
+            guess
+        })
+        .collect();
+    // Most had to make room. Once one is refused, the others that are left have asked as well, and wait.
+    let refused = guesses.iter_mut().any(|guess| {
+        let mut answer = [0; 12];
+        guess.read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 401"
+    });
+    assert!(refused);
+    // A user who takes his time does not make room for further ones, since those who guess are older.
+    let mut user = exporter.connect();
+    let others: Vec<_> = (0..10).map(|_| exporter.connect()).collect();
+    let begun = Instant::now();
+    let (head, _) = exporter.ask(&right);
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let (head, _) = ask(&mut user, &right);
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop((guesses, others));
+}
+
+#[test]
 fn headers_and_rates() {
     let web = Web::new("headers");
     web.write("http_server_config:\n  http2: true\n  headers:\n    X-Frame-Options: deny\n");
