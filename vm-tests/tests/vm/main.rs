@@ -19,6 +19,7 @@ mod discovery;
 mod dumps;
 mod errors;
 mod events;
+mod exporter;
 mod faults;
 mod filters;
 mod forging;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         ("probes", probes::all()),
         ("ynl", ynl::all()),
         ("programs", programs::all()),
+        ("exporter", exporter::all()),
         ("samples", samples::all()),
         ("capi", capi::all()),
         ("module", module::all()),
