@@ -80,6 +80,7 @@ impl Args {
         Options {
             probes: !self.no_probes,
             kevents: !self.no_kevents,
+            ..Options::default()
         }
     }
 

@@ -12,6 +12,7 @@ use ipcon_observe::model::{SourceState, SourceStatus};
 use ipcon_observe::{Collector, Ledger, Options};
 
 use crate::metrics::{self, Parts, Scrape};
+use crate::reader;
 use crate::web::WebConfig;
 
 /// The exit status when the bus can be read, and something else that was asked for cannot.
@@ -61,6 +62,7 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
         }
     }
     tell(&report)?;
+    reader::bus_of(&snapshot).map_err(anyhow::Error::msg)?;
     Ok(if whole {
         ExitCode::SUCCESS
     } else {
@@ -73,6 +75,7 @@ fn wanted(options: Options, source: &str) -> bool {
     match source {
         "kevents" => options.kevents,
         "probes" => options.probes,
+        "channels" => options.channels,
         _ => true,
     }
 }

@@ -175,8 +175,17 @@ impl BusReader {
 }
 
 fn health(snapshot: &Result<Snapshot>) -> Result<(), String> {
-    match snapshot {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("{error:#}")),
+    let snapshot = snapshot.as_ref().map_err(|error| format!("{error:#}"))?;
+    bus_of(snapshot)
+}
+
+/// Whether the bus is in a snapshot, and why not.
+pub(crate) fn bus_of(snapshot: &Snapshot) -> Result<(), String> {
+    if snapshot.bus.is_some() {
+        return Ok(());
+    }
+    match snapshot.source(Source::Dumps).map(|status| &status.state) {
+        Some(SourceState::Off { reason } | SourceState::Failed { reason }) => Err(reason.clone()),
+        _ => Err("the bus was not read".to_owned()),
     }
 }

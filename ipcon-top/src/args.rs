@@ -10,7 +10,8 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// Longest refresh interval that is accepted.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
-/// Watches an ipcon bus: peers, groups, events, their rates, and what is lost.
+/// Watches an ipcon bus: peers, groups, events, their rates, and what is lost; and the channels of coroipc, with or
+/// without a bus.
 ///
 /// Without a command the live dashboard starts; `?` in it shows all keys.
 #[derive(Debug, Parser)]
@@ -31,8 +32,8 @@ pub enum Command {
     Live(Live),
     /// Measure once and print a report
     ///
-    /// Reads the bus twice, one interval apart, and prints totals and rates. Exit code 0: printed; 1: the
-    /// bus cannot be read.
+    /// Reads the bus twice, one interval apart, and prints totals and rates. Exit code 0: printed; 1: neither
+    /// the bus nor channels can be read.
     Once(Once),
 }
 
@@ -62,6 +63,9 @@ pub struct Sources {
     /// Do not listen to kevents, and so do not become a peer of the bus
     #[arg(long)]
     pub no_kevents: bool,
+    /// Do not look for connections of coroipc
+    #[arg(long)]
+    pub no_channels: bool,
 }
 
 /// Options of the report.

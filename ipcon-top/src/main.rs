@@ -74,6 +74,7 @@ fn open(sources: Sources) -> anyhow::Result<Box<dyn SnapshotSource>> {
     let options = Options {
         probes: !sources.no_probes,
         kevents: !sources.no_kevents,
+        channels: !sources.no_channels,
     };
     Ok(Box::new(Collector::open(options)?))
 }

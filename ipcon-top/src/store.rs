@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find};
-use ipcon_observe::model::{Event, Group, Peer, Source};
+use ipcon_observe::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find,
+};
+use ipcon_observe::model::{Channel, Event, Group, Peer, Source, SourceState};
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
 /// How long a row that is gone stays visible.
@@ -61,6 +63,11 @@ pub trait Item: Sized + 'static {
 
     /// Row `index` of [`Item::count`], the living first.
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>>;
+
+    /// Why there may be none, or not all. `None` when all there are can be seen.
+    fn unseen(_: &Store) -> Option<String> {
+        None
+    }
 }
 
 /// A line of the event log.
@@ -91,6 +98,16 @@ pub enum Happened {
         /// When it was noticed, `CLOCK_MONOTONIC`.
         noticed: Duration,
     },
+    /// The bus cannot be read any more.
+    BusGone {
+        /// When it was noticed, `CLOCK_MONOTONIC`.
+        noticed: Duration,
+    },
+    /// There is a bus now.
+    BusFound {
+        /// When it was noticed, `CLOCK_MONOTONIC`.
+        noticed: Duration,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +123,7 @@ pub struct Store {
     rates: Rates,
     departed_peers: Vec<Departed<Peer>>,
     departed_groups: Vec<Departed<Group>>,
+    departed_channels: Vec<Departed<Channel>>,
     history: VecDeque<RowRates>,
     log: VecDeque<LogLine>,
     logged: u64,
@@ -120,6 +138,7 @@ impl Store {
             rates: Rates::default(),
             departed_peers: Vec::new(),
             departed_groups: Vec::new(),
+            departed_channels: Vec::new(),
             history: VecDeque::new(),
             log: VecDeque::new(),
             logged: 0,
@@ -132,18 +151,26 @@ impl Store {
     pub fn absorb(&mut self, next: Arc<Snapshot>) {
         let before = std::mem::replace(&mut self.current, next);
         let now = Arc::clone(&self.current);
-        if before.bus.started_at == now.bus.started_at {
-            self.bury(&before, &now);
-        } else {
-            self.departed_peers.clear();
-            self.departed_groups.clear();
-            self.history.clear();
-            self.push_log(Happened::Restarted {
-                noticed: now.taken_at,
-            });
+        match (&before.bus, &now.bus) {
+            (Some(earlier), Some(bus)) if earlier.started_at == bus.started_at => {
+                self.bury(&before, &now);
+            }
+            (None, None) => {}
+            (earlier, bus) => {
+                self.departed_peers.clear();
+                self.departed_groups.clear();
+                self.history.clear();
+                let noticed = now.taken_at;
+                self.push_log(match (earlier, bus) {
+                    (None, _) => Happened::BusFound { noticed },
+                    (_, None) => Happened::BusGone { noticed },
+                    _ => Happened::Restarted { noticed },
+                });
+            }
         }
+        self.bury_channels(&before, &now);
         self.rates = Rates::between(&before, &now);
-        if !self.rates.interval().is_zero() {
+        if !self.rates.bus().is_empty() {
             self.history.push_back(self.rates.bus().clone());
             if self.history.len() > HISTORY {
                 self.history.pop_front();
@@ -168,7 +195,7 @@ impl Store {
     /// A counter of the bus as a whole.
     #[must_use]
     pub fn bus_total(&self, key: &str) -> Option<u64> {
-        find(BUS_FIELDS, key)?.counter(&self.current.bus)
+        find(BUS_FIELDS, key)?.counter(self.current.bus.as_ref()?)
     }
 
     /// A counter of the bus per second; `None` before the second snapshot.
@@ -182,6 +209,26 @@ impl Store {
         self.history
             .iter()
             .map(move |rates| rates.get(key).unwrap_or_default())
+    }
+
+    /// Why there is no bus to show; `None` while there is one.
+    #[must_use]
+    pub fn bus_absence(&self) -> Option<&str> {
+        if self.current.bus.is_some() {
+            return None;
+        }
+        Some(
+            self.absence(Source::Dumps)
+                .unwrap_or("the bus was not read"),
+        )
+    }
+
+    /// Why a source tells nothing; `None` while it does.
+    fn absence(&self, source: Source) -> Option<&str> {
+        match &self.current.source(source)?.state {
+            SourceState::On => None,
+            SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
+        }
     }
 
     /// Events, counts and messages that the sources know to have lost.
@@ -203,6 +250,22 @@ impl Store {
         self.departed_groups.extend(groups.map(|g| Departed {
             item: g.clone(),
             noticed: at,
+        }));
+    }
+
+    /// While channels are not read, nobody knows which are gone.
+    fn bury_channels(&mut self, before: &Snapshot, now: &Snapshot) {
+        retain(&mut self.departed_channels, now.taken_at);
+        if now.channels.is_none() {
+            return;
+        }
+        let gone = before
+            .channels()
+            .iter()
+            .filter(|c| now.channel(c.id).is_none());
+        self.departed_channels.extend(gone.map(|c| Departed {
+            item: c.clone(),
+            noticed: now.taken_at,
         }));
     }
 
@@ -296,6 +359,10 @@ impl Item for Peer {
             now,
         )
     }
+
+    fn unseen(store: &Store) -> Option<String> {
+        store.bus_absence().map(str::to_owned)
+    }
 }
 
 impl Item for Group {
@@ -326,6 +393,42 @@ impl Item for Group {
             index,
             now,
         )
+    }
+
+    fn unseen(store: &Store) -> Option<String> {
+        store.bus_absence().map(str::to_owned)
+    }
+}
+
+impl Item for Channel {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let numbers = [self.server_pid, self.client_pid, self.service.into()];
+        holds(&self.server_comm, needle)
+            || numbers
+                .iter()
+                .any(|number| number.to_string().contains(needle))
+    }
+
+    fn count(store: &Store) -> usize {
+        store.current.channels().len() + store.departed_channels.len()
+    }
+
+    fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
+        let now = store.current.taken_at;
+        let rates = |c: &Self| store.rates.channel(c.id);
+        let living = store.current.channels();
+        pick(living, &store.departed_channels, rates, index, now)
+    }
+
+    fn unseen(store: &Store) -> Option<String> {
+        match &store.current.channels {
+            None => store.absence(Source::Channels).map(str::to_owned),
+            Some(channels) => channels.scan.gaps(),
+        }
     }
 }
 
@@ -371,7 +474,7 @@ pub fn counters<T>(fields: &'static [Field<T>]) -> impl Iterator<Item = &'static
     fields.iter().filter(|field| field.kind == Kind::Counter)
 }
 
-/// The field table of peers or groups.
+/// The field table of peers, groups or connections.
 pub trait Fielded: Item {
     /// The table.
     const FIELDS: &'static [Field<Self>];
@@ -379,6 +482,10 @@ pub trait Fielded: Item {
 
 impl Fielded for Peer {
     const FIELDS: &'static [Field<Self>] = PEER_FIELDS;
+}
+
+impl Fielded for Channel {
+    const FIELDS: &'static [Field<Self>] = CHANNEL_FIELDS;
 }
 
 impl Fielded for Group {

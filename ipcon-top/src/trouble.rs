@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is wrong, and not only what is: the rules by which a row or a value stands out. Pure.
 
-use ipcon_observe::model::{Group, Peer};
+use ipcon_observe::model::{Channel, Group, Peer};
 
 use crate::format;
 use crate::store::{LogLine, Row};
@@ -120,6 +120,43 @@ impl Troubled for Group {
     }
 }
 
+impl Troubled for Channel {
+    fn troubles(row: &Row<'_, Self>) -> Vec<Trouble> {
+        let mut found = Vec::new();
+        if row.gone.is_some() {
+            return found;
+        }
+        if let Some(rate) = moving(row, "events_dropped") {
+            found.push(Trouble {
+                severity: Severity::Alarm,
+                text: format!("loses {} events/s", format::rate(rate)),
+            });
+        }
+        if row.item.counters.flow_control > 0 {
+            let waiting = format::count(row.item.counters.events_queued);
+            found.push(Trouble {
+                severity: Severity::Warning,
+                text: format!("its client does not read its events: {waiting} wait"),
+            });
+        }
+        for (key, what) in [
+            (
+                "overload",
+                "turned down, since the server has too much to do",
+            ),
+            ("expired", "late before the server got to them"),
+        ] {
+            if let Some(rate) = moving(row, key) {
+                found.push(Trouble {
+                    severity: Severity::Warning,
+                    text: format!("has {} requests/s {what}", format::rate(rate)),
+                });
+            }
+        }
+        found
+    }
+}
+
 impl Troubled for LogLine {
     /// Events are not states: nothing stays wrong with them.
     fn troubles(_: &Row<'_, Self>) -> Vec<Trouble> {
@@ -144,9 +181,9 @@ pub fn of_fill(fill: f64) -> Option<Severity> {
 pub fn of_rate(key: &str, per_second: f64) -> Option<Severity> {
     if per_second <= 0.0 {
         None
-    } else if key.starts_with("dropped_") {
+    } else if key.starts_with("dropped_") || key == "events_dropped" {
         Some(Severity::Alarm)
-    } else if key.starts_with("refused_") {
+    } else if key.starts_with("refused_") || matches!(key, "overload" | "expired") {
         Some(Severity::Warning)
     } else {
         None
@@ -156,7 +193,7 @@ pub fn of_rate(key: &str, per_second: f64) -> Option<Severity> {
 /// How a total stands out: what was lost once stays worth a look.
 #[must_use]
 pub fn of_total(key: &str, total: u64) -> Option<Severity> {
-    let matters = key.starts_with("dropped_") || key == "lost";
+    let matters = key.starts_with("dropped_") || matches!(key, "lost" | "events_dropped");
     (total > 0 && matters).then_some(Severity::Warning)
 }
 

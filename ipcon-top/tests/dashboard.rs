@@ -425,7 +425,7 @@ fn names_from_the_bus_steer_no_terminal() {
 fn a_new_bus_is_not_taken_for_the_old_one() {
     let mut session = fifth_second(120, 32);
     let mut reloaded = bus(6);
-    reloaded.bus.started_at = Some(support::START + Duration::from_secs(5));
+    reloaded.bus.as_mut().unwrap().started_at = Some(support::START + Duration::from_secs(5));
     reloaded.peers.clear();
     session.snapshot(reloaded);
     assert!(

@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
-use ipcon_observe::fields::{BUS_FIELDS, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::fields::{BUS_FIELDS, CHANNEL_FIELDS, GROUP_FIELDS, PEER_FIELDS};
 use ipcon_observe::model::Counters;
 use ipcon_top::args::Format;
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::once::{Report, measure};
-use support::{bus, probed};
+use support::{bus, probed, without_bus};
 
 /// A source that knows the future.
 struct Script(VecDeque<Snapshot>);
@@ -47,6 +47,23 @@ fn the_text_is_calm_and_complete() {
 fn without_probes_the_text_says_what_it_does_not_know() {
     let report = report(bus(0), bus(1));
     assert_snapshot!("text_without_probes", report.print(Format::Text).unwrap());
+}
+
+#[test]
+fn without_a_bus_the_channels_are_told_and_nothing_of_the_bus() {
+    let report = report(without_bus(2), without_bus(3));
+    assert_snapshot!("text_without_bus", report.print(Format::Text).unwrap());
+    let json: serde_json::Value =
+        serde_json::from_str(&report.print(Format::Json).unwrap()).unwrap();
+    for absent in ["bus", "peers", "groups", "probes", "kevents"] {
+        assert!(json.get(absent).is_none(), "{absent}: absent and not zero");
+    }
+    assert_eq!(json["sources"][0]["state"], "off");
+    assert_eq!(
+        json["channels"]["connections"][0]["per_second"]["requests"],
+        900.0
+    );
+    assert_eq!(json["channels"]["unreadable_processes"], 3);
 }
 
 #[test]
@@ -95,6 +112,9 @@ fn the_json_has_every_field_of_the_field_table() {
     );
     assert!(missing(&json["bus"], &mut BUS_FIELDS.iter().map(|f| f.key)).is_empty());
     assert_eq!(peer["per_second"]["sent_unicast_messages"], 410.0);
+    let channel = &json["channels"]["connections"][0];
+    let keys = &mut CHANNEL_FIELDS.iter().map(|f| f.key);
+    assert!(missing(channel, keys).is_empty(), "{channel}");
 }
 
 #[test]

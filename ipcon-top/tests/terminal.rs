@@ -299,10 +299,21 @@ fn without_colour_no_colour_is_sent() {
     terminal.ends_sane_with("ended: quit");
 }
 
-/// Where the module is loaded, the dashboard shows and `q` ends it; elsewhere it says what is missing.
+/// The dashboard shows and `q` ends it, with or without a bus.
 #[test]
 fn the_real_program() {
     let mut terminal = Terminal::run(CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top")));
+    terminal.wait_until("the dashboard", |text| text.contains("quit"));
+    terminal.keys("q");
+    assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+}
+
+/// Where the module is loaded, the dashboard shows; elsewhere, without channels, it says what is missing.
+#[test]
+fn the_real_program_without_channels() {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+    command.arg("--no-channels");
+    let mut terminal = Terminal::run(command);
     terminal.wait_until("anything", |text| {
         text.contains("quit") || text.contains("ipcon-top: ")
     });

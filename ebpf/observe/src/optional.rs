@@ -119,7 +119,8 @@ impl<S> Optional<S> {
         self.retry = Some(Retry { at, wait });
     }
 
-    fn absent(&self) -> SourceState {
+    /// Why there is no source, or why it failed last.
+    pub(crate) fn absent(&self) -> SourceState {
         let reason = self.reason.clone();
         if self.has_delivered {
             SourceState::Failed { reason }

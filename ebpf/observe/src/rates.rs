@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::fields::{BUS_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
-use crate::model::{Group, Peer, Snapshot};
+use crate::fields::{BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use crate::model::{Channel, Group, Peer, Snapshot};
 
 /// How fast every counter grew between two snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +14,7 @@ pub struct Rates {
     bus: RowRates,
     peers: BTreeMap<u64, RowRates>,
     groups: BTreeMap<u64, RowRates>,
+    channels: BTreeMap<u64, RowRates>,
 }
 
 /// How fast the counters of one row grew.
@@ -23,6 +24,11 @@ pub struct RowRates {
 }
 
 impl RowRates {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.per_second.is_empty()
+    }
+
     /// Growth per second of the counter with this key. `None` when there is no such counter.
     pub fn get(&self, key: &str) -> Option<f64> {
         self.per_second
@@ -37,23 +43,50 @@ impl Rates {
     ///
     /// A row that appeared in between and says it was made in between began at zero, so it has rates; any
     /// other row without a predecessor has none. A counter that went backwards began again at zero. When no
-    /// time passed or the bus was loaded anew, there are no rates.
+    /// time passed there are no rates, and none of the bus when it was loaded anew or is not in both.
     pub fn between(before: &Snapshot, now: &Snapshot) -> Self {
         let Some(interval) = now.taken_at.checked_sub(before.taken_at) else {
             return Self::default();
         };
-        if interval.is_zero() || now.bus.started_at != before.bus.started_at {
+        if interval.is_zero() {
             return Self::default();
+        }
+        let mut rates = Self {
+            interval,
+            ..Self::default()
+        };
+        rates.rate_bus(before, now);
+        rates.rate_channels(before, now);
+        rates
+    }
+
+    fn rate_bus(&mut self, before: &Snapshot, now: &Snapshot) {
+        let (Some(bus_before), Some(bus_now)) = (&before.bus, &now.bus) else {
+            return;
+        };
+        if bus_before.started_at != bus_now.started_at {
+            return;
         }
         let span = Span {
             since: before.taken_at,
-            seconds: interval.as_secs_f64(),
+            seconds: self.interval.as_secs_f64(),
         };
-        Self {
-            interval,
-            bus: span.row(BUS_FIELDS, Some(&before.bus), &now.bus),
-            peers: span.rows(PEER_FIELDS, &before.peers, &now.peers),
-            groups: span.rows(GROUP_FIELDS, &before.groups, &now.groups),
+        self.bus = span.row(BUS_FIELDS, Some(bus_before), bus_now);
+        self.peers = span.rows(PEER_FIELDS, &before.peers, &now.peers);
+        self.groups = span.rows(GROUP_FIELDS, &before.groups, &now.groups);
+    }
+
+    /// Pages are read at a moment of their own: finding them takes a while.
+    fn rate_channels(&mut self, before: &Snapshot, now: &Snapshot) {
+        let (Some(before), Some(now)) = (&before.channels, &now.channels) else {
+            return;
+        };
+        let span = Span {
+            since: before.read_at,
+            seconds: now.read_at.saturating_sub(before.read_at).as_secs_f64(),
+        };
+        if span.seconds > 0.0 {
+            self.channels = span.rows(CHANNEL_FIELDS, &before.connections, &now.connections);
         }
     }
 
@@ -75,6 +108,11 @@ impl Rates {
     /// Rates of the group with this id. `None` when there is nothing to compare it with.
     pub fn group(&self, id: u64) -> Option<&RowRates> {
         self.groups.get(&id)
+    }
+
+    /// Rates of the coroipc connection with this id. `None` when there is nothing to compare it with.
+    pub fn channel(&self, id: u64) -> Option<&RowRates> {
+        self.channels.get(&id)
     }
 }
 
@@ -101,6 +139,16 @@ impl Row for Group {
 
     fn created_at(&self) -> Duration {
         self.created_at
+    }
+}
+
+impl Row for Channel {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn created_at(&self) -> Duration {
+        self.started_at
     }
 }
 
@@ -148,7 +196,7 @@ pub(crate) fn growth(before: u64, now: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Counters;
+    use crate::model::{Bus, ChannelCounters, Channels, Counters};
     use proptest::prelude::*;
 
     fn peer(id: u64, created_at: u64, sent: u64) -> Peer {
@@ -166,9 +214,41 @@ mod tests {
     fn snapshot(taken_at: u64, peers: Vec<Peer>) -> Snapshot {
         Snapshot {
             taken_at: Duration::from_secs(taken_at),
+            bus: Some(Bus::default()),
             peers,
             ..Snapshot::default()
         }
+    }
+
+    /// Without a bus, with one connection that has been there for long.
+    fn channels(taken_at: u64, read_at: u64, requests: u64) -> Snapshot {
+        let connection = Channel {
+            id: 4,
+            counters: ChannelCounters {
+                requests,
+                ..ChannelCounters::default()
+            },
+            ..Channel::default()
+        };
+        Snapshot {
+            taken_at: Duration::from_secs(taken_at),
+            channels: Some(Channels {
+                read_at: Duration::from_secs(read_at),
+                connections: vec![connection],
+                ..Channels::default()
+            }),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn channels_have_rates_without_a_bus_and_by_the_time_they_were_read() {
+        let rates = Rates::between(&channels(10, 12, 100), &channels(14, 14, 300));
+        assert_eq!(rates.channel(4).unwrap().get("requests"), Some(100.0));
+        assert!(rates.bus().is_empty(), "absent and not zero");
+        assert_eq!(rates.interval(), Duration::from_secs(4));
+        let rates = Rates::between(&channels(10, 12, 100), &channels(14, 12, 300));
+        assert_eq!(rates.channel(4), None, "no time passed");
     }
 
     #[test]
@@ -206,8 +286,11 @@ mod tests {
             Rates::default()
         );
         let mut now = snapshot(12, vec![peer(1, 1, 50)]);
-        now.bus.started_at = Some(Duration::from_secs(11));
-        assert_eq!(Rates::between(&before, &now), Rates::default());
+        now.bus.as_mut().unwrap().started_at = Some(Duration::from_secs(11));
+        let rates = Rates::between(&before, &now);
+        assert_eq!((rates.bus().is_empty(), rates.peer(1)), (true, None));
+        now.bus = None;
+        assert!(Rates::between(&before, &now).bus().is_empty());
     }
 
     proptest! {

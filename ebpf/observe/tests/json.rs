@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Counters, Drops, Event, EventKind, Group, GroupCounters, Identity, Kevents, Kind, Lost,
-    MapFill, PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, Service, SizeHistogram, Source,
-    SourceState, SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Event, EventKind, Group,
+    GroupCounters, Identity, Kevents, Kind, LatencyHistogram, Lost, MapFill, PROBE_BACKEND, Peer,
+    Probe, ProbeCounts, Probes, Service, SizeHistogram, Source, SourceState, SourceStatus,
 };
 
 /// Everything that can be there, once.
@@ -23,12 +23,13 @@ fn complete() -> Snapshot {
     kevents.count(EventKind::ServiceAdd);
     Snapshot {
         taken_at: Duration::from_millis(12_500),
-        bus: Bus {
+        bus: Some(Bus {
             started_at: Some(Duration::from_secs(1)),
             peers: 1,
             counters,
             ..Bus::default()
-        },
+        }),
+        channels: Some(channels()),
         peers: vec![Peer {
             id: 3,
             port: 4_294_967_295,
@@ -121,6 +122,45 @@ fn complete() -> Snapshot {
         ],
         ..Snapshot::default()
     }
+}
+
+fn channels() -> Channels {
+    let mut latency = LatencyHistogram::default();
+    latency.counts[10] = 99;
+    latency.counts[LatencyHistogram::BUCKETS - 1] = 1;
+    Channels {
+        read_at: Duration::from_millis(12_600),
+        connections: vec![Channel {
+            id: 1,
+            server_pid: 70,
+            server_comm: "clo\u{1b}ckd".into(),
+            client_pid: 71,
+            client_uid: 1000,
+            service: 65_535,
+            connection: 9,
+            started_at: Duration::from_secs(10),
+            counters: ChannelCounters {
+                requests: 1600,
+                flow_control: 1,
+                ..ChannelCounters::default()
+            },
+            latency,
+        }],
+        scan: ChannelScan {
+            processes: 7,
+            unreadable_processes: 2,
+            left_out_connections: 0,
+            cut_processes: 0,
+            rejected_files: 1,
+        },
+    }
+}
+
+#[test]
+fn without_a_bus_there_is_nothing_of_it() {
+    let json = serde_json::to_value(Snapshot::default()).unwrap();
+    assert!(json.get("bus").is_none(), "absent and not zero");
+    assert!(json.get("channels").is_none());
 }
 
 /// `UPDATE_GOLDEN=1` writes the file instead. A key that changes its meaning or goes away needs a new schema

@@ -11,15 +11,18 @@ use super::families::Families;
 
 /// Adds the families of the bus.
 pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
-    let up = f64::from(u8::from(scrape.snapshot.is_some()));
+    let found = scrape
+        .snapshot
+        .and_then(|snapshot| Some((snapshot, snapshot.bus.as_ref()?)));
+    let up = f64::from(u8::from(found.is_some()));
     families.gauge("ipcon_up", "Whether the bus could be read.", &[], up);
-    let Some(snapshot) = scrape.snapshot else {
+    let Some((snapshot, bus)) = found else {
         return;
     };
 
     peers_by_type(snapshot, families);
     for field in BUS_FIELDS {
-        let (Some(metric), Some(value)) = (&field.metric, (field.get)(&snapshot.bus)) else {
+        let (Some(metric), Some(value)) = (&field.metric, (field.get)(bus)) else {
             continue;
         };
         let labels = metric.labels;

@@ -26,7 +26,7 @@ fn busy() -> Snapshot {
     kevents.count(EventKind::PeerRemove);
     Snapshot {
         taken_at: Duration::from_secs(100),
-        bus: Bus {
+        bus: Some(Bus {
             started_at: Some(Duration::from_secs(1)),
             peers: 5,
             services: 4,
@@ -34,7 +34,7 @@ fn busy() -> Snapshot {
             memberships: 2,
             counters: totals(),
             ..Bus::default()
-        },
+        }),
         peers: vec![
             peer(1, &["logd", "logd.control"], 10),
             peer(2, &[], 200),

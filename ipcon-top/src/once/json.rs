@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use ipcon_observe::RowRates;
-use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
-use ipcon_observe::model::{Bus, Event, Group, Kevents, Peer, Probes, SourceStatus};
+use ipcon_observe::fields::{BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::model::{
+    Bus, Channel, ChannelScan, Event, Group, Kevents, Peer, Probes, SourceStatus,
+};
 use ipcon_observe::reconcile::{Difference, Row};
 use serde::Serialize;
 
@@ -23,9 +25,14 @@ struct Document<'a> {
     interval_seconds: f64,
     consistent: bool,
     sources: &'a [SourceStatus],
-    bus: Rated<'a, Bus>,
-    peers: Vec<Rated<'a, Peer>>,
-    groups: Vec<Rated<'a, Group>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bus: Option<Rated<'a, Bus>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<Vec<Rated<'a, Peer>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<Rated<'a, Group>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<RatedChannels<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probes: Option<&'a Probes>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +49,14 @@ struct Rated<'a, R> {
     row: &'a R,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_second: Option<BTreeMap<&'static str, f64>>,
+}
+
+#[derive(Serialize)]
+struct RatedChannels<'a> {
+    read_at_seconds: f64,
+    connections: Vec<Rated<'a, Channel>>,
+    #[serde(flatten)]
+    scan: ChannelScan,
 }
 
 #[derive(Serialize)]
@@ -66,24 +81,28 @@ struct Differing {
 pub(super) fn print(report: &Report) -> anyhow::Result<String> {
     let snapshot = &report.snapshot;
     let rates = &report.rates;
-    let known = (!rates.interval().is_zero()).then(|| rates.bus());
+    let known = (!rates.bus().is_empty()).then(|| rates.bus());
+    let bus = snapshot.bus.as_ref();
     let document = Document {
         schema_version: SCHEMA_VERSION,
         taken_at_seconds: snapshot.taken_at.as_secs_f64(),
         interval_seconds: rates.interval().as_secs_f64(),
         consistent: snapshot.consistent,
         sources: &snapshot.sources,
-        bus: rated(&snapshot.bus, BUS_FIELDS, known),
-        peers: snapshot
-            .peers
-            .iter()
-            .map(|p| rated(p, PEER_FIELDS, rates.peer(p.id)))
-            .collect(),
-        groups: snapshot
-            .groups
-            .iter()
-            .map(|g| rated(g, GROUP_FIELDS, rates.group(g.id)))
-            .collect(),
+        bus: bus.map(|bus| rated(bus, BUS_FIELDS, known)),
+        peers: bus.map(|_| rows(&snapshot.peers, PEER_FIELDS, |peer| rates.peer(peer.id))),
+        groups: bus.map(|_| {
+            rows(&snapshot.groups, GROUP_FIELDS, |group| {
+                rates.group(group.id)
+            })
+        }),
+        channels: snapshot.channels.as_ref().map(|channels| RatedChannels {
+            read_at_seconds: channels.read_at.as_secs_f64(),
+            connections: rows(&channels.connections, CHANNEL_FIELDS, |row| {
+                rates.channel(row.id)
+            }),
+            scan: channels.scan,
+        }),
         probes: snapshot.probes.as_ref(),
         kevents: snapshot.kevents.as_ref(),
         events: &report.events,
@@ -97,6 +116,16 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(&document).context("writing the report as JSON")?;
     text.push('\n');
     Ok(text)
+}
+
+fn rows<'a, R>(
+    rows: &'a [R],
+    fields: &'static [Field<R>],
+    rates: impl Fn(&R) -> Option<&'a RowRates>,
+) -> Vec<Rated<'a, R>> {
+    rows.iter()
+        .map(|row| rated(row, fields, rates(row)))
+        .collect()
 }
 
 fn rated<'a, R>(row: &'a R, fields: &'static [Field<R>], rates: Option<&RowRates>) -> Rated<'a, R> {

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ipcon_observe::RowRates;
-use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, find};
-use ipcon_observe::model::{Probes, SourceState};
+use ipcon_observe::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, find,
+};
+use ipcon_observe::model::{Bus, Channels, Probes, SourceState};
 
 use super::Report;
 use super::grid::Grid;
@@ -43,15 +45,42 @@ const GROUP_KEYS: [Shown; 8] = [
     ("dropped_messages", true),
 ];
 
+/// Fields of a connection.
+const CHANNEL_KEYS: [Shown; 13] = [
+    ("server_comm", false),
+    ("server_pid", false),
+    ("service", false),
+    ("client_pid", false),
+    ("client_uid", false),
+    ("requests", true),
+    ("responses", false),
+    ("dispatched", true),
+    ("queue_size", false),
+    ("flow_control", false),
+    ("latency_p50_seconds", false),
+    ("latency_p99_seconds", false),
+    ("events_dropped", false),
+];
+
 /// Cells of the bars of a histogram.
 const BAR: usize = 40;
 
 pub(super) fn print(report: &Report) -> String {
     let mut out = String::new();
     header(report, &mut out);
-    bus(report, &mut out);
+    if let Some(bus) = &report.snapshot.bus {
+        of_bus(report, bus, &mut out);
+    }
+    if let Some(found) = &report.snapshot.channels {
+        channels(report, found, &mut out);
+    }
+    out
+}
+
+fn of_bus(report: &Report, bus: &Bus, out: &mut String) {
+    totals(report, bus, out);
     rows(
-        &mut out,
+        out,
         "peers",
         PEER_FIELDS,
         &PEER_KEYS,
@@ -59,21 +88,34 @@ pub(super) fn print(report: &Report) -> String {
         |peer| report.rates.peer(peer.id),
     );
     rows(
-        &mut out,
+        out,
         "groups",
         GROUP_FIELDS,
         &GROUP_KEYS,
         &report.snapshot.groups,
         |group| report.rates.group(group.id),
     );
-    drops(report, &mut out);
+    drops(report, bus, out);
     if let Some(probes) = &report.snapshot.probes {
-        sizes(probes, &mut out);
-        programs(probes, &mut out);
+        sizes(probes, out);
+        programs(probes, out);
     }
-    events(report, &mut out);
-    reconciliation(report, &mut out);
-    out
+    events(report, out);
+    reconciliation(report, out);
+}
+
+fn channels(report: &Report, channels: &Channels, out: &mut String) {
+    rows(
+        out,
+        "channels",
+        CHANNEL_FIELDS,
+        &CHANNEL_KEYS,
+        &channels.connections,
+        |row| report.rates.channel(row.id),
+    );
+    if let Some(gaps) = channels.scan.gaps() {
+        let _ = writeln!(out, "  not all are seen: {gaps}");
+    }
 }
 
 fn header(report: &Report, out: &mut String) {
@@ -102,13 +144,12 @@ fn header(report: &Report, out: &mut String) {
 }
 
 /// All fields of the bus, one a line.
-fn bus(report: &Report, out: &mut String) {
+fn totals(report: &Report, row: &Bus, out: &mut String) {
     section(out, "bus");
     let mut grid = Grid::default();
     grid.column("", Align::Left);
     grid.column("total", Align::Right);
     grid.column("per second", Align::Right);
-    let row = &report.snapshot.bus;
     let counted = BUS_FIELDS.iter().filter(|field| field.kind != Kind::Info);
     for field in counted {
         let total = (field.get)(row).map_or(ABSENT.to_owned(), |value| value.to_string());
@@ -140,7 +181,7 @@ fn rows<'a, R>(
         .collect();
     let mut grid = Grid::default();
     for (field, with_rate) in &shown {
-        let text = matches!(field.key, "name" | "comm" | "owner_name");
+        let text = matches!(field.key, "name" | "comm" | "owner_name" | "server_comm");
         grid.column(field.title, if text { Align::Left } else { Align::Right });
         if *with_rate {
             grid.column(format!("{}/s", field.title), Align::Right);
@@ -163,6 +204,7 @@ fn rows<'a, R>(
 fn exact(value: &Value<'_>) -> String {
     match value {
         Value::Ratio(share) => format!("{:.0}%", share * 100.0),
+        Value::Time(time) => format::duration(*time),
         other => other.to_string(),
     }
 }
@@ -172,7 +214,7 @@ fn per_second(rate: Option<f64>) -> String {
 }
 
 /// What did not arrive and why: as the module counts it, and as the probes do.
-fn drops(report: &Report, out: &mut String) {
+fn drops(report: &Report, bus: &Bus, out: &mut String) {
     section(out, "not delivered");
     let mut grid = Grid::default();
     grid.column("", Align::Left);
@@ -184,7 +226,7 @@ fn drops(report: &Report, out: &mut String) {
     });
     for field in reasons {
         let total = field
-            .counter(&report.snapshot.bus)
+            .counter(bus)
             .map_or(ABSENT.to_owned(), |n| n.to_string());
         grid.row(vec![
             field.key.to_owned(),
@@ -340,6 +382,10 @@ mod tests {
         }
         for (key, rate) in GROUP_KEYS {
             let field = find(GROUP_FIELDS, key).unwrap();
+            assert!(!rate || field.kind == Kind::Counter, "{key}");
+        }
+        for (key, rate) in CHANNEL_KEYS {
+            let field = find(CHANNEL_FIELDS, key).unwrap();
             assert!(!rate || field.kind == Kind::Counter, "{key}");
         }
     }

@@ -13,6 +13,19 @@ use crate::store::{Fielded, Row};
 use crate::theme::Role;
 use crate::trouble::{self, Severity};
 
+/// Fields that say what a row is by a number.
+const NUMBERS: [&str; 9] = [
+    "pid",
+    "port",
+    "uid",
+    "id",
+    "server_pid",
+    "client_pid",
+    "client_uid",
+    "service",
+    "connection",
+];
+
 /// Column with the value of a field.
 ///
 /// # Panics
@@ -21,7 +34,7 @@ use crate::trouble::{self, Severity};
 #[must_use]
 pub fn value<T: Fielded>(key: &str) -> Column<T> {
     let field = field::<T>(key);
-    let number = field.kind != Kind::Info || matches!(field.key, "pid" | "port" | "uid" | "id");
+    let number = field.kind != Kind::Info || NUMBERS.contains(&field.key);
     Column {
         title: field.title.to_owned(),
         help: field.help,
@@ -141,7 +154,7 @@ fn shorten<T>(field: &Field<T>, value: &Value<'_>) -> String {
         Value::Bytes(n) => format::bytes(*n),
         Value::Time(span) => format::duration(*span),
         Value::Ratio(share) => format!("{:.0}%", share * 100.0),
-        Value::Flag(_) | Value::Text(_) => value.to_string(),
+        Value::Flag(_) | Value::Text(_) | Value::Times(_) => value.to_string(),
         Value::List(items) => items.join(" "),
     }
 }

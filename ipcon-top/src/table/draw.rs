@@ -39,17 +39,17 @@ impl<T: Item + Troubled> Table<T> {
             self.draw_row(buf, line, &widths, &row, index == self.cursor, ctx);
         }
         if self.shown.is_empty() && area.height > 1 {
-            let text = if ctx.filter.is_empty() {
-                "nothing yet"
-            } else {
-                "nothing matches the filter"
+            let text = match T::unseen(ctx.store) {
+                Some(reason) => format!("nothing: {reason}"),
+                None if ctx.filter.is_empty() => "nothing yet".to_owned(),
+                None => "nothing matches the filter".to_owned(),
             };
             let style = ctx.theme.style(Role::Quiet);
             let width = usize::from(area.width.saturating_sub(MARGIN));
             buf.set_stringn(
                 area.x + MARGIN.min(area.width),
                 area.y + 1,
-                text,
+                &text,
                 width,
                 style,
             );

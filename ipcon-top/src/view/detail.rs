@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use ipcon_observe::fields::Unit;
+use ipcon_observe::model::LatencyHistogram;
 
 use super::{DrawContext, Piece, put_pieces, rule};
 use crate::format::{self, Align, fit};
@@ -26,6 +27,8 @@ pub(super) struct Detail {
     pub(super) facts: Vec<(&'static str, String)>,
     /// Long facts with their labels.
     pub(super) lists: Vec<(&'static str, String)>,
+    /// How long something took.
+    pub(super) times: Option<LatencyHistogram>,
     /// Counters, exact.
     pub(super) counters: Vec<Counter>,
 }
@@ -98,6 +101,7 @@ pub(super) fn draw(detail: Option<&Detail>, buf: &mut Buffer, area: Rect, ctx: &
             (text.to_owned(), theme.style(Role::Normal)),
         ]);
     }
+    lines.extend(detail.times.iter().flat_map(|times| time_lines(times, ctx)));
     lines.extend(counter_lines(&detail.counters, width, ctx));
     let below = (area.y + 1..area.bottom()).zip(lines);
     for (y, line) in below {
@@ -131,6 +135,42 @@ fn wrap_facts(facts: &[(&str, String)], width: usize, ctx: &DrawContext<'_>) -> 
         }
     }
     lines
+}
+
+/// A histogram as a line of bars with its ends, and the numbers it is drawn from. No lines when it is empty.
+fn time_lines(times: &LatencyHistogram, ctx: &DrawContext<'_>) -> Vec<Vec<Piece>> {
+    let theme = ctx.theme;
+    let filled = |&bucket: &usize| times.counts[bucket] > 0;
+    let first = (0..LatencyHistogram::BUCKETS).find(filled);
+    let last = (0..LatencyHistogram::BUCKETS).rfind(filled);
+    let (Some(first), Some(last)) = (first, last) else {
+        return Vec::new();
+    };
+    let bound = |bucket: usize| {
+        LatencyHistogram::bound(bucket).map_or("longer".to_owned(), |bound| {
+            format!("<{}", format::duration(bound))
+        })
+    };
+    let counts = &times.counts[first..=last];
+    let bars = theme.sparkline(counts.iter().map(|&count| count as f64), counts.len());
+    let numbers = (first..=last)
+        .filter(filled)
+        .map(|bucket| format!("{} {}", bound(bucket), format::count(times.counts[bucket])));
+    let label = |text: &str| (text.to_owned(), theme.style(Role::Label));
+    let plain = |text: String| (text, theme.style(Role::Normal));
+    vec![
+        vec![
+            label("answered in "),
+            plain(format!("{} ", bound(first))),
+            (bars, theme.style(Role::Graph)),
+            plain(format!(" {}", bound(last))),
+        ],
+        vec![
+            label("timed "),
+            plain(format!("{}: ", times.count())),
+            plain(numbers.collect::<Vec<_>>().join("  ")),
+        ],
+    ]
 }
 
 /// Cells of a counter: title, exact total, rate, gap.

@@ -118,14 +118,20 @@ fn by_name(a: &Line<'_>, b: &Line<'_>) -> Ordering {
 fn kevent<'a>(line: &Line<'a>) -> Option<&'a ipcon_observe::model::Event> {
     match &line.item.what {
         Happened::Kevent(event) => Some(event),
-        Happened::Lost { .. } | Happened::Restarted { .. } => None,
+        Happened::Lost { .. }
+        | Happened::Restarted { .. }
+        | Happened::BusGone { .. }
+        | Happened::BusFound { .. } => None,
     }
 }
 
 fn moment(line: &Line<'_>) -> Duration {
     match &line.item.what {
         Happened::Kevent(event) => event.time,
-        Happened::Lost { noticed, .. } | Happened::Restarted { noticed } => *noticed,
+        Happened::Lost { noticed, .. }
+        | Happened::Restarted { noticed }
+        | Happened::BusGone { noticed }
+        | Happened::BusFound { noticed } => *noticed,
     }
 }
 
@@ -154,6 +160,8 @@ fn event(line: &Line<'_>) -> Cell {
         },
         Happened::Lost { .. } => ("! lost", Role::Alarm),
         Happened::Restarted { .. } => ("! new bus", Role::Alarm),
+        Happened::BusGone { .. } => ("! no bus", Role::Alarm),
+        Happened::BusFound { .. } => ("+ bus", Role::Good),
     };
     Cell::new(text, role)
 }
@@ -170,6 +178,8 @@ fn name(line: &Line<'_>) -> Cell {
         Happened::Restarted { .. } => {
             Cell::new("module loaded anew, counters restarted", Role::Alarm)
         }
+        Happened::BusGone { .. } => Cell::new("the bus cannot be read any more", Role::Alarm),
+        Happened::BusFound { .. } => Cell::new("the bus can be read now", Role::Good),
     }
 }
 
@@ -225,6 +235,7 @@ fn detail(line: &Line<'_>, _: &Store) -> Detail {
         troubles: Vec::new(),
         facts,
         lists: Vec::new(),
+        times: None,
         counters: Vec::new(),
     }
 }

@@ -97,6 +97,7 @@ fn detail(row: &Row<'_, Group>, store: &Store) -> Detail {
             ("group", group.id.to_string()),
         ],
         lists: vec![("members", members(group, store))],
+        times: None,
         counters: detail::counters(row),
     }
 }

@@ -58,7 +58,8 @@ fn draw_status(app: &App, buf: &mut Buffer, line: Rect, ctx: &DrawContext<'_>) {
             .sum::<u32>()
             <= line.width.into()
     };
-    if let Some(failure) = app.failure() {
+    let failure = app.failure().or(ctx.store.bus_absence());
+    if let Some(failure) = failure {
         let text = format!("  {} {failure}", ctx.theme.glyphs.failed);
         left.push((text, ctx.theme.style(Role::Alarm)));
     } else {
@@ -74,7 +75,7 @@ fn draw_status(app: &App, buf: &mut Buffer, line: Rect, ctx: &DrawContext<'_>) {
         right.extend(clock);
     }
     let population = population(ctx);
-    if app.failure().is_none() && fits(&left, &right, &population) {
+    if failure.is_none() && fits(&left, &right, &population) {
         left.extend(population);
     }
     let right_width = width_of(&right).min(line.width);
@@ -134,7 +135,9 @@ fn lost(ctx: &DrawContext<'_>) -> Vec<Piece> {
 }
 
 fn population(ctx: &DrawContext<'_>) -> Vec<Piece> {
-    let bus = &ctx.store.snapshot().bus;
+    let Some(bus) = &ctx.store.snapshot().bus else {
+        return Vec::new();
+    };
     let counts = [
         ("peers", bus.peers),
         ("services", bus.services),

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The help: all keys, from the keymap, the columns of the view in front, and why a source is off.
 
-use ipcon_observe::model::{SourceState, SourceStatus};
+use ipcon_observe::model::{Channel, Source, SourceState, SourceStatus};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{DrawContext, Piece, View, put_pieces, rule};
 use crate::format::{self, Align, fit};
 use crate::keymap::BINDINGS;
-use crate::store::Store;
+use crate::store::{Item, Store};
 use crate::theme::Role;
 
 /// Cells of keys, column titles and names of sources.
@@ -44,7 +44,7 @@ pub(super) fn entries(view: &dyn View, store: &Store, columns: u16) -> Vec<Entry
     add(
         &mut entries,
         width,
-        sources.map(|source| (source.name.key(), describe(source))),
+        sources.map(|source| (source.name.key(), describe(source, store))),
     );
     entries
 }
@@ -59,9 +59,12 @@ fn add<'a>(entries: &mut Vec<Entry>, width: usize, parts: impl Iterator<Item = (
 }
 
 /// How a source is doing, in words.
-fn describe(source: &SourceStatus) -> String {
+fn describe(source: &SourceStatus, store: &Store) -> String {
     let state = match &source.state {
-        SourceState::On => "on".to_owned(),
+        SourceState::On => match (source.name, Channel::unseen(store)) {
+            (Source::Channels, Some(gaps)) => format!("on; {gaps}"),
+            _ => "on".to_owned(),
+        },
         SourceState::Off { reason } => format!("off: {reason}"),
         SourceState::Failed { reason } => format!("failed: {reason}"),
     };

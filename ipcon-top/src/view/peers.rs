@@ -114,6 +114,7 @@ fn detail(row: &Row<'_, Peer>, _: &Store) -> Detail {
             ("owns", names(&mut peer.owned_groups.iter())),
             ("joined", names(&mut peer.joined_groups.iter())),
         ],
+        times: None,
         counters: detail::counters(row),
     }
 }

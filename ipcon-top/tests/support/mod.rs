@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Counters, Drops, Event, EventKind, Group, GroupCounters, Kind, Lost, Peer, Probe,
-    ProbeCounts, Probes, SafeText, Service, SizeHistogram, Source, SourceState, SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Event, EventKind, Group,
+    GroupCounters, Kind, LatencyHistogram, Lost, Peer, Probe, ProbeCounts, Probes, SafeText,
+    Service, SizeHistogram, Source, SourceState, SourceStatus,
 };
 use ipcon_top::clock::{Clock, Now};
 
@@ -120,7 +121,7 @@ pub(crate) fn bus(second: u64) -> Snapshot {
     ];
     Snapshot {
         taken_at,
-        bus: Bus {
+        bus: Some(Bus {
             started_at: Some(Duration::from_secs(10)),
             generation: 40 + second,
             max_message_len: 65_000,
@@ -130,7 +131,8 @@ pub(crate) fn bus(second: u64) -> Snapshot {
             memberships: 4,
             kevent_sequence: 9,
             counters,
-        },
+        }),
+        channels: Some(channels(second)),
         peers,
         groups,
         events: events(second),
@@ -148,8 +150,87 @@ pub(crate) fn bus(second: u64) -> Snapshot {
                 },
                 0,
             ),
+            source(Source::Channels, SourceState::On, 0),
         ],
         ..Snapshot::default()
+    }
+}
+
+/// What there is when the module is not loaded: channels.
+pub(crate) fn without_bus(second: u64) -> Snapshot {
+    Snapshot {
+        taken_at: START + Duration::from_secs(second),
+        channels: Some(channels(second)),
+        sources: vec![
+            source(
+                Source::Dumps,
+                SourceState::Off {
+                    reason: "cannot read the bus: the module is not loaded".to_owned(),
+                },
+                0,
+            ),
+            source(Source::Channels, SourceState::On, 0),
+        ],
+        ..Snapshot::default()
+    }
+}
+
+/// Three channels of two servers: one is quick, one has a client that stops reading events, one ends.
+fn channels(second: u64) -> Channels {
+    let mut connections = vec![
+        channel(1, 640, "clockd", 7, 1313, 900 * second),
+        channel(2, 655, "imaged", 40_001, 1500, 12 * second),
+        channel(3, 655, "imaged", 40_001, 1400, 30 * second),
+    ];
+    let slow = &mut connections[1].counters;
+    slow.dispatched = 50 * second;
+    slow.event_bytes = 1200 * second;
+    if second >= 2 {
+        slow.flow_control = 1;
+        slow.flow_control_count = 1;
+        slow.events_queued = 64;
+        slow.events_queued_max = 64;
+        slow.events_dropped = 20 * (second - 1);
+    }
+    connections[2].counters.overload = 2 * second;
+    if second >= 4 {
+        connections.remove(2);
+    }
+    Channels {
+        read_at: START + Duration::from_secs(second) + Duration::from_millis(2),
+        connections,
+        scan: ChannelScan {
+            processes: 80,
+            unreadable_processes: 3,
+            ..ChannelScan::default()
+        },
+    }
+}
+
+fn channel(id: u64, pid: u32, comm: &str, service: u16, client: u32, requests: u64) -> Channel {
+    let mut latency = LatencyHistogram::default();
+    latency.counts[9] = requests / 20;
+    latency.counts[10] = requests / 64;
+    latency.counts[17] = requests / 800;
+    Channel {
+        id,
+        server_pid: pid,
+        server_comm: comm.into(),
+        client_pid: client,
+        client_uid: 1000,
+        service,
+        connection: id + 10,
+        started_at: START - Duration::from_secs(30 + id),
+        counters: ChannelCounters {
+            requests,
+            responses: requests - requests / 100,
+            failed: requests / 100,
+            queue_size_max: 3,
+            request_bytes: requests * 40,
+            response_bytes: requests * 100,
+            ..ChannelCounters::default()
+        },
+        latency,
     }
 }
 
@@ -169,7 +250,8 @@ pub(crate) fn probed(second: u64) -> Snapshot {
         }],
         ..Probe::default()
     };
-    let sent = snapshot.bus.counters.sent_unicast_messages;
+    let bus = snapshot.bus.as_ref().unwrap().counters;
+    let sent = bus.sent_unicast_messages;
     snapshot.probes = Some(Probes {
         probes: vec![
             probe("ipcon_send", 800 * second, 0),
@@ -192,8 +274,8 @@ pub(crate) fn probed(second: u64) -> Snapshot {
         drops: vec![Drops {
             kind: Kind::Multicast,
             reason: "queue_full".to_owned(),
-            messages: snapshot.bus.counters.dropped_queue_full,
-            bytes: snapshot.bus.counters.dropped_queue_full * 256,
+            messages: bus.dropped_queue_full,
+            bytes: bus.dropped_queue_full * 256,
         }],
         counts: ProbeCounts {
             peers: snapshot
@@ -206,7 +288,7 @@ pub(crate) fn probed(second: u64) -> Snapshot {
                 .iter()
                 .map(|group| (group.id, group.counters))
                 .collect(),
-            bus: snapshot.bus.counters,
+            bus,
         },
         ..Probes::default()
     });
@@ -246,6 +328,7 @@ pub(crate) fn crowd(count: u64, second: u64) -> Snapshot {
         .collect();
     Snapshot {
         taken_at: START + Duration::from_secs(second),
+        bus: Some(Bus::default()),
         peers,
         groups,
         ..Snapshot::default()

@@ -245,7 +245,7 @@ fn observe_without_capabilities() {
     let snapshot = collector.collect().unwrap();
     assert!(snapshot.probes.is_none(), "what is not measured is absent");
     assert!(snapshot.kevents.is_some());
-    let totals = snapshot.bus.counters;
+    let totals = snapshot.bus.as_ref().unwrap().counters;
     say(&format!(
         "{} {}",
         totals.sent_unicast_messages, totals.sent_multicast_messages

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Metric families that are made from fields of peers, groups and the bus.
+//! Metric families that are made from fields of peers, groups, connections and the bus.
 
 /// A metric family: several fields may go into one, told apart by labels.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ impl Metric {
             family,
             labels: &[],
         })
+    }
+
+    pub(super) const fn reason(
+        family: &'static Family,
+        labels: &'static [(&'static str, &'static str)],
+    ) -> Option<Self> {
+        Some(Self { family, labels })
     }
 
     pub(super) const fn unicast(family: &'static Family) -> Option<Self> {
@@ -103,4 +110,30 @@ families! {
         "Copies of the messages of a group that members lost.";
     GROUP_UNHEARD_MESSAGES "ipcon_group_unheard_messages_total"
         "Messages published to a group that had no member.";
+    CHANNEL_REQUESTS "ipcon_channel_requests_total"
+        "Requests that coroipc servers read.";
+    CHANNEL_RESPONSES "ipcon_channel_responses_total"
+        "Requests that coroipc servers replied to.";
+    CHANNEL_EVENTS "ipcon_channel_events_total"
+        "Events that coroipc servers wrote into the rings of clients.";
+    CHANNEL_ONE_WAY "ipcon_channel_one_way_requests_total"
+        "Requests that expect no answer, of all that coroipc servers read.";
+    CHANNEL_DENIED "ipcon_channel_refused_requests_total"
+        "Requests that coroipc servers refused before a handler saw them.";
+    CHANNEL_FAILURES "ipcon_channel_failed_requests_total"
+        "Requests that a handler of a coroipc server did not reply to as expected.";
+    CHANNEL_EVENTS_DROPPED "ipcon_channel_dropped_events_total"
+        "Events that were refused or dropped, since a client did not read them.";
+    CHANNEL_FLOW_CHANGES "ipcon_channel_flow_control_changes_total"
+        "Times that events of a connection began to be held back or to flow again.";
+    CHANNEL_REQUEST_BYTES "ipcon_channel_request_bytes_total"
+        "Payload bytes of the requests that coroipc servers read.";
+    CHANNEL_RESPONSE_BYTES "ipcon_channel_response_bytes_total"
+        "Payload bytes of the replies of coroipc servers.";
+    CHANNEL_EVENT_BYTES "ipcon_channel_event_bytes_total"
+        "Payload bytes of the events of coroipc servers.";
+    CHANNEL_QUEUE "ipcon_channel_pending_requests"
+        "Requests that are not answered now.";
+    CHANNEL_EVENTS_QUEUED "ipcon_channel_queued_events"
+        "Events that wait for room in the rings of clients now.";
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The field table: every fact about a peer, a group or the bus, named once.
+//! The field table: every fact about a peer, a group, a connection or the bus, named once.
 //!
 //! Columns, `JSON` keys and metric families are made from it; a field added here appears everywhere.
 
 mod bus;
+mod channel;
 mod families;
 mod group;
 mod peer;
@@ -11,9 +12,10 @@ mod value;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Bus, Group, Peer};
+use crate::model::{Bus, Channel, Group, Peer};
 
 pub use bus::BUS_FIELDS;
+pub use channel::CHANNEL_FIELDS;
 pub use families::{Family, Metric};
 pub use group::GROUP_FIELDS;
 pub use peer::PEER_FIELDS;
@@ -160,6 +162,12 @@ impl Serialize for Group {
     }
 }
 
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_row(CHANNEL_FIELDS, self, serializer)
+    }
+}
+
 impl Serialize for Bus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize_row(BUS_FIELDS, self, serializer)
@@ -191,7 +199,7 @@ mod tests {
                 field
                     .key
                     .chars()
-                    .all(|c| c.is_ascii_lowercase() || c == '_'),
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
                 "key {} is not snake case",
                 field.key
             );
@@ -218,6 +226,7 @@ mod tests {
         check_table(PEER_FIELDS);
         check_table(GROUP_FIELDS);
         check_table(BUS_FIELDS);
+        check_table(CHANNEL_FIELDS);
     }
 
     #[test]
@@ -236,6 +245,13 @@ mod tests {
         {
             assert_eq!(field.counter(&group), Some(0), "{}", field.key);
         }
+        let channel = Channel::default();
+        for field in CHANNEL_FIELDS
+            .iter()
+            .filter(|field| field.kind == Kind::Counter)
+        {
+            assert_eq!(field.counter(&channel), Some(0), "{}", field.key);
+        }
     }
 
     #[test]
@@ -246,5 +262,8 @@ mod tests {
         assert_eq!(json["sent_messages"], 0);
         let json = serde_json::to_value(Group::default()).unwrap();
         assert!(json.get("last_bytes").is_none());
+        let json = serde_json::to_value(Channel::default()).unwrap();
+        assert!(json.get("latency_p99_seconds").is_none());
+        assert_eq!(json["latency_buckets"], serde_json::json!([]));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::SafeText;
+use crate::model::{LatencyHistogram, SafeText};
 
 /// The value of a field in one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,9 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// Several texts, each safe to print.
     List(Vec<&'a str>),
+    /// How often something took how long. In JSON a list of the buckets that hold something, each with what its times
+    /// are less than, unless it has no bound.
+    Times(&'a LatencyHistogram),
 }
 
 impl<'a> Value<'a> {
@@ -53,7 +56,7 @@ impl<'a> Value<'a> {
             Self::Time(time) => Some(time.as_secs_f64()),
             Self::Ratio(ratio) => Some(*ratio),
             Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
-            Self::Text(_) | Self::List(_) => None,
+            Self::Text(_) | Self::List(_) | Self::Times(_) => None,
         }
     }
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Value<'_> {
             Self::Flag(flag) => f.pad(if *flag { "yes" } else { "no" }),
             Self::Text(text) => f.pad(text),
             Self::List(items) => f.pad(&items.join(",")),
+            Self::Times(times) => f.pad(&times.count().to_string()),
         }
     }
 }
@@ -97,6 +101,24 @@ impl Serialize for Value<'_> {
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
+            Self::Times(times) => serializer.collect_seq(buckets(times)),
         }
     }
+}
+
+/// A bucket of a histogram of times.
+#[derive(Serialize)]
+struct Bucket {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    less_than_seconds: Option<f64>,
+    count: u64,
+}
+
+fn buckets(times: &LatencyHistogram) -> impl Iterator<Item = Bucket> {
+    let counts = times.counts.iter().enumerate();
+    let filled = counts.filter(|&(_, &count)| count > 0);
+    filled.map(|(bucket, &count)| Bucket {
+        less_than_seconds: LatencyHistogram::bound(bucket).map(|bound| bound.as_secs_f64()),
+        count,
+    })
 }

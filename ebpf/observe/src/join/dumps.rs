@@ -69,10 +69,10 @@ pub(crate) fn snapshot(dumps: Dumps, observer: Option<u64>) -> Snapshot {
         .find(|group| group.name == *KEVENT_GROUP);
     Snapshot {
         consistent: dumps.consistent,
-        bus: Bus {
+        bus: Some(Bus {
             started_at: started_at.map(|group| group.created_at),
             ..bus(&dumps.bus)
-        },
+        }),
         peers: peers.into_values().collect(),
         groups: groups.into_values().collect(),
         ..Snapshot::default()
@@ -288,7 +288,7 @@ mod tests {
             (kevents.owner_id, kevents.owner_port, &kevents.owner_name),
             (0, 0, &None)
         );
-        assert_eq!(snapshot.bus.started_at, Some(Duration::from_secs(4)));
+        assert_eq!(snapshot.bus_started_at(), Some(Duration::from_secs(4)));
     }
 
     #[test]

@@ -84,9 +84,10 @@ impl Ledger {
 
     /// Adds what happened since the snapshot before. Snapshots must come in order of time.
     ///
-    /// When the module was loaded anew, all counters begin again, here as well.
+    /// When the module was loaded anew, all counters begin again, here as well. While there is no bus, nothing changes.
     pub fn apply(&mut self, snapshot: &Snapshot) {
-        if let Some(started_at) = snapshot.bus.started_at
+        let Some(bus) = &snapshot.bus else { return };
+        if let Some(started_at) = bus.started_at
             && self
                 .started_at
                 .replace(started_at)
@@ -101,7 +102,7 @@ impl Ledger {
             (peer.id, peer_label(peer))
         });
         let totals: Vec<_> = exported(PEER_FIELDS)
-            .map(|field| find(BUS_FIELDS, field.key)?.counter(&snapshot.bus))
+            .map(|field| find(BUS_FIELDS, field.key)?.counter(bus))
             .collect();
         self.peers.apply(snapshot.taken_at, peers, &totals);
 

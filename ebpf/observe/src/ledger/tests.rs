@@ -104,7 +104,7 @@ impl TestBus {
         let taken_at = Duration::from_secs(self.clock);
         Snapshot {
             taken_at,
-            bus,
+            bus: Some(bus),
             peers: self.peers.clone(),
             ..Snapshot::default()
         }
@@ -265,9 +265,22 @@ fn a_module_loaded_anew_starts_over() {
     bus.run(&Step::Arrive);
     bus.run(&Step::Send(0, 3));
     let mut snapshot = bus.watch(None);
-    snapshot.bus.started_at = Some(Duration::from_secs(9));
+    snapshot.bus.as_mut().unwrap().started_at = Some(Duration::from_secs(9));
     ledger.apply(&snapshot);
     assert_eq!(sums(&ledger)["sent_unicast_messages"], 3);
+}
+
+#[test]
+fn a_bus_that_cannot_be_read_for_a_while_is_counted_once() {
+    let mut bus = TestBus::default();
+    let mut ledger = Ledger::new(Limits::default());
+    bus.run(&Step::Arrive);
+    bus.run(&Step::Send(0, 5));
+    ledger.apply(&bus.watch(None));
+    ledger.apply(&Snapshot::default());
+    bus.run(&Step::Send(0, 3));
+    ledger.apply(&bus.watch(None));
+    assert_eq!(sums(&ledger)["sent_unicast_messages"], 8);
 }
 
 #[test]
@@ -302,6 +315,7 @@ fn groups_have_totals_by_name() {
     };
     let at = |secs, groups| Snapshot {
         taken_at: Duration::from_secs(secs),
+        bus: Some(Bus::default()),
         groups,
         ..Snapshot::default()
     };

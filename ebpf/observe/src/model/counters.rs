@@ -31,6 +31,8 @@ macro_rules! counter_set {
     };
 }
 
+pub(super) use counter_set;
+
 counter_set! {
     /// Messages and payload bytes of one peer, or sums over all peers that are or were on the bus.
     pub struct Counters {

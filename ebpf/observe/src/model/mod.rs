@@ -2,6 +2,7 @@
 //! The model: what was observed at one moment, as plain data. No I/O and no clock.
 
 mod bus;
+mod channel;
 mod counters;
 mod event;
 mod probes;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 pub use bus::{Bus, Group, Peer, Service};
+pub use channel::{Channel, ChannelCounters, ChannelScan, Channels, LatencyHistogram};
 pub use counters::{Counters, GroupCounters};
 pub use event::{Event, EventKind, Kevents};
 pub use probes::{
@@ -25,26 +27,30 @@ pub use text::{SafeText, display_name};
 /// Version of the JSON form. It grows when a key changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The bus at one moment.
+/// The bus and the channels at one moment.
 ///
-/// Peers and groups are in ascending order of id. The JSON form of peers, groups and the bus is made from
-/// [`crate::fields`], so a key there is a column and a metric elsewhere.
+/// Peers and groups are in ascending order of id. The JSON form of peers, groups, connections and the bus is made
+/// from [`crate::fields`], so a key there is a column and a metric elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Snapshot {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// When the dumps were complete, `CLOCK_MONOTONIC`.
+    /// When the dumps were complete, `CLOCK_MONOTONIC`; without a bus, when that was clear.
     #[serde(rename = "taken_at_seconds", serialize_with = "seconds")]
     pub taken_at: Duration,
     /// Whether peers, services, groups and members belong to one state of the bus. False when the bus
     /// changed during each of a few attempts; then a membership may name a peer that has no row.
     pub consistent: bool,
-    /// Totals.
-    pub bus: Bus,
-    /// All peers.
+    /// Totals. `None` when there is no bus, or it could not be read this time: why stands in `sources`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<Bus>,
+    /// All peers; none without a bus.
     pub peers: Vec<Peer>,
-    /// All groups; the first is the kevent group.
+    /// All groups; the first is the kevent group. None without a bus.
     pub groups: Vec<Group>,
+    /// Connections of coroipc servers. `None` when they are not looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
     /// What the probes tell. `None` when they are not attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<Probes>,
@@ -63,9 +69,10 @@ impl Default for Snapshot {
             schema_version: SCHEMA_VERSION,
             taken_at: Duration::ZERO,
             consistent: true,
-            bus: Bus::default(),
+            bus: None,
             peers: Vec::new(),
             groups: Vec::new(),
+            channels: None,
             probes: None,
             kevents: None,
             events: Vec::new(),
@@ -88,6 +95,23 @@ impl Snapshot {
             .binary_search_by_key(&id, |group| group.id)
             .ok()?;
         self.groups.get(index)
+    }
+
+    /// The coroipc connection with this id.
+    pub fn channel(&self, id: u64) -> Option<&Channel> {
+        self.channels.as_ref()?.connection(id)
+    }
+
+    /// The coroipc connections that are known, in ascending order of id.
+    pub fn channels(&self) -> &[Channel] {
+        self.channels
+            .as_ref()
+            .map_or(&[], |channels| &channels.connections)
+    }
+
+    /// When the bus came into being; `None` without a bus, or when the dump did not tell.
+    pub fn bus_started_at(&self) -> Option<Duration> {
+        self.bus.as_ref()?.started_at
     }
 
     /// How one source is doing.

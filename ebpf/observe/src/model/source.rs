@@ -11,13 +11,15 @@ use super::seconds;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The module's dumps; without them there is no snapshot at all.
+    /// The module's dumps; without them nothing is known of the bus.
     #[default]
     Dumps,
     /// The kevent group.
     Kevents,
     /// The eBPF probes.
     Probes,
+    /// The pages of coroipc servers.
+    Channels,
 }
 
 impl Source {
@@ -27,6 +29,7 @@ impl Source {
             Self::Dumps => "dumps",
             Self::Kevents => "kevents",
             Self::Probes => "probes",
+            Self::Channels => "channels",
         }
     }
 }

@@ -95,12 +95,12 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares the two for every peer, every group and the bus. `None` without probes.
+/// Compares the two for every peer, every group and the bus. `None` without probes or bus.
 ///
 /// The bus as a whole is compared only while every peer that the probes know and that has not left is on
 /// this bus: the probes see the buses of all network namespaces.
 pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
-    let probes = snapshot.probes.as_ref()?;
+    let (bus, probes) = (snapshot.bus.as_ref()?, snapshot.probes.as_ref()?);
     let baseline = &probes.baseline;
     let mut result = Reconciliation {
         bus_skipped: skip_bus(snapshot, &probes.counts, baseline),
@@ -108,7 +108,7 @@ pub fn reconcile(snapshot: &Snapshot) -> Option<Reconciliation> {
     };
 
     if result.bus_skipped.is_none() {
-        let dumped = snapshot.bus.counters.since(&baseline.dumped.bus);
+        let dumped = bus.counters.since(&baseline.dumped.bus);
         let counted = probes.counts.bus.since(&baseline.counted.bus);
         result.compare(Row::Bus, dumped.each(), counted.each());
     }
@@ -211,7 +211,7 @@ mod tests {
         let mut snapshot = dumps(100);
         let baseline = Arc::new(baseline(&counts(3, 0), &snapshot, &counts(3, 0)));
         snapshot.peers[0].counters = sent(dumped);
-        snapshot.bus.counters = sent(dumped + 5);
+        snapshot.bus.as_mut().unwrap().counters = sent(dumped + 5);
         snapshot.groups[0].counters.sent_messages = 9;
         let mut counts = counts(counted, 5);
         counts.groups.insert(
@@ -244,10 +244,10 @@ mod tests {
             ..Group::default()
         };
         Snapshot {
-            bus: Bus {
+            bus: Some(Bus {
                 counters: sent(sent_before),
                 ..Bus::default()
-            },
+            }),
             peers: vec![peer],
             groups: vec![group],
             ..Snapshot::default()
@@ -340,7 +340,7 @@ mod tests {
                 .iter()
                 .all(|difference| difference.row == Row::Bus)
         );
-        snapshot.bus.counters = sent(110 + 30);
+        snapshot.bus.as_mut().unwrap().counters = sent(110 + 30);
         assert!(compare(&mut snapshot, &rested).agrees());
     }
 

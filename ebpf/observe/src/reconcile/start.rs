@@ -49,7 +49,10 @@ pub(super) fn baseline(before: &ProbeCounts, dumps: &Snapshot, after: &ProbeCoun
                 .iter()
                 .map(|group| (group.id, group.counters))
                 .collect(),
-            bus: dumps.bus.counters,
+            bus: dumps
+                .bus
+                .as_ref()
+                .map_or_else(Default::default, |bus| bus.counters),
         },
         counted: after.clone(),
         inexact: Inexact {

@@ -1,47 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Opens what may be opened, reads it, and makes snapshots.
+//! What is told about the bus: the dumps, and the kevents and probes that are read with them.
 
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::join;
-use crate::model::{Probe, ProbeCounts, Snapshot, Source, SourceState, SourceStatus};
+use super::{Error, Options, now, outcome, timed};
+use crate::join::{self, Dumps};
+use crate::model::{Probe, ProbeCounts, Snapshot, Source, SourceStatus};
 use crate::optional::{Optional, Read};
 use crate::probes::Probes;
 use crate::reconcile::Start;
 use crate::sources::bus::BusSource;
 use crate::sources::kevents::{Account, KeventSource};
 
-/// What to use beside the dumps, as far as it may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Attach eBPF probes. While they are attached, the module cannot be unloaded.
-    pub probes: bool,
-    /// Listen to kevents. This makes the observer a peer of the bus, flagged as [`observer`].
-    ///
-    /// [`observer`]: crate::model::Peer::observer
-    pub kevents: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            probes: true,
-            kevents: true,
-        }
-    }
-}
-
-/// The bus cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the bus: {0}")]
-pub struct Error(libipcon::Error);
-
-/// Makes snapshots of the bus of this network namespace.
-pub struct Collector {
-    bus: BusSource,
+/// The sources of one bus, that of this network namespace.
+pub(super) struct BusCollector {
+    /// `None` after a failure: the module may have been loaded anew.
+    dumps: Option<BusSource>,
     kevents: Optional<KeventSource>,
     /// Outlives the source, so that what happens before it is opened again counts as lost.
     kevent_account: Account,
@@ -50,15 +24,14 @@ pub struct Collector {
     start: Start,
 }
 
-impl Collector {
-    /// Opens the dumps and, where it is asked for and possible, the kevents and the probes. Why one of these
-    /// is not used stands in [`Snapshot::sources`]; it is tried again with later snapshots.
+impl BusCollector {
+    /// Opens the dumps and, where it is asked for and possible, the kevents and the probes.
     ///
     /// # Errors
     ///
     /// The module is not loaded, or does not answer.
-    pub fn open(options: Options) -> Result<Self, Error> {
-        let bus = BusSource::open().map_err(Error)?;
+    pub(super) fn open(options: Options) -> Result<Self, Error> {
+        let dumps = BusSource::open()?;
         // Events first: what they do not tell is in the dumps that follow.
         let kevent_account = Account::default();
         let kevents = if options.kevents {
@@ -72,7 +45,7 @@ impl Collector {
             Optional::unwanted()
         };
         Ok(Self {
-            bus,
+            dumps: Some(dumps),
             kevents,
             kevent_account,
             probes,
@@ -80,12 +53,12 @@ impl Collector {
         })
     }
 
-    /// Reads all sources.
+    /// Reads all of them.
     ///
     /// # Errors
     ///
     /// The dumps cannot be read. A failure of another source stands in [`Snapshot::sources`].
-    pub fn collect(&mut self) -> Result<Snapshot, Error> {
+    pub(super) fn collect(&mut self) -> Result<Snapshot, Error> {
         let begun = now();
         self.kevents
             .revive(begun, || KeventSource::open(&self.kevent_account));
@@ -93,8 +66,8 @@ impl Collector {
             self.start = Start::default();
         }
         let (before, before_took) = timed(|| self.counts_before_dumps());
-        let (dumps, dumps_took) = timed(|| self.bus.read());
-        let mut snapshot = join::snapshot(dumps.map_err(Error)?, self.observer());
+        let (dumps, dumps_took) = timed(|| self.read_dumps());
+        let mut snapshot = join::snapshot(dumps?, self.observer());
         snapshot.taken_at = now();
         snapshot.sources.push(SourceStatus {
             name: Source::Dumps,
@@ -106,8 +79,18 @@ impl Collector {
         Ok(snapshot)
     }
 
+    fn read_dumps(&mut self) -> Result<Dumps, Error> {
+        let dumps = match self.dumps.take() {
+            Some(dumps) => dumps,
+            None => BusSource::open()?,
+        };
+        let read = dumps.read()?;
+        self.dumps = Some(dumps);
+        Ok(read)
+    }
+
     /// Id of the peer that this observer is, if it is one.
-    fn observer(&self) -> Option<u64> {
+    pub(super) fn observer(&self) -> Option<u64> {
         self.kevents.get().map(KeventSource::peer_id)
     }
 
@@ -121,7 +104,7 @@ impl Collector {
     }
 
     fn add_kevents(&mut self, snapshot: &mut Snapshot) {
-        let sequence = snapshot.bus.kevent_sequence;
+        let sequence = snapshot.bus.as_ref().map_or(0, |bus| bus.kevent_sequence);
         let (read, took) = timed(|| self.kevents.with(now(), |kevents| kevents.read(sequence)));
         let (read, mut status) = outcome(Source::Kevents, read, took);
         if let Some(heard) = read {
@@ -130,6 +113,11 @@ impl Collector {
             snapshot.events = heard.events;
         }
         snapshot.sources.push(status);
+    }
+
+    /// Whether probes are attached.
+    pub(super) fn has_probes(&self) -> bool {
+        self.probes.get().is_some()
     }
 
     fn add_probes(
@@ -154,42 +142,4 @@ impl Collector {
         }
         snapshot.sources.push(status);
     }
-}
-
-impl fmt::Debug for Collector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Collector")
-            .field("observer", &self.observer())
-            .field("probes", &self.probes.get().is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The part, if any, and how the source is doing.
-fn outcome<T>(name: Source, read: Read<T>, took: Duration) -> (Option<T>, SourceStatus) {
-    let (part, state) = match read {
-        Ok(part) => (Some(part), SourceState::On),
-        Err(state) => (None, state),
-    };
-    let duration = (!matches!(state, SourceState::Off { .. })).then_some(took);
-    (
-        part,
-        SourceStatus {
-            name,
-            state,
-            lost: 0,
-            duration,
-        },
-    )
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = Instant::now();
-    let result = work();
-    (result, begun.elapsed())
-}
-
-fn now() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
