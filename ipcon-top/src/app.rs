@@ -73,6 +73,9 @@ pub struct App {
     size: (u16, u16),
 }
 
+/// The view that makes sense without a bus.
+const CHANNELS: usize = 3;
+
 /// Longest filter; a service name has at most 31 bytes.
 const FILTER_MAX: usize = 40;
 
@@ -96,6 +99,9 @@ impl App {
             failure: None,
             size,
         };
+        if app.live.snapshot().bus.is_none() && app.live.snapshot().channels.is_some() {
+            app.front = CHANNELS;
+        }
         app.refresh();
         app
     }
@@ -210,6 +216,7 @@ impl App {
             Action::ShowPeers => self.show(0),
             Action::ShowGroups => self.show(1),
             Action::ShowEvents => self.show(2),
+            Action::ShowChannels => self.show(CHANNELS),
             Action::NextView => self.show(self.front + 1),
             Action::PreviousView => self.show(self.front + self.views.len() - 1),
             Action::Open => self.open_detail(!self.detail),

@@ -14,6 +14,8 @@ pub enum Action {
     ShowGroups,
     /// Show the events.
     ShowEvents,
+    /// Show the connections of coroipc.
+    ShowChannels,
     /// Show the view to the right, from the last to the first.
     NextView,
     /// Show the view to the left, from the first to the last.
@@ -148,6 +150,13 @@ pub const BINDINGS: &[Binding] = &[
         shown: "3",
         label: None,
         help: "show events",
+    },
+    Binding {
+        action: Action::ShowChannels,
+        keys: &[Plain(Char('4'))],
+        shown: "4",
+        label: None,
+        help: "show channels, the connections of coroipc",
     },
     Binding {
         action: Action::NextView,

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use insta::assert_snapshot;
+use ipcon_observe::model::SourceState;
 use ipcon_top::app::Event;
 use ipcon_top::live::Exit;
 use ipcon_top::theme::Theme;
 use ratatui::style::{Color, Modifier};
 use session::Session;
-use support::{bus, crowd};
+use support::{bus, crowd, without_bus};
 
 /// A bus in its fifth second, with one reader that stopped reading in the second.
 fn fifth_second(columns: u16, lines: u16) -> Session {
@@ -94,13 +95,73 @@ fn groups_events_details_and_help() {
 }
 
 #[test]
+fn channels_and_their_details() {
+    let mut session = fifth_second(120, 32);
+    session.keys("4");
+    assert_snapshot!("channels_120x32", session.text());
+    session.code(KeyCode::Enter);
+    assert_snapshot!("channel_detail_120x32", session.text());
+    session.resize(80, 24);
+    assert_snapshot!("channel_detail_80x24", session.text());
+    session.code(KeyCode::Esc);
+    assert_snapshot!("channels_80x24", session.text());
+    session.resize(40, 12);
+    assert_snapshot!("channels_40x12", session.text());
+}
+
+#[test]
+fn without_a_bus_the_channels_are_shown_and_the_reason_is_said() {
+    let mut session = Session::new(120, 32, without_bus(0));
+    session.snapshot(without_bus(1));
+    assert_snapshot!("without_a_bus_120x32", session.text());
+    session.keys("1");
+    let reason = "nothing: cannot read the bus: the module is not loaded";
+    assert!(session.text().contains(reason), "{}", session.text());
+}
+
+#[test]
+fn a_bus_may_come_and_go() {
+    let mut session = fifth_second(120, 32);
+    session.snapshot(without_bus(6));
+    assert!(!session.text().contains('†'), "nobody is said to have died");
+    assert!(
+        session.text().contains("✗ cannot read the bus"),
+        "{}",
+        session.text()
+    );
+    session.snapshot(bus(7)).keys("3");
+    let log = session.text();
+    assert!(log.contains("! no bus") && log.contains("+ bus"), "{log}");
+    session.snapshot(bus(8)).keys("4");
+    assert!(
+        session.text().contains("900"),
+        "rates go on: {}",
+        session.text()
+    );
+}
+
+#[test]
+fn channels_that_may_not_be_read_say_why() {
+    let mut none = bus(1);
+    none.channels = None;
+    none.sources[3].state = SourceState::Off {
+        reason: "cannot use /proc".to_owned(),
+    };
+    let mut session = Session::new(120, 32, none);
+    session.keys("4");
+    let text = session.text();
+    assert!(text.contains("nothing: cannot use /proc"), "{text}");
+    assert!(text.contains("[4 Channels 0]"), "{text}");
+}
+
+#[test]
 fn ascii_means_ascii() {
     let mut session = Session::with_theme(120, 32, bus(0), Theme::new(false, true));
     for second in 1..=5 {
         session.snapshot(bus(second));
     }
     assert_snapshot!("ascii_120x32", session.text());
-    for view in ["1", "2", "3"] {
+    for view in ["1", "2", "3", "4"] {
         session.keys(view).code(KeyCode::Enter);
         assert!(session.text().is_ascii(), "{}", session.text());
         session.keys("?");
@@ -155,7 +216,7 @@ fn any_column_sorts_both_ways_and_the_order_comes_round() {
 
 #[test]
 fn what_the_rows_are_sorted_by_shows_in_a_narrow_terminal() {
-    for (view, columns) in [("1", 16), ("2", 13)] {
+    for (view, columns) in [("1", 16), ("2", 13), ("4", 15)] {
         let mut session = fifth_second(50, 24);
         let is_marked = |session: &Session| session.text().contains(['▲', '▼']);
         session.keys(view);
@@ -376,7 +437,7 @@ fn without_colour_there_is_none_and_the_selection_still_shows() {
     for second in 1..=5 {
         session.snapshot(bus(second));
     }
-    for view in ["1", "2", "3"] {
+    for view in ["1", "2", "3", "4"] {
         session.keys(view).code(KeyCode::Enter);
         for cell in &session.screen.content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
@@ -399,9 +460,10 @@ fn names_from_the_bus_steer_no_terminal() {
     hostile.peers[0].services[0].name = "\x1b[2J\u{202e}\nevil\u{9b}31m".into();
     hostile.peers[1].comm = "\x07\x1b]0;owned\x07".into();
     hostile.groups[1].name = "\u{200b}\x08\r".into();
+    hostile.channels.as_mut().unwrap().connections[0].server_comm = "\x1b[2J\u{202e}".into();
     let mut session = Session::new(160, 32, bus(0));
     session.snapshot(hostile);
-    for view in ["1", "2", "3"] {
+    for view in ["1", "2", "3", "4"] {
         session.keys(view).code(KeyCode::Enter);
         for cell in &session.screen.content {
             let hidden = ['\u{200b}', '\u{202e}'];

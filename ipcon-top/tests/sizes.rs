@@ -14,7 +14,7 @@ use ipcon_top::theme::Theme;
 use ipcon_top::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
-use support::{FixedClock, START, bus};
+use support::{FixedClock, START, bus, without_bus};
 
 const COLUMNS: u16 = 200;
 const LINES: u16 = 60;
@@ -96,8 +96,13 @@ fn events() {
 }
 
 #[test]
+fn channels() {
+    at_every_size(&mut app('4'));
+}
+
+#[test]
 fn details() {
-    for view in ['1', '2', '3'] {
+    for view in ['1', '2', '3', '4'] {
         let mut app = app(view);
         press(&mut app, KeyCode::Enter);
         at_many_sizes(&mut app);
@@ -122,6 +127,15 @@ fn help_at_its_end_and_a_filter_being_typed() {
 fn an_empty_bus() {
     let mut app = App::new(Arc::default(), Duration::from_secs(1), (80, 24));
     app.update(Event::CollectFailed("the bus cannot be read".to_owned()));
+    press(&mut app, KeyCode::Enter);
+    at_many_sizes(&mut app);
+}
+
+#[test]
+fn channels_without_a_bus() {
+    let mut app = App::new(Arc::new(without_bus(0)), Duration::from_secs(1), (80, 24));
+    app.update(Event::Snapshot(Arc::new(without_bus(1))));
+    at_many_sizes(&mut app);
     press(&mut app, KeyCode::Enter);
     at_many_sizes(&mut app);
 }

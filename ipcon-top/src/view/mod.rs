@@ -12,6 +12,7 @@
 //!
 //! Drawing only reads ([`DrawContext`]); what the user does goes through [`View::handle`].
 
+mod channels;
 mod detail;
 mod events;
 mod footer;
@@ -86,7 +87,12 @@ pub trait View: Send {
 /// All views, in the order of their tabs.
 #[must_use]
 pub fn all() -> Vec<Box<dyn View>> {
-    vec![peers::view(), groups::view(), events::view()]
+    vec![
+        peers::view(),
+        groups::view(),
+        events::view(),
+        channels::view(),
+    ]
 }
 
 /// Where things stand.
