@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long = "limit.groups", value_name = "NUMBER", default_value_t = 200)]
     pub(crate) limit_groups: usize,
 
+    /// Most servers and services of coroipc with labels of their own; further ones share the label _other.
+    #[arg(long = "limit.channels", value_name = "NUMBER", default_value_t = 200)]
+    pub(crate) limit_channels: usize,
+
     /// Attach no eBPF probes.
     #[arg(long)]
     pub(crate) no_probes: bool,
@@ -72,6 +76,10 @@ pub(crate) struct Args {
     /// Do not listen to the kevents, so that the exporter is no peer of the bus.
     #[arg(long)]
     pub(crate) no_kevents: bool,
+
+    /// Do not look for connections of coroipc.
+    #[arg(long)]
+    pub(crate) no_channels: bool,
 }
 
 impl Args {
@@ -80,7 +88,7 @@ impl Args {
         Options {
             probes: !self.no_probes,
             kevents: !self.no_kevents,
-            ..Options::default()
+            channels: !self.no_channels,
         }
     }
 
@@ -89,6 +97,7 @@ impl Args {
         Limits {
             peers: self.limit_peers,
             groups: self.limit_groups,
+            channels: self.limit_channels,
             ..Limits::default()
         }
     }

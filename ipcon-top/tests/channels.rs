@@ -8,7 +8,7 @@ mod served;
 use std::process::Command;
 
 use serde_json::Value;
-use served::{Process, SERVICE, address};
+use served::{Process, address, service};
 
 /// Not a test of its own: the processes that the others start.
 #[test]
@@ -55,7 +55,7 @@ fn the_report_has_what_the_clients_counted() {
         for (what, count) in counted {
             assert_eq!(row[what], *count, "{what}");
         }
-        assert_eq!(row["service"], SERVICE);
+        assert_eq!(row["service"], service());
         assert_eq!(row["per_second"]["requests"], 0.0, "it is quiet now");
         let timed = row["latency_buckets"].as_array().unwrap().iter();
         let timed: u64 = timed.map(|bucket| bucket["count"].as_u64().unwrap()).sum();

@@ -16,7 +16,7 @@ use ipcon_observe::model::{Channel, Channels, Source, SourceState};
 use ipcon_observe::{Collector, Options, Rates, Snapshot};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
-use served::{Process, SERVICE, address};
+use served::{Process, address, service};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -77,7 +77,7 @@ fn what_a_client_counts_is_what_is_seen() {
     let rows = of_server(&first, server.pid());
     assert_eq!(rows.len(), 1);
     let row = rows[0];
-    assert_eq!((row.service, row.client_pid), (SERVICE, client.pid()));
+    assert_eq!((row.service, row.client_pid), (service(), client.pid()));
     assert_eq!(row.client_uid, rustix::process::geteuid().as_raw());
     assert!(row.started_at < first.taken_at && row.started_at > Duration::ZERO);
     let seen: std::collections::BTreeMap<_, _> = row.counters.each().collect();

@@ -66,30 +66,30 @@ impl Families {
     }
 
     /// Adds a histogram. `buckets` are inclusive upper bounds with the observations of each bucket alone;
-    /// `above` are those larger than every bound.
+    /// `above` are those larger than every bound. A sum that was not measured is not a number.
     pub(crate) fn histogram(
         &mut self,
         name: &'static str,
         help: &'static str,
         labels: Labels<'_>,
-        buckets: impl Iterator<Item = (u64, u64)>,
+        buckets: impl Iterator<Item = (f64, u64)>,
         above: u64,
-        sum: u64,
+        sum: f64,
     ) {
-        let mut cumulative = 0;
+        let mut cumulative = 0u64;
         let buckets = buckets
             .map(|(bound, observations)| {
-                cumulative += observations;
+                cumulative = cumulative.saturating_add(observations);
                 let mut bucket = Bucket::default();
-                bucket.set_upper_bound(bound as f64);
+                bucket.set_upper_bound(bound);
                 bucket.set_cumulative_count(cumulative);
                 bucket
             })
             .collect();
         let mut histogram = Histogram::default();
         histogram.set_bucket(buckets);
-        histogram.set_sample_count(cumulative + above);
-        histogram.set_sample_sum(sum as f64);
+        histogram.set_sample_count(cumulative.saturating_add(above));
+        histogram.set_sample_sum(sum);
         self.sample(name, help, MetricType::HISTOGRAM, labels, |metric| {
             metric.set_histogram(histogram);
         });

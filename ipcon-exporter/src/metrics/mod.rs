@@ -2,6 +2,7 @@
 //! From what was observed to metric families: one file and one function for each source. Pure.
 
 mod bus;
+mod channels;
 mod families;
 mod kevents;
 mod own;
@@ -21,7 +22,7 @@ use crate::process::Usage;
 
 /// What one scrape shows.
 pub(crate) struct Scrape<'a> {
-    /// The bus; `None` when it could not be read.
+    /// The bus and the channels; `None` when neither could be read.
     pub(crate) snapshot: Option<&'a Snapshot>,
     /// Totals up to and with the snapshot.
     pub(crate) ledger: &'a Ledger,

@@ -25,10 +25,11 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
     for (label, folded) in [
         ("peer", ledger.folded_peers()),
         ("group", ledger.folded_groups()),
+        ("channel", ledger.channels().folded()),
     ] {
         families.counter(
             "ipcon_exporter_series_folded_total",
-            "Peers or groups that had to share the label _other, since there were too many.",
+            "Peers, groups or channels that had to share the label _other, since there were too many.",
             &[("label", label)],
             folded,
         );

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which parts of the page a request wants, as it says in its query: `collect[]=dumps`, `exclude[]=process`.
 
-use super::{Collect, bus, kevents, probes, process};
+use super::{Collect, bus, channels, kevents, probes, process};
 
 /// What is told of each source. How the exporter itself is doing is on every page.
 const PARTS: &[(&str, Collect)] = &[
     ("dumps", bus::collect),
     ("kevents", kevents::collect),
     ("probes", probes::collect),
+    ("channels", channels::collect),
     ("process", process::collect),
 ];
 
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn queries() {
-        let all = ["dumps", "kevents", "probes", "process"];
+        let all = ["dumps", "kevents", "probes", "channels", "process"];
         assert_eq!(names("").unwrap(), all);
         assert_eq!(names("foo=bar").unwrap(), all);
         assert_eq!(names("collect[]=dumps").unwrap(), ["dumps"]);

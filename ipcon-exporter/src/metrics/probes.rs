@@ -37,10 +37,10 @@ fn sizes(probes: &Probes, families: &mut Families) {
             histogram
                 .bounds
                 .iter()
-                .copied()
+                .map(|&bound| bound as f64)
                 .zip(buckets.iter().copied()),
             above.iter().sum(),
-            histogram.sum,
+            histogram.sum as f64,
         );
     }
 }

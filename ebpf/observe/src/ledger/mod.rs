@@ -11,16 +11,21 @@
 //! * what the bus counted beyond all labels was counted by peers that left before anybody looked: it goes to
 //!   [`DEPARTED`], together with labels that nobody has used for a while.
 //!
+//! Connections of coroipc count for the command name of their server and the number of their service, in the same way.
+//!
 //! The totals of the bus must be read before the peers. Then a peer that is not listed has left for good,
 //! the totals never hold more than peers listed and left have counted, and nothing is counted twice.
 
 mod book;
+mod channels;
 
 use std::time::Duration;
 
 use crate::fields::{BUS_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find};
 use crate::model::{Peer, Snapshot};
 use book::{Book, Entry};
+
+pub use channels::{ChannelLabel, ChannelTotals, Channels};
 
 /// Label of all peers without a service.
 pub const ANONYMOUS: &str = "_anonymous";
@@ -38,6 +43,8 @@ pub struct Limits {
     pub peers: usize,
     /// Labels of groups, beside those of the ledger's own.
     pub groups: usize,
+    /// Labels of servers and services of coroipc, beside those of the ledger's own.
+    pub channels: usize,
     /// How long a label stays after the last row that had it.
     pub retain: Duration,
 }
@@ -47,6 +54,7 @@ impl Default for Limits {
         Self {
             peers: 200,
             groups: 200,
+            channels: 200,
             retain: Duration::from_secs(300),
         }
     }
@@ -59,33 +67,28 @@ pub struct Ledger {
     started_at: Option<Duration>,
     peers: Book,
     groups: Book,
+    channels: Channels,
 }
 
 impl Ledger {
     /// An empty ledger.
     pub fn new(limits: Limits) -> Self {
-        let Limits {
-            peers,
-            groups,
-            retain,
-        } = limits;
+        let (peers, groups) = books(limits);
         Self {
             limits,
             started_at: None,
-            peers: Book::new(
-                peers,
-                retain,
-                exported(PEER_FIELDS).count(),
-                &[ANONYMOUS, DEPARTED],
-            ),
-            groups: Book::new(groups, retain, exported(GROUP_FIELDS).count(), &[]),
+            peers,
+            groups,
+            channels: Channels::new(limits.channels, limits.retain),
         }
     }
 
     /// Adds what happened since the snapshot before. Snapshots must come in order of time.
     ///
-    /// When the module was loaded anew, all counters begin again, here as well. While there is no bus, nothing changes.
+    /// When the module was loaded anew, all its counters begin again, here as well. While there is no bus, nothing of
+    /// it changes.
     pub fn apply(&mut self, snapshot: &Snapshot) {
+        self.channels.apply(snapshot);
         let Some(bus) = &snapshot.bus else { return };
         if let Some(started_at) = bus.started_at
             && self
@@ -93,10 +96,7 @@ impl Ledger {
                 .replace(started_at)
                 .is_some_and(|before| before != started_at)
         {
-            *self = Self {
-                started_at: Some(started_at),
-                ..Self::new(self.limits)
-            };
+            (self.peers, self.groups) = books(self.limits);
         }
         let peers = entries(PEER_FIELDS, &snapshot.peers, |peer| {
             (peer.id, peer_label(peer))
@@ -143,6 +143,11 @@ impl Ledger {
         self.groups.label_of(id)
     }
 
+    /// Totals of the connections of coroipc.
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
     /// How many times a peer had to go to [`OTHER`].
     pub fn folded_peers(&self) -> u64 {
         self.peers.folded()
@@ -152,6 +157,19 @@ impl Ledger {
     pub fn folded_groups(&self) -> u64 {
         self.groups.folded()
     }
+}
+
+/// Empty books of peers and groups.
+fn books(limits: Limits) -> (Book, Book) {
+    let own = &[ANONYMOUS, DEPARTED];
+    let (peers, groups) = (
+        exported(PEER_FIELDS).count(),
+        exported(GROUP_FIELDS).count(),
+    );
+    (
+        Book::new(limits.peers, limits.retain, peers, own),
+        Book::new(limits.groups, limits.retain, groups, &[]),
+    )
 }
 
 /// The counters of a table that are exported.

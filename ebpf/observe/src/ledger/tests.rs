@@ -152,7 +152,7 @@ proptest! {
         limit in 0..5usize,
         retain in 0..40u64,
     ) {
-        let limits = Limits { peers: limit, groups: 0, retain: Duration::from_secs(retain) };
+        let limits = Limits { peers: limit, groups: 0, channels: 0, retain: Duration::from_secs(retain) };
         let mut ledger = Ledger::new(limits);
         let mut bus = TestBus::default();
         let mut before = labels(&ledger);

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
 
-pub(crate) const SERVICE: u16 = 4711;
+/// The service of all servers of a test program: another one than that of programs that run beside it.
+pub(crate) fn service() -> u16 {
+    (std::process::id() % 65_536) as u16
+}
 
 const ECHO: CommandId = CommandId::new(1);
 const FAIL: CommandId = CommandId::new(2);
@@ -28,19 +31,23 @@ const MARK: &str = "channels-test: ";
 /// Does what the environment asks for, if it does.
 pub(crate) fn play() {
     let Ok(role) = env::var(ROLE) else { return };
-    let (role, address) = role.split_once(' ').unwrap();
+    let words: Vec<_> = role.split(' ').collect();
+    let [role, address, service] = words[..] else {
+        panic!("no role {role}");
+    };
     let address = Address::abstract_name(address);
+    let service = ServiceId::new(service.parse().unwrap());
     match role {
-        "server" => serve(address),
-        "client" => order_about(address),
+        "server" => serve(address, service),
+        "client" => order_about(address, service),
         _ => panic!("no role {role}"),
     }
     // Past the harness, which has nothing to say here.
     exit(0);
 }
 
-fn serve(address: Address) {
-    let service = Service::new(ServiceId::new(SERVICE), |_| Ok(()))
+fn serve(address: Address, service: ServiceId) {
+    let service = Service::new(service, |_| Ok(()))
         .command(ECHO, |_, call| {
             let payload = call.payload().to_vec();
             call.reply(&payload);
@@ -69,8 +76,8 @@ fn serve(address: Address) {
 }
 
 /// For each line that comes in, so many rounds of calls; then tells what it has counted so far.
-fn order_about(address: Address) {
-    let client = Client::builder(address, ServiceId::new(SERVICE)).timeout(Duration::from_secs(30));
+fn order_about(address: Address, service: ServiceId) {
+    let client = Client::builder(address, service).timeout(Duration::from_secs(30));
     let client = client.connect().unwrap();
     let mut events = client.events().unwrap();
     let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
@@ -124,7 +131,7 @@ impl Process {
     pub(crate) fn start(role: &str, address: &str) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "in_a_role", "--nocapture"])
-            .env(ROLE, format!("{role} {address}"))
+            .env(ROLE, format!("{role} {address} {}", service()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
