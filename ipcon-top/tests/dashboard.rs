@@ -117,6 +117,15 @@ fn without_a_bus_the_channels_are_shown_and_the_reason_is_said() {
     session.keys("1");
     let reason = "nothing: cannot read the bus: the module is not loaded";
     assert!(session.text().contains(reason), "{}", session.text());
+    session.keys("4/nobody");
+    let text = session.text();
+    assert!(text.contains("nothing matches the filter"), "{text}");
+    session.code(KeyCode::Esc).keys("/IMAGE");
+    let text = session.text();
+    assert!(
+        text.contains("imaged") && !text.contains("clockd"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -39,10 +39,11 @@ impl<T: Item + Troubled> Table<T> {
             self.draw_row(buf, line, &widths, &row, index == self.cursor, ctx);
         }
         if self.shown.is_empty() && area.height > 1 {
+            let all_hidden = T::count(ctx.store) > 0;
             let text = match T::unseen(ctx.store) {
-                Some(reason) => format!("nothing: {reason}"),
-                None if ctx.filter.is_empty() => "nothing yet".to_owned(),
-                None => "nothing matches the filter".to_owned(),
+                Some(reason) if !all_hidden => format!("nothing: {reason}"),
+                _ if ctx.filter.is_empty() => "nothing yet".to_owned(),
+                _ => "nothing matches the filter".to_owned(),
             };
             let style = ctx.theme.style(Role::Quiet);
             let width = usize::from(area.width.saturating_sub(MARGIN));
