@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::connect::Client;
 use super::core::Core;
 use super::error::ConnectError;
 use super::events::Events;
+use super::handle::Client;
 use super::slots::Slots;
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::Message;

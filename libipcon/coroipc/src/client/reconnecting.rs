@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::connect::{Client, ClientBuilder};
+use super::connect::ClientBuilder;
 use super::error::{CallError, ConnectError, Disconnected};
+use super::handle::Client;
 use super::reach::Pauses;
 use crate::id::CommandId;
 
