@@ -30,7 +30,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "the check `command in the VM`",
     ),
     ("cargo xtask install --prefix DIR", "the check `install`"),
-    ("cargo doc --open -p libipcon", "the check `documentation`"),
+    (
+        "cargo doc --open -p libipcon -p coroipc --features libipcon/coroipc,libipcon/tokio",
+        "the check `documentation`",
+    ),
     ("cargo xtask --help", "a test of the command line"),
 ];
 

@@ -242,7 +242,7 @@ impl Endpoint {
     /// As [`Endpoint::spawn`], for as long as the process lives: it returns only if it cannot begin.
     ///
     /// # Errors
-    /// [`BindError::Start`] when the first thread cannot be had.
+    /// Those of [`Endpoint::spawn`].
     pub fn serve(self) -> Result<(), BindError> {
         let _running = self.spawn()?;
         loop {
