@@ -207,6 +207,8 @@ impl<S> DerefMut for Announced<S> {
 struct Registration {
     peer: Arc<Peer>,
     name: Vec<u8>,
+    /// The process that registered it: one that was forked has only a copy of this.
+    pid: u32,
 }
 
 impl Registration {
@@ -215,6 +217,7 @@ impl Registration {
         Ok(Self {
             peer: peer.clone(),
             name: name.to_owned(),
+            pid: std::process::id(),
         })
     }
 
@@ -230,7 +233,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // The application may have given it up itself, which is as good.
-        let _ = self.peer.unregister_service(&self.name);
+        if self.pid == std::process::id() {
+            // The application may have given it up itself, which is as good.
+            let _ = self.peer.unregister_service(&self.name);
+        }
     }
 }

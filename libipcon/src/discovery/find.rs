@@ -84,7 +84,8 @@ impl Find {
                 Err(error) if error.is_absence() => error,
                 outcome => return outcome,
             };
-            let Some(deadline) = self.deadline else {
+            // A bus that is never quiet tells of arrivals after the deadline, too.
+            let Some(deadline) = self.deadline.filter(|it| *it > Instant::now()) else {
                 return Err(absence);
             };
             // The first update comes at once, so what came between the look-up and this is not missed.

@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -86,9 +86,11 @@ impl Credentials {
         self.gid == gid || self.groups.contains(&gid)
     }
 
-    /// Whether it could end this process as well: as its user, or as the superuser.
+    /// Whether it could end this process as well: as its user, or as the superuser. Who has the overflow user's number may be
+    /// anybody that has none in this side's namespace.
     pub(crate) fn could_kill_us(&self) -> bool {
-        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
+        let own = rustix::process::geteuid().as_raw();
+        self.uid == 0 || self.uid == own && own != overflow_user()
     }
 
     /// A descriptor of the process, which no other process can come to be behind. From Linux 6.5 on it is that of the
@@ -132,6 +134,16 @@ impl Credentials {
     pub(crate) fn process(&self) -> Option<Arc<OwnedFd>> {
         self.pidfd.clone()
     }
+}
+
+/// The number that the kernel tells for users that have none in this side's namespace.
+fn overflow_user() -> u32 {
+    static USER: OnceLock<u32> = OnceLock::new();
+    *USER.get_or_init(|| {
+        let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+        told.and_then(|told| told.trim().parse().ok())
+            .unwrap_or(65534)
+    })
 }
 
 /// Options of `asm-generic/socket.h`.

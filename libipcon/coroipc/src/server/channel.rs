@@ -175,6 +175,8 @@ impl Channel {
     ) -> Result<(Option<Box<Peer>>, Descriptors), Violation> {
         // No more than a socket of the usual size holds.
         let _ = (0..16).find(|_| self.hear() != Heard::Some);
+        // A doorbell for room may have been among what was taken, and the client sends it once.
+        self.room_made();
         let came = self.attachments.lock().remove(&submission.attachment);
         let mut came = came.ok_or(Violation::Attachment)?;
         let large = if submission.large {

@@ -15,8 +15,10 @@ use rustix::io::Errno;
 
 use crate::region::{Peer, Shape};
 
-/// Pages that are read of one process: it may have as many descriptors as it likes.
+/// Descriptors with the name of a page that are looked at of one process, and descriptors of any name: it may have as many as
+/// it likes.
 const MOST: usize = 1 << 16;
+const MOST_OF_ALL: usize = 1 << 20;
 
 /// What is read of each page of a process with this name.
 pub(super) fn pages<T>(
@@ -28,22 +30,23 @@ pub(super) fn pages<T>(
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
     let memory = Device::of_memory()?;
     let link = format!("/memfd:{name} (deleted)");
-    let mut found = Vec::new();
-    for entry in entries {
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    for entry in entries.take(MOST_OF_ALL) {
         let path = entry?.path();
         // Descriptors may be closed meanwhile, and others are none of our business.
         let named = std::fs::read_link(&path).is_ok_and(|name| name == Path::new(&link));
         if !named {
             continue;
         }
+        looked_at += 1;
+        if looked_at > MOST {
+            break;
+        }
         if let Some(file) = memory.open(&path)
             && let Ok(page) = Peer::open_for_reading(&file, shape)
             && let Some(it) = read(&page)
         {
             found.push(it);
-            if found.len() == MOST {
-                break;
-            }
         }
     }
     Ok(found)
