@@ -121,10 +121,12 @@ impl<'c> Pending<'c> {
         }
         self.polled = true;
         let awaited = Awaited::Reply(self.request());
-        if self.core.poll(awaited, Some(context.waker()))
-            && let Some(reply) = self.reply_now()
-        {
-            return Poll::Ready(reply);
+        if self.core.poll(awaited, Some(context.waker())) {
+            if let Some(reply) = self.reply_now() {
+                return Poll::Ready(reply);
+            }
+            // The server took it back, and nobody has the waker: it was not waited for.
+            context.waker().wake_by_ref();
         }
         Poll::Pending
     }

@@ -145,12 +145,19 @@ impl Events {
         let mut record = self.peek()?;
         if record.is_none() {
             self.polled = true;
-            self.core.poll(Awaited::Events, waker);
+            let there = self.core.poll(Awaited::Events, waker);
             // What was sent before the end comes before it.
             let over = self.core.life.over().is_some();
             record = self.peek()?;
             if record.is_none() && over {
                 return Err(self.core.disconnected());
+            }
+            if record.is_none()
+                && there
+                && let Some(waker) = waker
+            {
+                // The server took it back, and nobody has the waker: it was not waited for.
+                waker.wake_by_ref();
             }
         }
         if record.is_some() {

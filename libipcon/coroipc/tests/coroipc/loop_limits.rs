@@ -135,7 +135,7 @@ fn as_poor() {
 }
 
 /// A server without rules, with its region, and its only client.
-fn server_without_rules(name: &str) -> (Raw, Words, coroipc::Client) {
+pub(crate) fn server_without_rules(name: &str) -> (Raw, Words, coroipc::Client) {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let flags = SocketFlags::CLOEXEC;
     let listener =

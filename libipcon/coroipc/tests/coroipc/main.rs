@@ -48,6 +48,7 @@ mod tasks;
 mod tracing;
 mod typed;
 mod users;
+mod wakers;
 mod world;
 
 use std::process::ExitCode;
@@ -114,6 +115,7 @@ fn main() -> ExitCode {
         ("tracing", tracing::all(), None),
         ("typed", typed::all(), None),
         ("users", users::all(), users::lack()),
+        ("wakers", wakers::all(), None),
     ];
     // What a client may expect however it is served.
     let served = [
