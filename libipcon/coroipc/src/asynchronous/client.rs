@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout_at};
 
 use super::call::{AsyncPending, AsyncRoom};
@@ -102,11 +102,17 @@ impl AsyncClient {
             let core = Arc::clone(&socket.get_ref().0);
             // The runtime fails only when it is shut down.
             while let Ok(mut ready) = socket.readable().await {
-                if core.hear() {
+                let all = core.hear();
+                if all {
                     ready.clear_ready();
                 }
                 if core.life.over().is_some() {
                     return;
+                }
+                if !all {
+                    // It is ready still, and that costs nothing of the runtime's budget: a server that rings all the time
+                    // would keep the thread.
+                    yield_now().await;
                 }
             }
         });

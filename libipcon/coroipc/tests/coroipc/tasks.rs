@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::IoSlice;
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_full_queue_is_waited_for,
         a_stream_ends_with_the_reason,
         a_pending_call_sees_the_server_die,
+        a_server_that_rings_without_end_leaves_time_for_others,
     ]
 }
 
@@ -467,4 +469,30 @@ fn as_server() {
     let _server = server(&Address::abstract_name(argument()));
     say("ready");
     run_on();
+}
+
+fn a_server_that_rings_without_end_leaves_time_for_others() {
+    let name = format!("coroipc-task-flood-{}", std::process::id());
+    let (raw, _words, client) = crate::loop_limits::server_without_rules(&name);
+    let socket = client.as_fd().try_clone_to_owned().unwrap();
+    let queued = || rustix::io::ioctl_fionread(&socket).unwrap();
+    // More than are heard at once, before anybody hears.
+    let doorbell = crate::raw::message(6, &[]);
+    for _ in 0..150 {
+        raw.send(&doorbell, &[]);
+    }
+    let all = queued();
+    one_thread().block_on(async {
+        let _client = AsyncClient::new(client).unwrap();
+        let mut seen = Vec::new();
+        soon(async {
+            while queued() != 0 {
+                seen.push(queued());
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        seen.retain(|&left| left != all);
+        assert!(!seen.is_empty(), "all were heard before anybody else ran");
+    });
 }
