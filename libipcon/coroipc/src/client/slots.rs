@@ -135,31 +135,28 @@ impl Slots {
         waker: &Waker,
     ) -> Found {
         let mut state = self.state.lock();
-        let found = loop {
-            if state.over {
-                break Found::Over;
-            }
-            if let Some(slot) = state.free.pop() {
-                break Found::Free(slot);
-            }
-            if let Some(found) = state.take_answered(&answered) {
-                break found;
-            }
-            // Under the lock, so that none of these slots can be used again meanwhile.
-            let unwatched = state.abandoned.iter().filter(|it| !it.watched);
-            if unwatched.filter(|it| wait(it.request)).count() == 0 {
-                let ticket = *ticket.get_or_insert_with(|| {
-                    state.last_ticket += 1;
-                    state.last_ticket
-                });
-                state.tasks.insert(ticket, waker.clone());
-                return Found::Nothing;
-            }
+        let found = if state.over {
+            Some(Found::Over)
+        } else if let Some(slot) = state.free.pop() {
+            Some(Found::Free(slot))
+        } else {
+            let found = state.take_answered(answered);
+            // Under the lock, so that none of these slots can be used again meanwhile. What was answered then is not looked
+            // at again: a server that takes answers back could go on with that for ever.
+            found.or_else(|| state.take_answered(wait))
         };
-        if let Some(ticket) = ticket.take() {
-            state.tasks.remove(&ticket);
+        if let Some(found) = found {
+            if let Some(ticket) = ticket.take() {
+                state.tasks.remove(&ticket);
+            }
+            return found;
         }
-        found
+        let ticket = *ticket.get_or_insert_with(|| {
+            state.last_ticket += 1;
+            state.last_ticket
+        });
+        state.tasks.insert(ticket, waker.clone());
+        Found::Nothing
     }
 
     /// A task waits no more. What it was told of is for the next one.
@@ -253,5 +250,53 @@ impl State {
         let at = self.abandoned.iter().position(done)?;
         let it = self.abandoned.remove(at);
         Some(Found::Answered(it.slot, it.request))
+    }
+}
+
+#[cfg(all(test, not(loom), feature = "tokio"))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::region::Own;
+
+    /// So many slots, of which all are given up.
+    fn given_up(count: usize) -> Slots {
+        let sizes = crate::sizes::Sizes {
+            slots: count as u32,
+            ..crate::sizes::Sizes::default()
+        };
+        let region = Own::create("slots", sizes.client_region()).unwrap();
+        let slots = Slots::new(region.rooms);
+        for number in 1..=count {
+            let Found::Free(slot) = slots.take(|_| false, None) else {
+                panic!("there is a free one");
+            };
+            slots.abandon(slot, number as u32);
+        }
+        slots
+    }
+
+    #[test]
+    fn an_answer_that_is_taken_back_is_looked_at_once() {
+        let slots = given_up(2);
+        let looks = Cell::new(0);
+        // It is there whenever it is waited for, and gone when it is looked for.
+        let wait = |_| {
+            looks.set(looks.get() + 1);
+            assert!(looks.get() < 100, "it goes on for ever");
+            true
+        };
+        let mut ticket = None;
+        let found = slots.poll_take(|_| false, wait, &mut ticket, Waker::noop());
+        let Found::Answered(slot, request) = found else {
+            panic!("it was answered");
+        };
+        assert_eq!((slot.index, request.number), (0, 1));
+        assert_eq!((looks.get(), ticket), (1, None));
+        // The other one is not answered, and is waited for.
+        let found = slots.poll_take(|_| false, |_| false, &mut ticket, Waker::noop());
+        assert!(matches!(found, Found::Nothing));
+        assert!(ticket.is_some());
     }
 }
