@@ -257,22 +257,27 @@ impl Core {
     /// Has the descriptor tell, or the task woken, once something is there. True if it is there already, or the connection
     /// is over.
     pub(super) fn poll(&self, awaited: Awaited, waker: Option<&Waker>) -> bool {
+        // While nothing is locked: a waker of any runtime may come here again, when it is copied and when it is dropped.
+        let waker = waker.cloned();
         let mut heard = self.heard.lock();
-        heard.polled.stop(self.memory(), awaited);
+        let before = heard.polled.stop(self.memory(), awaited);
         // What comes from here on is for this wait, or for others. For tasks somebody else listens.
         let listened = match waker {
             None => self.listen(&mut heard, MESSAGES, None),
             Some(_) => Ok(true),
         };
-        let there = heard.polled.wait(self.memory(), awaited, waker.cloned());
+        let (there, stopped) = heard.polled.wait(self.memory(), awaited, waker);
         self.unlock(heard, listened);
+        drop((before, stopped));
         // Who ends it looks for tasks afterwards.
         there || self.life.over().is_some()
     }
 
     /// Waits for it no more in a poll loop or a task.
     pub(super) fn stop_polling(&self, awaited: Awaited) {
-        self.heard.lock().polled.stop(self.memory(), awaited);
+        let stopped = self.heard.lock().polled.stop(self.memory(), awaited);
+        // Nothing is locked any more.
+        drop(stopped);
     }
 
     /// A free slot, or the task is woken when there may be one. `ticket` is its place among those who wait.
@@ -285,7 +290,9 @@ impl Core {
         let answered = |it: Request| self.look(it).is_some();
         let wait = |it: Request| {
             let mut heard = self.heard.lock();
-            heard.polled.wait(self.memory(), Awaited::Slot(it), None)
+            // Whoever waited for its reply does not any more, so there is no waker to be dropped.
+            let (there, _) = heard.polled.wait(self.memory(), Awaited::Slot(it), None);
+            there
         };
         match self
             .slots

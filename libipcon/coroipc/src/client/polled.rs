@@ -68,6 +68,15 @@ enum Told {
     Slots,
 }
 
+impl Wait {
+    fn waker(self) -> Option<Waker> {
+        match self.told {
+            Told::Waker(waker) => Some(waker),
+            Told::Descriptor | Told::Already | Told::Slots => None,
+        }
+    }
+}
+
 /// What was found for others than the one who looked.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -83,38 +92,41 @@ impl Polled {
     }
 
     /// Waits for something: without a waker who waits polls the descriptor. Whether it is there already; then it is not
-    /// waited for.
+    /// waited for. And wakers that are to be dropped once nothing is locked: one may be the last that keeps a task, and
+    /// what that has goes with it, and may come here again.
     pub(crate) fn wait(
         &mut self,
         memory: Memory<'_>,
         awaited: Awaited,
         waker: Option<Waker>,
-    ) -> bool {
+    ) -> (bool, [Option<Waker>; 2]) {
         let told = match (awaited, waker) {
             (Awaited::Slot(_), _) => Told::Slots,
             (_, None) => Told::Descriptor,
             (_, Some(waker)) => Told::Waker(waker),
         };
-        self.waits
-            .retain(|wait| wait.awaited.word() != awaited.word());
+        let before = self.remove(|it| it.word() == awaited.word());
         self.waits.push(Wait { awaited, told });
         State::announce(memory.word(awaited), Mode::Poll);
         // SYNC POINT: as in `wait::sleep`.
         fence(Ordering::SeqCst);
         let there = memory.has(awaited);
-        if there {
-            self.stop(memory, awaited);
-        }
-        there
+        let stopped = there.then(|| self.stop(memory, awaited)).flatten();
+        (there, [before.and_then(Wait::waker), stopped])
     }
 
-    /// Waits for it no more.
-    pub(crate) fn stop(&mut self, memory: Memory<'_>, awaited: Awaited) {
-        let before = self.waits.len();
-        self.waits.retain(|wait| wait.awaited != awaited);
-        if self.waits.len() != before {
-            State::withdraw(memory.word(awaited));
-        }
+    /// Waits for it no more. The waker is to be dropped once nothing is locked, as those of [`Polled::wait`].
+    #[must_use = "it is to be dropped once nothing is locked"]
+    pub(crate) fn stop(&mut self, memory: Memory<'_>, awaited: Awaited) -> Option<Waker> {
+        let stopped = self.remove(|it| it == awaited)?;
+        State::withdraw(memory.word(awaited));
+        stopped.waker()
+    }
+
+    /// One wait: there are no two with the same word.
+    fn remove(&mut self, is: impl Fn(Awaited) -> bool) -> Option<Wait> {
+        let at = self.waits.iter().position(|wait| is(wait.awaited))?;
+        Some(self.waits.remove(at))
     }
 
     /// Whether a doorbell, the last message of the socket, is to stay there, since what it may be for is there and somebody

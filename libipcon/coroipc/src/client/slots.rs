@@ -134,6 +134,8 @@ impl Slots {
         ticket: &mut Option<u64>,
         waker: &Waker,
     ) -> Found {
+        // A waker may come here again when it is copied, and when it is dropped: that is done while nothing is locked.
+        let waker = waker.clone();
         let mut state = self.state.lock();
         let found = if state.over {
             Some(Found::Over)
@@ -145,26 +147,34 @@ impl Slots {
             // at again: a server that takes answers back could go on with that for ever.
             found.or_else(|| state.take_answered(wait))
         };
-        if let Some(found) = found {
-            if let Some(ticket) = ticket.take() {
-                state.tasks.remove(&ticket);
+        let (found, before) = match found {
+            Some(found) => {
+                let before = ticket.take().map(|ticket| state.tasks.remove(&ticket));
+                (found, before.flatten())
             }
-            return found;
-        }
-        let ticket = *ticket.get_or_insert_with(|| {
-            state.last_ticket += 1;
-            state.last_ticket
-        });
-        state.tasks.insert(ticket, waker.clone());
-        Found::Nothing
+            None => {
+                let ticket = *ticket.get_or_insert_with(|| {
+                    state.last_ticket += 1;
+                    state.last_ticket
+                });
+                (Found::Nothing, state.tasks.insert(ticket, waker))
+            }
+        };
+        drop(state);
+        drop(before);
+        found
     }
 
     /// A task waits no more. What it was told of is for the next one.
     #[cfg(feature = "tokio")]
     pub(crate) fn leave(&self, ticket: u64) {
         let mut state = self.state.lock();
-        if state.tasks.remove(&ticket).is_none() {
-            self.tell_one_of(state);
+        match state.tasks.remove(&ticket) {
+            None => self.tell_one_of(state),
+            Some(waker) => {
+                drop(state);
+                drop(waker);
+            }
         }
     }
 

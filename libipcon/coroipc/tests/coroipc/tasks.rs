@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use crate::sharing::Woken;
+use crate::wakers::Hooks;
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_stream_ends_with_the_reason,
         a_pending_call_sees_the_server_die,
         a_server_that_rings_without_end_leaves_time_for_others,
+        wakers_may_use_the_client_for_slots,
     ]
 }
 
@@ -494,5 +496,37 @@ fn a_server_that_rings_without_end_leaves_time_for_others() {
         .await;
         seen.retain(|&left| left != all);
         assert!(!seen.is_empty(), "all were heard before anybody else ran");
+    });
+}
+
+fn wakers_may_use_the_client_for_slots() {
+    let address = address();
+    let _server = server(&address);
+    crate::wakers::goes_on(move || {
+        one_thread().block_on(async {
+            let client = Arc::new(with_slots(&address, 2).await);
+            let first = client.room(0, None).await.unwrap();
+            let second = client.room(0, None).await.unwrap();
+            let ask = {
+                let client = client.clone();
+                move || drop(poll_once(pin!(client.room(0, None))))
+            };
+            let both = Hooks::new(ask.clone(), ask.clone()).waker();
+            // When this one is copied there is a slot, which is not to be taken by that.
+            let dropped = Hooks::new(|| (), ask).waker();
+            let poll = |waiting: Pin<&mut _>, waker| {
+                Future::poll(waiting, &mut Context::from_waker(waker)).is_pending()
+            };
+            let [mut one, mut two, mut three] = [(); 3].map(|()| Box::pin(client.room(0, None)));
+            // The second wait is instead of the first.
+            assert!(poll(one.as_mut(), &both) && poll(one.as_mut(), &both));
+            assert!(poll(two.as_mut(), &dropped) && poll(three.as_mut(), &both));
+            drop(three);
+            // The first one is told, and the second one takes it.
+            drop(first);
+            assert!(!poll(two.as_mut(), &dropped));
+            drop((one, two, second));
+            no_slot_is_lost(&client).await;
+        });
     });
 }

@@ -3,25 +3,28 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use crate::loop_limits::server_without_rules;
 use crate::raw::Words;
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
-    cases![a_task_is_woken_though_the_server_takes_it_back]
+    cases![
+        a_task_is_woken_though_the_server_takes_it_back,
+        wakers_may_use_the_client,
+    ]
 }
 
 /// What happens when a waker is copied, and when one is dropped without waking anybody.
-struct Hooks {
+pub(crate) struct Hooks {
     copied: Box<dyn Fn() + Send + Sync>,
     dropped: Box<dyn Fn() + Send + Sync>,
     woken: AtomicU32,
 }
 
 impl Hooks {
-    fn new(
+    pub(crate) fn new(
         copied: impl Fn() + Send + Sync + 'static,
         dropped: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -37,7 +40,7 @@ impl Hooks {
         self.woken.load(Ordering::SeqCst)
     }
 
-    fn waker(self: &Arc<Self>) -> Waker {
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
         let data = Arc::into_raw(self.clone()).cast();
         // SAFETY: The table's functions take what `Arc::into_raw` gave, and all of it may be used by any thread.
         unsafe { Waker::new(data, &TABLE) }
@@ -90,6 +93,13 @@ fn taking_back(words: &Arc<Words>, at: usize, value: u32) -> Arc<Hooks> {
     Hooks::new(write(value), write(before))
 }
 
+/// Ends the test when it does not go on, as with a lock that its thread has already.
+pub(crate) fn goes_on(body: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(body);
+    until("it goes on", || thread.is_finished());
+    thread.join().unwrap();
+}
+
 fn a_task_is_woken_though_the_server_takes_it_back() {
     let name = format!("coroipc-wakers-back-{}", std::process::id());
     let (_raw, words, client) = server_without_rules(&name);
@@ -107,4 +117,49 @@ fn a_task_is_woken_though_the_server_takes_it_back() {
     let polled = events.poll_next(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     assert_eq!(event.woken(), 1, "nobody will wake it");
+}
+
+fn wakers_may_use_the_client() {
+    goes_on(|| {
+        let name = format!("coroipc-wakers-use-{}", std::process::id());
+        let (_raw, words, client) = server_without_rules(&name);
+        let (words, client) = (Arc::new(words), Arc::new(client));
+        let mut events = client.events().unwrap();
+        let mut pending = client.start(ECHO, &[], None).unwrap();
+        let uses = Arc::new(AtomicU32::new(0));
+        let hear = {
+            let (client, uses) = (client.clone(), uses.clone());
+            move || {
+                uses.fetch_add(1, Ordering::SeqCst);
+                client.dispatch();
+            }
+        };
+        let waker = Hooks::new(hear.clone(), hear.clone()).waker();
+        let mut context = Context::from_waker(&waker);
+        // The second wait is instead of the first.
+        for expected in [1, 3] {
+            assert!(pending.poll_reply(&mut context).is_pending());
+            assert_eq!(uses.load(Ordering::SeqCst), expected);
+        }
+        for expected in [4, 6] {
+            assert!(events.poll_next(&mut context).is_pending());
+            assert_eq!(uses.load(Ordering::SeqCst), expected);
+        }
+        drop(events);
+        assert_eq!(uses.load(Ordering::SeqCst), 7);
+        // The answer to the first request, which is number 1 in the slot 0, comes when it is about to be waited for.
+        let answer = {
+            let hear = hear.clone();
+            move || {
+                words.words()[16 * 4].store(1, Ordering::SeqCst);
+                hear();
+            }
+        };
+        let answered = Hooks::new(answer, hear).waker();
+        let reply = pending.poll_reply(&mut Context::from_waker(&answered));
+        assert!(matches!(reply, Poll::Ready(Ok(_))), "{reply:?}");
+        drop(reply);
+        // This copy and the one before went.
+        assert_eq!(uses.load(Ordering::SeqCst), 10);
+    });
 }

@@ -63,9 +63,10 @@ impl Client {
     /// As `Core::poll` of the library.
     pub(crate) fn ask(&self, awaited: Awaited) -> bool {
         let mut heard = self.heard.lock().unwrap();
-        heard.stop(self.memory(), awaited);
+        // No task waits here, so there are no wakers.
+        let _ = heard.stop(self.memory(), awaited);
         self.listen(&mut heard);
-        heard.wait(self.memory(), awaited, None)
+        heard.wait(self.memory(), awaited, None).0
     }
 
     /// As `Core::listen` of the library.
