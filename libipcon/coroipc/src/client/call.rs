@@ -48,6 +48,14 @@ impl<'c> Pending<'c> {
         pending
     }
 
+    /// This, if the request was sent; or why it was not.
+    pub(super) fn sent(mut self) -> Result<Self, CallError> {
+        match self.unsent.take() {
+            Some(error) => Err(self.give_up(error)),
+            None => Ok(self),
+        }
+    }
+
     /// Waits for the reply until the deadline of the request.
     ///
     /// # Errors

@@ -141,8 +141,13 @@ impl Reconnecting {
         let mut pauses = None;
         loop {
             let client = self.client(deadline)?;
-            let mut room = match client.room(payload.len(), Some(deadline)) {
-                Ok(room) => room,
+            let room = client.room(payload.len(), Some(deadline));
+            let sent = room.and_then(|mut room| {
+                room.bytes().copy_from_slice(payload);
+                room.start(command, Some(deadline)).sent()
+            });
+            let pending = match sent {
+                Ok(pending) => pending,
                 // Nothing was sent.
                 Err(CallError::Disconnected(_)) => {
                     // A server that hangs up on everybody is not to be asked without a pause.
@@ -154,8 +159,7 @@ impl Reconnecting {
                 }
                 Err(other) => return Err(ReconnectError::Call(other)),
             };
-            room.bytes().copy_from_slice(payload);
-            return match room.call(command, Some(deadline)) {
+            return match pending.wait() {
                 Ok(reply) => Ok(reply.to_vec()),
                 Err(CallError::Disconnected(why)) => Err(ReconnectError::Lost(why)),
                 Err(other) => Err(ReconnectError::Call(other)),

@@ -14,6 +14,7 @@ use super::slots::Slot;
 use crate::id::CommandId;
 use crate::region::{Own, Parts};
 use crate::ring::Submission;
+use crate::wait::End;
 
 /// The memory of a request, to be written and then sent without a copy. Dropping it sends nothing.
 pub struct RequestRoom<'c> {
@@ -129,7 +130,8 @@ impl<'c> RequestRoom<'c> {
     /// Sends it as a request that is not answered.
     ///
     /// # Errors
-    /// [`CallError::NoMemory`] when it is longer than a room and its memory could not be sent.
+    /// [`CallError::NoMemory`] when it is longer than a room and its memory could not be sent, and
+    /// [`CallError::Disconnected`] when there was nobody any more to send it to.
     pub fn notify(self, command: CommandId) -> Result<(), CallError> {
         self.send_one_way(command, &[])
     }
@@ -166,7 +168,7 @@ impl<'c> RequestRoom<'c> {
                 let memory = memory.as_ref().map(|it| it.file.as_fd());
                 let files: Vec<_> = memory.into_iter().chain(files.iter().copied()).collect();
                 let sent = self.core.attach(&files);
-                sent.map_err(|errno| no_memory("sending what goes with a request", errno))?
+                sent.map_err(|errno| self.not_attached(errno))?
             }
         };
         Ok(self.core.submit(Submission {
@@ -180,6 +182,17 @@ impl<'c> RequestRoom<'c> {
             attachment,
             deadline: deadline.map_or(0, crate::clock::at),
         }))
+    }
+
+    /// Why what goes with a request was not sent, and so neither was the request.
+    #[cold]
+    fn not_attached(&self, errno: Errno) -> CallError {
+        if matches!(errno, Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) {
+            // Nobody is there any more, which this learnt before whoever watches the server did.
+            self.core.end(End::HungUp);
+            return self.core.disconnected().into();
+        }
+        no_memory("sending what goes with a request", errno)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers that come late, or go and come again.
 
+use std::io::IoSlice;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,10 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use coroipc::{
-    Address, CallError, Client, CommandId, ConnectError, Endpoint, Reason, ReconnectError, Refusal,
+    Address, CallError, Client, CommandId, ConnectError, Disconnected, Endpoint, Reason,
+    ReconnectError, Refusal, Sizes,
 };
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::loop_limits::{accept_without_rules, listener_without_rules};
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
@@ -23,6 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_lost_call_is_reported_and_not_repeated,
         calls_go_on_with_the_next_server,
         a_server_that_hangs_up_on_everybody_is_not_asked_without_end,
+        a_large_request_that_nobody_can_get_goes_to_the_next_server,
     ]
 }
 
@@ -254,4 +258,40 @@ fn a_server_that_hangs_up_on_everybody_is_not_asked_without_end() {
     let error = client.join().unwrap().unwrap_err();
     assert!(matches!(error, ReconnectError::Connect(_)), "{error}");
     assert!((2..30).contains(&asked), "{asked} times");
+}
+
+fn a_large_request_that_nobody_can_get_goes_to_the_next_server() {
+    let name = format!("coroipc-deaf-{}", std::process::id());
+    let listener = listener_without_rules(&name);
+    let sizes = Sizes {
+        large: 8192,
+        ..Sizes::default()
+    };
+    let builder = || Client::builder(Address::abstract_name(&name), SERVICE).sizes(sizes);
+    let client = builder().reconnecting();
+    let (deaf, gone, single) = std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| client.client(deadline()).map(drop));
+        let (deaf, _) = accept_without_rules(&listener, 8192);
+        connecting.join().unwrap().unwrap();
+        let connecting = scope.spawn(|| builder().connect());
+        let (gone, _) = accept_without_rules(&listener, 8192);
+        (deaf, gone, connecting.join().unwrap().unwrap())
+    });
+    let large = [7; 5000];
+    // One that hangs up when there is a room already: whether the client has seen it or not, it is the end.
+    let pieces = [IoSlice::new(&large)];
+    let mut room = single.room(large.len(), None).unwrap();
+    room.bytes().copy_from_slice(&large);
+    drop(gone);
+    let error = room.call(ECHO, None).map(drop).unwrap_err();
+    assert_eq!(error, CallError::Disconnected(Disconnected::Gone));
+    assert_eq!(single.disconnected(), Some(Disconnected::Gone));
+    let error = single.notify(ECHO, &pieces).unwrap_err();
+    assert_eq!(error, CallError::Disconnected(Disconnected::Gone));
+    // One that hears no more without hanging up: nothing but sending tells.
+    rustix::net::shutdown(&deaf.0, rustix::net::Shutdown::Read).unwrap();
+    let _next = serve(Endpoint::builder_on(listener).service(service()));
+    let reply = client.call(ECHO, &large, deadline()).unwrap();
+    assert!(reply.iter().all(|&byte| byte == 7) && !reply.is_empty());
+    assert_eq!(client.connections(), 2);
 }
