@@ -102,3 +102,129 @@ fn same_cpu(peer: PeerWord<'_>) -> bool {
     let (ours, theirs) = (cpu::current(), peer.load());
     ours == theirs || ours == 0 || theirs == 0
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::layout::server;
+    use crate::region::{Own, Parts, Peer};
+    use crate::sizes::Sizes;
+
+    /// A processor that is none.
+    const ELSEWHERE: u32 = u32::MAX;
+
+    /// A server's region, and a client that waits.
+    struct Waiter {
+        theirs: Parts,
+        peer: Peer,
+        spin: Spin,
+    }
+
+    impl Waiter {
+        /// `peer_cpu` is where the server says it runs.
+        fn new(limit: Duration, peer_cpu: u32) -> Self {
+            let shape = Sizes::MIN.server_region();
+            let theirs = Own::create("coroipc-server", shape).unwrap();
+            let peer = Peer::open(&theirs.file, shape).unwrap();
+            let spin = Spin::new(limit);
+            let waiter = Self { theirs, peer, spin };
+            waiter.peer_moves_to(peer_cpu);
+            waiter
+        }
+
+        fn peer_moves_to(&self, cpu: u32) {
+            let word = self.theirs.words.word(server::CPU);
+            word.store(cpu, Ordering::Relaxed);
+        }
+
+        fn look(&self, look: impl FnMut() -> Option<u32>) -> Option<u32> {
+            self.spin.spin(self.peer.word(server::CPU), look)
+        }
+
+        /// One wait, and whether it spun for what came, or never came.
+        fn spins(&self, comes: bool) -> bool {
+            let mut looks = 0;
+            let found = self.look(|| {
+                looks += 1;
+                comes.then_some(7)
+            });
+            assert_eq!(found, (comes && looks > 0).then_some(7));
+            looks > 0
+        }
+
+        /// How many waits go without a spin before one that spins, in vain.
+        fn skipped(&self) -> u32 {
+            (0..).find(|_| self.spins(false)).unwrap()
+        }
+    }
+
+    #[test]
+    fn it_stops_after_spins_that_failed() {
+        let waiter = Waiter::new(Duration::from_nanos(1), ELSEWHERE);
+        // A credit of 8, of which each costs 2.
+        for spin in 1..=4 {
+            assert!(waiter.spins(false), "spin {spin}");
+        }
+        for skips in [8, 16, 32, 64, 128, 256, 512, 1024, 1024] {
+            assert_eq!(waiter.skipped(), skips);
+        }
+    }
+
+    #[test]
+    fn it_spins_again_once_it_pays() {
+        let waiter = Waiter::new(Duration::from_nanos(1), ELSEWHERE);
+        for skips in [0, 0, 0, 0, 8, 16] {
+            assert_eq!(waiter.skipped(), skips);
+        }
+        for _ in 0..32 {
+            assert!(!waiter.spins(true));
+        }
+        // One that pays is followed by another at once, and if that is in vain, the patience is the least again.
+        assert!(waiter.spins(true));
+        for skips in [0, 8, 16] {
+            assert_eq!(waiter.skipped(), skips);
+        }
+        // Many that pay are worth no more than the first credit.
+        for _ in 0..32 {
+            waiter.spins(true);
+        }
+        for _ in 0..100 {
+            assert!(waiter.spins(true));
+        }
+        for skips in [0, 0, 0, 0, 8] {
+            assert_eq!(waiter.skipped(), skips);
+        }
+    }
+
+    #[test]
+    fn it_never_spins_for_a_peer_on_its_processor() {
+        // This thread stays where it is.
+        let here = cpu::current();
+        let mut only = rustix::thread::CpuSet::new();
+        only.set(here as usize - 1);
+        rustix::thread::sched_setaffinity(None, &only).unwrap();
+        assert_eq!(cpu::current(), here);
+        let waiter = Waiter::new(Duration::from_secs(60), here);
+        assert!(!waiter.spins(true));
+        // Nobody knows where the other side is.
+        waiter.peer_moves_to(0);
+        assert!(!waiter.spins(true));
+        waiter.peer_moves_to(ELSEWHERE);
+        assert!(waiter.spins(true));
+        // Once it comes here, which this thread notices long before the limit, it costs as other spins in vain do.
+        for _ in 0..4 {
+            waiter.peer_moves_to(ELSEWHERE);
+            let mut looks = 0;
+            let found = waiter.look(|| {
+                looks += 1;
+                waiter.peer_moves_to(here);
+                None
+            });
+            assert_eq!((found, looks), (None, LOOKS));
+        }
+        waiter.peer_moves_to(ELSEWHERE);
+        assert!(!waiter.spins(true));
+        // Who is not to spin does not.
+        assert!(!Waiter::new(Duration::ZERO, ELSEWHERE).spins(true));
+    }
+}
