@@ -131,8 +131,8 @@ pub(super) const ROWS: &[Row] = &[
         "the same of 5,000, client and server on a core each",
         "libqb, the same",
         Goal::Faster(20.0),
-        "writing and reading 16 KiB once each, which is most of it. What libqb takes differs fiftyfold from round to round, \
-         as its sender asks again whenever the ring is full; see the quartiles.",
+        "the copy of 16 KiB into the ring, which is most of it; nobody touches it there. What libqb takes differs fiftyfold from \
+         round to round, as its sender asks again whenever the ring is full; see the quartiles.",
     ),
     row(
         "connect",
