@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use coroipc::{Address, Client, ConnectError, Endpoint, Reason};
+use coroipc::{Address, Client, ConnectError, Endpoint};
 use rustix::fs::fcntl_add_seals;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -278,6 +278,6 @@ fn a_strangers_version_is_told_ours() {
     let mut bytes = hello();
     bytes[4] = 9;
     raw.send(&bytes, &[]);
-    assert_eq!(raw.refusal(), 4);
-    let _ = Reason::Version(1);
+    let (version, ours) = (4, 1);
+    assert_eq!(raw.refusal_in_detail(), [version, ours]);
 }

@@ -100,8 +100,14 @@ impl Raw {
         (bytes, files)
     }
 
-    /// What the server says when it hangs up.
+    /// The reason that the server gives when it hangs up.
     pub(crate) fn refusal(&self) -> u32 {
+        let [reason, _detail] = self.refusal_in_detail();
+        reason
+    }
+
+    /// As [`Raw::refusal`], with the number that belongs to it.
+    pub(crate) fn refusal_in_detail(&self) -> [u32; 2] {
         loop {
             let (bytes, _) = self.receive();
             assert!(
@@ -109,7 +115,8 @@ impl Raw {
                 "it hung up without a word, or said nothing"
             );
             if bytes[6..8] == 5u16.to_ne_bytes() {
-                return u32::from_ne_bytes(bytes[8..12].try_into().unwrap());
+                let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
+                return [word(8), word(12)];
             }
         }
     }
