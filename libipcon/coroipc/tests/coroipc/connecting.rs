@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Case> {
         hooks_run_once_for_each_connection,
         too_many_are_refused_as_overload,
         shutting_down_answers_what_is_under_way,
+        shutting_down_ends_at_its_deadline,
         connecting_again_and_again_leaves_nothing,
     ]
 }
@@ -316,6 +317,26 @@ fn shutting_down_answers_what_is_under_way() {
     stopping.join().unwrap();
     let after = busy.call(ECHO, b"").unwrap_err();
     assert!(matches!(after, CallError::Disconnected(_)), "{after}");
+}
+
+fn shutting_down_ends_at_its_deadline() {
+    let address = address();
+    let server = server(&address);
+    let client = client(&address);
+    // Nobody answers it. Once the next one is answered, it is known to be under way.
+    let pending = client.start(KEEP, &[], soon()).unwrap();
+    client.call(ECHO, b"").unwrap();
+    let grace = Duration::from_millis(300);
+    let began = Instant::now();
+    let stopping = std::thread::spawn(move || server.shut_down(grace));
+    let ended = pending.wait().map(drop);
+    let took = began.elapsed();
+    assert!(took >= grace, "the call ended after {took:?}");
+    let Err(CallError::Disconnected(Disconnected::Told(why))) = ended else {
+        panic!("it was told why: {ended:?}");
+    };
+    assert_eq!(why.reason(), Reason::ShuttingDown);
+    until("it has shut down", || stopping.is_finished());
 }
 
 fn connecting_again_and_again_leaves_nothing() {
