@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a policy can know of a client beyond its numbers.
 
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use coroipc::{Address, Client, ConnectError, Credentials, Endpoint, Reason, Refusal, Running};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use crate::world::*;
 
@@ -20,7 +23,25 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
+/// What cannot be run here, and why.
+pub(crate) fn lacks() -> Vec<Lack> {
+    let label = (!labels_sockets().unwrap()).then_some((
+        "the_label_is_what_the_kernel_says",
+        "no security module labels sockets here",
+    ));
+    let tries = in_role("credentials::as_founder").status().unwrap();
+    let namespaces = (!tries.success()).then_some((
+        "a_client_in_namespaces_of_its_own_is_told_from_others",
+        "this user may make no namespaces here",
+    ));
+    let lacks = label.into_iter().chain(namespaces);
+    lacks
+        .map(|(name, why)| (format!("credentials::{name}"), why))
+        .collect()
+}
+
 pub(crate) const ROLES: &[Role] = &[
+    ("credentials::as_founder", as_founder),
     ("credentials::as_client", as_client),
     ("credentials::as_stranger", as_stranger),
     ("credentials::as_parent", as_parent),
@@ -151,23 +172,31 @@ impl Drop for Heir {
     }
 }
 
-/// Where namespaces may be made, which is so for root.
 fn a_client_in_namespaces_of_its_own_is_told_from_others() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
     let known = known_of("credentials::as_parent");
     assert_eq!(known.executable, Some(ours()));
     assert_eq!(known.same_user_namespace, Some(false));
     assert_eq!(known.same_pid_namespace, Some(false));
 }
 
-/// The parent of a client in other namespaces, since only children are in a new pid namespace.
+/// Leaves the namespaces of this process, whose children will be in new ones.
 #[allow(unsafe_code)]
-fn as_parent() {
+fn make_namespaces() -> std::io::Result<()> {
     // SAFETY: This process has one thread yet, and no memory is touched.
-    let status = unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) };
-    assert_eq!(status, 0, "{}", std::io::Error::last_os_error());
+    match unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// Says by its exit status whether namespaces can be made.
+fn as_founder() {
+    std::process::exit(i32::from(make_namespaces().is_err()));
+}
+
+/// The parent of a client in other namespaces, since only children are in a new pid namespace.
+fn as_parent() {
+    make_namespaces().unwrap();
     let mut stranger = Process::start("credentials::as_stranger", &argument());
     stranger.wait_for("connected");
     say("connected");
@@ -190,8 +219,33 @@ fn the_label_is_what_the_kernel_says() {
     let process = std::fs::read("/proc/self/attr/current").unwrap_or_default();
     let process = process.trim_ascii_end();
     let process = process.strip_suffix(b"\0").unwrap_or(process);
-    if let Some(label) = known.label {
-        assert_eq!(label, process);
-        assert!(!label.contains(&0));
-    }
+    let label = known.label.unwrap();
+    assert_eq!(label, process);
+    assert!(!label.contains(&0));
+}
+
+/// Whether the kernel has a label for the other end of a socket like those of connections.
+#[allow(unsafe_code)]
+fn labels_sockets() -> Result<bool, Errno> {
+    let name = format!("coroipc-label-{}", std::process::id());
+    let address = SocketAddrUnix::new_abstract_name(name.as_bytes())?;
+    let socket = || rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None);
+    let (listener, ours) = (socket()?, socket()?);
+    rustix::net::bind(&listener, &address)?;
+    rustix::net::listen(&listener, 1)?;
+    rustix::net::connect(&ours, &address)?;
+    let mut label = [0u8; 4096];
+    let mut len = 4096;
+    // SAFETY: The kernel writes at most so many bytes, and how many there are; both live for as long as the call takes.
+    let status = unsafe {
+        libc::getsockopt(
+            ours.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERSEC,
+            label.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    let error = std::io::Error::last_os_error();
+    Ok(status == 0 || Errno::from_io_error(&error) != Some(Errno::NOPROTOOPT))
 }

@@ -5,7 +5,7 @@
 use coroipc::{BindError, CommandId, Endpoint, EndpointBuilder, Scheduling, Service};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::users::become_nobody;
+use crate::users::{self, become_nobody};
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
@@ -21,6 +21,31 @@ pub(crate) const ROLES: &[Role] = &[
     ("placement::as_limited", as_limited),
     ("placement::as_unlimited", as_unlimited),
 ];
+
+/// What cannot be run here, and why.
+pub(crate) fn lacks() -> Vec<Lack> {
+    let limit = users::lack().map(|why| ("who_may_not_is_told_the_limit", why));
+    // In some containers not even root may.
+    let denied = std::thread::spawn(denies_real_time).join().unwrap();
+    let why = "nobody here may have a thread scheduled by real time";
+    let schedule = denied.then_some(("threads_are_scheduled_as_they_should", why));
+    let lacks = limit.into_iter().chain(schedule);
+    lacks
+        .map(|(name, why)| (format!("placement::{name}"), why))
+        .collect()
+}
+
+/// Whether the calling thread, which is changed, may not have what the test asks for.
+fn denies_real_time() -> bool {
+    let parameter = libc::sched_param {
+        sched_priority: HIGHEST.into(),
+    };
+    // SAFETY: The parameter is the caller's, and lives for as long as the call takes.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) != 0 }
+}
+
+/// The highest priority that [`as_unlimited`] asks for.
+const HIGHEST: u8 = 3;
 
 /// Replies with how its thread is scheduled, at which priority, how a thread that it starts is, and on how many processors
 /// and on which first it may run.
@@ -69,36 +94,26 @@ fn threads_run_where_they_should() {
 
 fn threads_are_scheduled_as_they_should() {
     let mut alone = Process::start("placement::as_unlimited", "");
-    let said = alone.wait_for("scheduled");
-    print!("{said}");
+    alone.wait_for("scheduled");
 }
 
-/// The test above, in a process that may use real time, if it may be had.
+/// The test above, in a process where no other test runs.
 fn as_unlimited() {
     let [policy, ..] = ask(|it| it).unwrap();
     assert_eq!(policy, libc::SCHED_OTHER as u32);
     let wanted = [
-        (Scheduling::Fifo, libc::SCHED_FIFO, 3),
+        (Scheduling::Fifo, libc::SCHED_FIFO, HIGHEST),
         (Scheduling::RoundRobin, libc::SCHED_RR, 1),
     ];
     for (scheduling, number, priority) in wanted {
-        match ask(|it| it.schedule(scheduling, priority)) {
-            Ok([policy, at, inherited, ..]) => {
-                assert_eq!([policy, at], [number as u32, priority.into()]);
-                assert_eq!(inherited, libc::SCHED_OTHER as u32);
-            }
-            // Not even root may in some containers.
-            Err(BindError::Schedule { .. }) => return say("scheduled by nobody"),
-            Err(other) => panic!("{other}"),
-        }
+        let [policy, at, inherited, ..] = ask(|it| it.schedule(scheduling, priority)).unwrap();
+        assert_eq!([policy, at], [number as u32, priority.into()]);
+        assert_eq!(inherited, libc::SCHED_OTHER as u32);
     }
     say("scheduled");
 }
 
 fn who_may_not_is_told_the_limit() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
     let mut alone = Process::start("placement::as_limited", "");
     alone.wait_for("was told");
 }

@@ -41,7 +41,16 @@ pub(crate) fn become_nobody() {
     assert_eq!(rustix::process::geteuid().as_raw(), NOBODY);
 }
 
-/// Why none of these can be run here.
+/// Why none of these can be run here, if that is so.
+pub(crate) fn lacks() -> Vec<Lack> {
+    let Some(why) = lack() else {
+        return Vec::new();
+    };
+    let named = |(name, _)| (format!("users::{name}"), why);
+    all().into_iter().map(named).collect()
+}
+
+/// Why no process of another user can be started here.
 pub(crate) fn lack() -> Option<&'static str> {
     let root = rustix::process::geteuid().is_root();
     (!root).then_some("only root can start a process of another user")

@@ -114,6 +114,9 @@ pub(crate) fn client(address: &Address) -> Client {
 /// A test, by its name.
 pub(crate) type Case = (&'static str, fn());
 
+/// A test that cannot be run here, by its whole name, and why not.
+pub(crate) type Lack = (String, &'static str);
+
 /// A [`Case`] of each function.
 macro_rules! cases {
     ($($body:ident),+ $(,)?) => {
