@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A side that writes what it likes over everything that it can write, and sends what it likes, while the other works.
 
+use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use coroipc::{Address, Client, ConnectError, Endpoint};
+use coroipc::{Address, CallError, Client, ConnectError, Disconnected, Endpoint};
 use rustix::fs::fcntl_add_seals;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -18,6 +20,7 @@ pub(crate) fn all() -> Vec<Case> {
         memory_that_could_vanish_or_be_resized_is_not_mapped,
         the_servers_region_cannot_be_written,
         a_client_that_scribbles_harms_nobody_else,
+        a_server_that_scribbles_harms_its_clients_connection_alone,
         a_request_that_breaks_the_rules_ends_the_connection,
         a_client_refuses_a_server_that_breaks_the_rules,
         a_strangers_version_is_told_ours,
@@ -132,6 +135,17 @@ fn the_servers_region_cannot_be_written() {
     }
 }
 
+/// Numbers that are the same each time.
+fn random() -> impl FnMut() -> u32 {
+    let mut random = 0x2545_f491u32;
+    move || {
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        random
+    }
+}
+
 fn a_client_that_scribbles_harms_nobody_else() {
     let name = format!("coroipc-hostile-client-{}", std::process::id());
     let server = server(&Address::abstract_name(&name));
@@ -139,13 +153,7 @@ fn a_client_that_scribbles_harms_nobody_else() {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut random = 0x2545_f491u32;
-            let mut next = move || {
-                random ^= random << 13;
-                random ^= random >> 17;
-                random ^= random << 5;
-                random
-            };
+            let mut next = random();
             let end = Instant::now() + Duration::from_secs(2);
             while Instant::now() < end {
                 let (raw, ours, common, _region) = connected(&name);
@@ -156,14 +164,14 @@ fn a_client_that_scribbles_harms_nobody_else() {
                     words[line + 1].store(round % 4, Ordering::Relaxed);
                     words[line + 2].store(next() % 12, Ordering::Relaxed);
                     words[line + 3].store(next() % 300, Ordering::Relaxed);
-                    if next() % 8 == 0 {
+                    if next().is_multiple_of(8) {
                         words[line + next() as usize % 6].store(next(), Ordering::Relaxed);
                     }
                     words[line].store(round + 1, Ordering::Release);
                     raw.send(&message(6, &[]), &[]);
                 }
                 for _ in 0..2000 {
-                    let words = if next() % 2 == 0 {
+                    let words = if next().is_multiple_of(2) {
                         ours.words()
                     } else {
                         common.words()
@@ -184,6 +192,160 @@ fn a_client_that_scribbles_harms_nobody_else() {
     until("only the honest one is left", || {
         server.connections().len() == 1
     });
+}
+
+fn a_server_that_scribbles_harms_its_clients_connection_alone() {
+    let address = address();
+    let _server = server(&address);
+    let honest = client(&address);
+    let hostile = std::thread::spawn(|| {
+        let (mut next, mut seen) = (random(), Seen::default());
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            let (server, client) = RawServer::with_client(&crate::world::address());
+            let used = use_until_it_is_over(client);
+            scribble(&server, &used, &mut next);
+            // It hangs up, after which nobody waits any more.
+            drop(server);
+            for used in used {
+                until("its client sees the end", || used.is_finished());
+                let it = used.join().unwrap();
+                seen.results += it.results;
+                seen.events += it.events;
+                seen.violations += it.violations;
+            }
+        }
+        seen
+    });
+    let mut calls = 0u32;
+    while !hostile.is_finished() {
+        let payload = calls.to_ne_bytes();
+        assert_eq!(honest.call(ECHO, &payload).unwrap().to_vec(), payload);
+        calls += 1;
+    }
+    let seen = hostile.join().unwrap();
+    // Not all that it wrote was refused.
+    assert!(
+        calls > 0 && seen.results > 0 && seen.events > 0 && seen.violations > 0,
+        "{calls} calls, {seen:?}"
+    );
+}
+
+/// What a client saw until its connection was over.
+#[derive(Debug, Default)]
+struct Seen {
+    results: u32,
+    events: u32,
+    violations: u32,
+}
+
+/// Calls and reads events, in a thread each, until the connection is over.
+fn use_until_it_is_over(client: Client) -> [JoinHandle<Seen>; 2] {
+    let mut events = client.events().unwrap();
+    let violations = |end: &Disconnected| matches!(end, Disconnected::Violation(_)).into();
+    // A large reply, or descriptors, that it was told of and that never come are waited for until then.
+    let shortly = || Some(Instant::now() + Duration::from_millis(5));
+    let calling = std::thread::spawn(move || {
+        let mut seen = Seen::default();
+        loop {
+            match client.call_vectored(ECHO, &[IoSlice::new(b"a request")], shortly()) {
+                Ok(mut reply) => {
+                    assert_eq!(reply.to_vec().len(), reply.len());
+                    reply.take_descriptors();
+                    seen.results += 1;
+                }
+                Err(CallError::Disconnected(end)) => {
+                    seen.violations = violations(&end);
+                    return seen;
+                }
+                Err(CallError::TimedOut) => {}
+                Err(_) => seen.results += 1,
+            }
+        }
+    });
+    let reading = std::thread::spawn(move || {
+        let mut seen = Seen::default();
+        loop {
+            match events.next(soon()) {
+                Ok(event) => {
+                    let event = event.expect("a server that is gone was waited for");
+                    assert_eq!(event.to_vec().len(), event.bytes().len());
+                    seen.events += 1;
+                }
+                Err(end) => {
+                    seen.violations = violations(&end);
+                    return seen;
+                }
+            }
+        }
+    });
+    [calling, reading]
+}
+
+/// Answers and events of which most look right, so that they are read; and, the longer it takes the more, anything
+/// anywhere.
+fn scribble(server: &RawServer, client: &[JoinHandle<Seen>], next: &mut impl FnMut() -> u32) {
+    let (ours, bells) = (server.region.words(), server.bells.words());
+    for round in 0..4000 {
+        answer(server, round % 4, next);
+        send_event(server, next);
+        if round % 256 == 0 {
+            server.raw.send(&message(6, &[]), &[]);
+        }
+        if next() as usize % (1 << 16) < round {
+            let words = if next().is_multiple_of(2) {
+                ours
+            } else {
+                bells
+            };
+            words[next() as usize % words.len()].store(anything(next), Ordering::Relaxed);
+        }
+        if client.iter().all(JoinHandle::is_finished) {
+            return;
+        }
+    }
+}
+
+/// A number of any length.
+fn anything(next: &mut impl FnMut() -> u32) -> u32 {
+    next() >> (next() % 32)
+}
+
+/// Answers the request in a line of the queue, whatever has become of it.
+fn answer(server: &RawServer, line: usize, next: &mut impl FnMut() -> u32) {
+    let request = &server.requests.words()[16 * (3 + 4 + line)..];
+    let number = request[0].load(Ordering::Acquire);
+    let slot = request[1].load(Ordering::Relaxed) as usize % 4;
+    let reply = &server.region.words()[16 * (4 + slot)..];
+    // Those without memory of their own.
+    let (statuses, lens) = (9, 257);
+    for (word, value) in [(1, next() % statuses), (2, next() % lens), (3, 0)] {
+        reply[word].store(value, Ordering::Relaxed);
+    }
+    if next().is_multiple_of(64) {
+        reply[next() as usize % 4].store(anything(next), Ordering::Relaxed);
+    }
+    reply[0].store(number, Ordering::Release);
+    ring(&server.bells.words()[12 + 4 * slot]);
+}
+
+/// An event, if there is room for it.
+fn send_event(server: &RawServer, next: &mut impl FnMut() -> u32) {
+    let (written, in_ring) = (&server.region.words()[16 * 2], 4096);
+    let (at, len) = (written.load(Ordering::Relaxed), next() % 57);
+    let read = server.requests.words()[16].load(Ordering::Acquire);
+    let taken = (8 + len).next_multiple_of(8);
+    if at.wrapping_sub(read).saturating_add(taken) > in_ring {
+        return std::thread::yield_now();
+    }
+    let len = match next().is_multiple_of(1024) {
+        true => anything(next),
+        false => len,
+    };
+    let ring_of_words = &server.region.words()[1024..];
+    ring_of_words[(at % in_ring / 4) as usize].store(len, Ordering::Relaxed);
+    written.store(at.wrapping_add(taken), Ordering::Release);
+    ring(&server.bells.words()[8]);
 }
 
 fn a_request_that_breaks_the_rules_ends_the_connection() {

@@ -172,24 +172,24 @@ pub(crate) fn accept_without_rules(listener: &OwnedFd, large: u32) -> (Raw, Word
 }
 
 fn a_client_ends_at_a_message_that_has_no_place() {
-    let name = format!("coroipc-loop-stray-{}", std::process::id());
-    let (raw, _words, client) = server_without_rules(&name);
+    let (server, client) = RawServer::with_client(&address());
+    let raw = &server.raw;
     let mut events = client.events().unwrap();
     assert!(events.try_next().unwrap().is_none());
     // A doorbell is in place, a welcome is not.
     raw.send(&message(6, &[]), &[]);
     assert!(events.try_next().unwrap().is_none());
-    raw.send(&message(2, &[4, 256, 256, 4096, 0, 0]), &[]);
+    raw.send(&welcome(), &[]);
     let end = events.try_next().map(drop).unwrap_err();
     let stray = coroipc::Disconnected::Violation(coroipc::Violation::Message);
     assert_eq!(end, stray);
 }
 
 fn the_last_words_of_a_server_that_had_not_heard_all_arrive() {
-    let name = format!("coroipc-loop-deaf-{}", std::process::id());
-    let (raw, words, client) = server_without_rules(&name);
+    let (server, client) = RawServer::with_client(&address());
     // It is in a poll loop, so the client rings, and it never looks: hanging up is a reset then.
-    words.words()[0].store(4 | 2, std::sync::atomic::Ordering::SeqCst);
+    let RawServer { raw, region, .. } = server;
+    region.words()[0].store(4 | 2, std::sync::atomic::Ordering::SeqCst);
     let pending = client.start(ECHO, &[], soon()).unwrap();
     let shutting_down = 8;
     raw.send(&message(5, &[shutting_down, 0]), &[]);

@@ -5,16 +5,19 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use coroipc::Sizes;
+use coroipc::{Address, Client, Sizes};
 use rustix::fs::SealFlags;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
+use rustix::thread::futex;
+
+use crate::world::*;
 
 pub(crate) const SIZES: Sizes = Sizes {
     slots: 4,
@@ -47,6 +50,18 @@ pub(crate) fn hello() -> Vec<u8> {
         1,
         &[0, 0, slots, request, reply, events, large, 1, DESCRIPTORS],
     )
+}
+
+/// What a server says that agrees to all of it.
+pub(crate) fn welcome() -> Vec<u8> {
+    let Sizes {
+        slots,
+        request,
+        reply,
+        events,
+        large,
+    } = SIZES;
+    message(2, &[slots, request, reply, events, large, DESCRIPTORS])
 }
 
 /// An end of a connection without any rules.
@@ -122,7 +137,7 @@ impl Raw {
     }
 }
 
-/// A mapping for writing.
+/// A mapping, for writing where it is the own one.
 pub(crate) struct Words {
     address: *mut std::ffi::c_void,
     len: usize,
@@ -135,7 +150,15 @@ unsafe impl Sync for Words {}
 
 impl Words {
     pub(crate) fn map(file: &OwnedFd, len: usize) -> Self {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
+        Self::map_for(ProtFlags::READ | ProtFlags::WRITE, file, len)
+    }
+
+    /// A mapping of what the other side writes, for loads only.
+    fn map_for_reading(file: &OwnedFd, len: usize) -> Self {
+        Self::map_for(ProtFlags::READ, file, len)
+    }
+
+    fn map_for(access: ProtFlags, file: &OwnedFd, len: usize) -> Self {
         // SAFETY: A new mapping takes nothing from anybody.
         let address =
             unsafe { mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, file, 0) }.unwrap();
@@ -168,6 +191,8 @@ pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::SEAL);
 /// (3 + 2 × 4) lines, 4 rooms of 256 bytes, up to the next page.
 pub(crate) const CLIENT_REGION: usize = 4096;
+/// (4 + 4) lines, 4 rooms of 256 bytes, up to the next page; and the ring.
+pub(crate) const SERVER_REGION: usize = 8192;
 
 /// The page of bells as a client makes it: the server seals the rest.
 pub(crate) fn bells() -> OwnedFd {
@@ -197,4 +222,56 @@ pub(crate) fn connected(name: &str) -> (Raw, Words, Words, OwnedFd) {
     let (ready, mut files) = raw.receive();
     assert_eq!(ready[6..8], 4u16.to_ne_bytes());
     (raw, ours, common, files.swap_remove(0))
+}
+
+/// Lets threads go on that sleep on a bell.
+pub(crate) fn ring(bell: &AtomicU32) {
+    bell.fetch_add(1, Ordering::SeqCst);
+    futex::wake(bell, futex::Flags::empty(), 1).unwrap();
+}
+
+/// A server without rules, which has welcomed its only client.
+pub(crate) struct RawServer {
+    pub(crate) raw: Raw,
+    /// Its own region.
+    pub(crate) region: Words,
+    pub(crate) bells: Words,
+    /// The client's region, which it can only read.
+    pub(crate) requests: Words,
+}
+
+impl RawServer {
+    /// It, and its client, which may have all of [`SIZES`] and [`DESCRIPTORS`].
+    pub(crate) fn with_client(address: &Address) -> (Self, Client) {
+        let flags = SocketFlags::CLOEXEC;
+        let listener =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+                .unwrap();
+        let name = address.to_string();
+        let name = SocketAddrUnix::new_abstract_name(&name.as_bytes()[1..]).unwrap();
+        rustix::net::bind(&listener, &name).unwrap();
+        rustix::net::listen(&listener, 16).unwrap();
+        let builder = Client::builder(address.clone(), SERVICE).sizes(SIZES);
+        let builder = builder.descriptors(DESCRIPTORS);
+        let client = std::thread::spawn(move || builder.connect().unwrap());
+        let raw = Raw(rustix::net::accept(&listener).unwrap());
+        raw.receive();
+        raw.send(&welcome(), &[]);
+        let (_, files) = raw.receive();
+        let requests = Words::map_for_reading(&files[0], CLIENT_REGION);
+        let bells = Words::map(&files[1], 4096);
+        let writing = SealFlags::FUTURE_WRITE | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&files[1], writing).unwrap();
+        let file = file(SERVER_REGION as u64);
+        let region = Words::map(&file, SERVER_REGION);
+        rustix::fs::fcntl_add_seals(&file, SEALS).unwrap();
+        raw.send(&message(4, &[]), &[&file]);
+        let server = Self {
+            raw,
+            region,
+            bells,
+            requests,
+        };
+        (server, client.join().unwrap())
+    }
 }
