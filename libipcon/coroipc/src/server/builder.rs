@@ -108,7 +108,8 @@ impl EndpointBuilder {
     }
 
     /// How many connections there may be; the default is 4096. Others are refused as overloaded. A client counts
-    /// from being accepted until it is gone and no [`Connection`] and no [`Call`] of it is kept any more.
+    /// from being accepted until it is gone and no [`Connection`](super::Connection) and no [`Call`] of it is kept any
+    /// more.
     #[must_use]
     pub fn most_connections(mut self, most: usize) -> Self {
         self.all.connections = most;
