@@ -192,6 +192,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 /// The command of a check that is one on the host.
 fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Result<Command> {
     const PROBES: &str = "ebpf/programs/Cargo.toml";
+    // What is no default, so that it is looked at as well.
+    const FEATURES: &str = "--features libipcon/tokio,libipcon/coroipc,coroipc/tracing";
     let (tests_package, _) = TESTS;
     let cargo = |words: &str| {
         let mut command = Command::new("cargo");
@@ -210,15 +212,17 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
                 .args(["--check", "ipcon-kmod/src/ipcon_main.rs"]);
             rustfmt
         }
-        Name::Lints => cargo("clippy --quiet --workspace --all-targets -- --deny=warnings"),
+        Name::Lints => cargo(&format!(
+            "clippy --quiet --workspace --all-targets {FEATURES} -- --deny=warnings"
+        )),
         Name::Documentation => {
-            let mut doc = cargo("doc --quiet --workspace --no-deps");
+            let mut doc = cargo(&format!("doc --quiet --workspace --no-deps {FEATURES}"));
             doc.env("RUSTDOCFLAGS", "-D warnings");
             doc
         }
         Name::UnitTests => {
             let mut tests = cargo(&format!(
-                "test --quiet --workspace --exclude {tests_package} --features libipcon/tokio,libipcon/coroipc,coroipc/tracing"
+                "test --quiet --workspace --exclude {tests_package} {FEATURES}"
             ));
             tests.env("PROMTOOL", setup::promtool_path(cache));
             tests
