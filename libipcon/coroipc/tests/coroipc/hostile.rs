@@ -317,12 +317,12 @@ fn answer(server: &RawServer, line: usize, next: &mut impl FnMut() -> u32) {
     let number = request[0].load(Ordering::Acquire);
     let slot = request[1].load(Ordering::Relaxed) as usize % 4;
     let reply = &server.region.words()[16 * (4 + slot)..];
-    // Those without memory of their own.
-    let (statuses, lens) = (9, 257);
-    for (word, value) in [(1, next() % statuses), (2, next() % lens), (3, 0)] {
+    // Any without memory of its own, and half of them replies.
+    let status = (next() % 9) * (next() % 2);
+    for (word, value) in [(1, status), (2, next() % 257), (3, 0)] {
         reply[word].store(value, Ordering::Relaxed);
     }
-    if next().is_multiple_of(64) {
+    if next().is_multiple_of(16) {
         reply[next() as usize % 4].store(anything(next), Ordering::Relaxed);
     }
     reply[0].store(number, Ordering::Release);
@@ -338,7 +338,7 @@ fn send_event(server: &RawServer, next: &mut impl FnMut() -> u32) {
     if at.wrapping_sub(read).saturating_add(taken) > in_ring {
         return std::thread::yield_now();
     }
-    let len = match next().is_multiple_of(1024) {
+    let len = match next().is_multiple_of(256) {
         true => anything(next),
         false => len,
     };
