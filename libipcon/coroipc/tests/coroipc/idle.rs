@@ -56,19 +56,19 @@ fn switches(pid: u32) -> Option<u64> {
     Some(switches)
 }
 
-/// The same, once all of them have slept for so long that a thread which is about to do something had the time for it.
-fn settled(pid: u32) -> u64 {
-    let (began, mut last, mut looks) = (Instant::now(), None, 0);
+/// The same of both processes, once all of their threads have slept for so long that one which is about to do something,
+/// for the other process perhaps, had the time for it.
+fn settled(pids: [u32; 2]) -> [u64; 2] {
+    let (began, mut last, mut looks) = (Instant::now(), [None; 2], 0);
     loop {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never sleeps");
-        let now = switches(pid);
-        looks = if now.is_some() && now == last {
-            looks + 1
-        } else {
-            0
-        };
-        if let (50, Some(now)) = (looks, now) {
-            return now;
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "they never sleep"
+        );
+        let now = pids.map(switches);
+        looks = if now == last { looks + 1 } else { 0 };
+        if let (50.., [Some(one), Some(other)]) = (looks, now) {
+            return [one, other];
         }
         last = now;
         std::thread::yield_now();
@@ -82,7 +82,8 @@ fn nobody_wakes(server_role: &str, client_role: &str) {
     server.wait_for("ready");
     let mut client = Process::start(client_role, argument);
     client.wait_for("ready");
-    let before = [settled(server.pid()), settled(client.pid())];
+    let pids = [server.pid(), client.pid()];
+    let before = settled(pids);
     // Meanwhile others connect and call, until that has been much, and longer than any timer of the two.
     let address = address();
     let _others = crate::world::server(&address);
@@ -92,8 +93,11 @@ fn nobody_wakes(server_role: &str, client_role: &str) {
         assert_eq!(other.call(ECHO, b"x").unwrap().to_vec(), b"x");
         rounds += 1;
     }
-    let after = [switches(server.pid()), switches(client.pid())];
-    assert_eq!(after, before.map(Some), "after {rounds} rounds");
+    assert_eq!(
+        pids.map(switches),
+        before.map(Some),
+        "after {rounds} rounds"
+    );
 }
 
 fn an_idle_connection_wakes_nobody() {
