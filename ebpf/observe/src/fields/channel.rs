@@ -174,7 +174,7 @@ pub static CHANNEL_FIELDS: &[Field<Channel>] = &[
         "invalid_request",
         "INVALID",
         Unit::Messages,
-        "Requests for commands that do not exist.",
+        "Requests for commands that do not exist, or that are not of their command's type.",
         Metric::reason(&CHANNEL_DENIED, &[("reason", "invalid_request")]),
         |c| Some(Value::Count(c.counters.invalid_request)),
     ),

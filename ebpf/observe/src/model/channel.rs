@@ -125,7 +125,7 @@ counter_set! {
         pub flow_control_count: u64,
         /// Requests that were turned down for there was too much to do.
         pub overload: u64,
-        /// Requests for commands that do not exist.
+        /// Requests for commands that do not exist, or that are not of their command's type.
         pub invalid_request: u64,
         /// Requests for commands that the client may not use.
         pub denied: u64,
