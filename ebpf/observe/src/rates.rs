@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::fields::{BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
-use crate::model::{Channel, Group, Peer, Snapshot};
+use crate::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
+};
+use crate::model::{Channel, Endpoint, Group, Peer, Snapshot};
 
 /// How fast every counter grew between two snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +17,7 @@ pub struct Rates {
     peers: BTreeMap<u64, RowRates>,
     groups: BTreeMap<u64, RowRates>,
     channels: BTreeMap<u64, RowRates>,
+    endpoints: BTreeMap<u64, RowRates>,
 }
 
 /// How fast the counters of one row grew.
@@ -87,6 +90,7 @@ impl Rates {
         };
         if span.seconds > 0.0 {
             self.channels = span.rows(CHANNEL_FIELDS, &before.connections, &now.connections);
+            self.endpoints = span.rows(ENDPOINT_FIELDS, &before.endpoints, &now.endpoints);
         }
     }
 
@@ -113,6 +117,11 @@ impl Rates {
     /// Rates of the coroipc connection with this id. `None` when there is nothing to compare it with.
     pub fn channel(&self, id: u64) -> Option<&RowRates> {
         self.channels.get(&id)
+    }
+
+    /// Rates of the coroipc endpoint with this id. `None` when there is nothing to compare it with.
+    pub fn endpoint(&self, id: u64) -> Option<&RowRates> {
+        self.endpoints.get(&id)
     }
 }
 
@@ -143,6 +152,16 @@ impl Row for Group {
 }
 
 impl Row for Channel {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn created_at(&self) -> Duration {
+        self.started_at
+    }
+}
+
+impl Row for Endpoint {
     fn id(&self) -> u64 {
         self.id
     }

@@ -11,8 +11,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coroipc::statistics::{Counter, of_process};
-use ipcon_observe::model::{Channel, Channels, Source, SourceState};
+use coroipc::statistics::{Counter, EndpointCounter, endpoints_of_process, of_process};
+use ipcon_observe::model::{Channel, Channels, Endpoint, Source, SourceState};
 use ipcon_observe::{Collector, Options, Rates, Snapshot};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
@@ -47,6 +47,11 @@ fn of_server(snapshot: &Snapshot, pid: u32) -> Vec<&Channel> {
         .iter()
         .filter(|it| it.server_pid == pid)
         .collect()
+}
+
+fn endpoints_of(snapshot: &Snapshot, pid: u32) -> Vec<&Endpoint> {
+    let endpoints = snapshot.endpoints().iter();
+    endpoints.filter(|it| it.server_pid == pid).collect()
 }
 
 /// Collects until it holds for a snapshot: a process that is there already may have to wait for its turn.
@@ -121,6 +126,67 @@ fn what_a_client_counts_is_what_is_seen() {
 }
 
 #[test]
+fn who_is_refused_is_seen_with_the_reason() {
+    let address = address("refused");
+    let server = Process::start("server", &address);
+    let mut stranger = Process::start("stranger", &address);
+    let counted = stranger.rounds(2);
+    assert_eq!(counted["refused_denied"], 2);
+    let mut collector = collector();
+    let first = until(&mut collector, |it| {
+        !endpoints_of(it, server.pid()).is_empty()
+    });
+    let rows = endpoints_of(&first, server.pid());
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].address.as_deref(), Some(&*format!("@{address}")));
+    assert!(rows[0].started_at < first.taken_at && rows[0].started_at > Duration::ZERO);
+    let (id, refused) = (rows[0].id, rows[0].counters.refusals());
+    for (reason, count) in refused {
+        let met = counted.get(&format!("refused_{reason}"));
+        assert_eq!(count, met.copied().unwrap_or(0), "{reason}");
+    }
+    assert_eq!(rows[0].counters.refused(), counted["refused"]);
+
+    // With a connection that stays, and which has a page of its own.
+    let client = Process::start("client", &address);
+    let counted = stranger.rounds(3);
+    let second = until(&mut collector, |it| {
+        let rows = endpoints_of(it, server.pid());
+        // What was refused goes in its own time.
+        !of_server(it, server.pid()).is_empty() && rows[0].counters.connections == 1
+    });
+    let row = endpoints_of(&second, server.pid())[0];
+    let counters = &row.counters;
+    assert_eq!(row.id, id);
+    assert_eq!(
+        (counters.refused_denied, counters.refused_no_such_service),
+        (5, 3)
+    );
+    assert_eq!(
+        (counters.connected, counters.accepted),
+        (1, counted["accepted"] + 1)
+    );
+    assert!(counters.memory_bytes > 0 && counters.memory_bytes <= counters.memory_bytes_max);
+    let rates = Rates::between(&first, &second);
+    assert!(rates.endpoint(id).unwrap().get("refused_denied").unwrap() > 0.0);
+
+    // The library reads the same page.
+    let library = endpoints_of_process(server.pid()).unwrap();
+    let told: Vec<_> = EndpointCounter::ALL
+        .iter()
+        .map(|&it| (it.key(), library[0].get(it)))
+        .collect();
+    assert_eq!(told, row.counters.each().collect::<Vec<_>>());
+    assert_eq!(library[0].started(), row.started_at);
+    assert_eq!(row.address.as_deref(), Some(library[0].address()));
+    drop(client);
+    server.kill();
+    until(&mut collector, |it| {
+        endpoints_of(it, row.server_pid).is_empty()
+    });
+}
+
+#[test]
 fn each_connection_has_a_number_of_its_own_for_as_long_as_it_is_there() {
     let address = address("ids");
     let server = Process::start("server", &address);
@@ -155,29 +221,45 @@ fn each_connection_has_a_number_of_its_own_for_as_long_as_it_is_there() {
 #[test]
 fn files_that_only_look_like_pages_are_counted_and_hold_nobody_up() {
     let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
-    let page = |size: u64, begin: &[u8], seals: SealFlags| -> OwnedFd {
+    let named = |name: &str, size: u64, begin: &[u8], seals: SealFlags| -> OwnedFd {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create("coroipc-stats", flags).unwrap();
+        let file = rustix::fs::memfd_create(name, flags).unwrap();
         rustix::fs::ftruncate(&file, size).unwrap();
         rustix::io::pwrite(&file, begin, 0).unwrap();
         rustix::fs::fcntl_add_seals(&file, seals).unwrap();
         file
     };
+    let page = |size, begin: &[u8], seals| named("coroipc-stats", size, begin, seals);
+    let endpoint = |size, begin: &[u8], seals| named("coroipc-endpoint", size, begin, seals);
     let version = |version: u64| [&b"cipcstat"[..], &version.to_ne_bytes()].concat();
+    let of_endpoint = |version: u64| [&b"cipcends"[..], &version.to_ne_bytes()].concat();
     let mut forged = vec![
+        endpoint(4096, b"nothing of the kind", seals),
+        endpoint(4096, &of_endpoint(2), seals),
+        endpoint(8192, &of_endpoint(1), seals),
+        endpoint(4096, &of_endpoint(1), SealFlags::SEAL),
+        endpoint(4096, &version(1), seals),
+        page(4096, &of_endpoint(1), seals),
         page(4096, b"nothing of the kind", seals),
         page(4096, &version(2), seals),
         page(4095, &version(1), seals),
         page(4096, &version(1), SealFlags::SHRINK),
     ];
-    match pipe_with_the_name_of_a_page() {
-        Ok(pipe) => forged.push(pipe),
-        Err(error) => {
-            eprintln!("without a pipe that looks like a page, which needs CAP_SYS_ADMIN: {error}")
+    for name in ["coroipc-stats", "coroipc-endpoint"] {
+        match pipe_with_the_name_of_a_page(name) {
+            Ok(pipe) => forged.push(pipe),
+            Err(error) => {
+                eprintln!(
+                    "without a pipe that looks like a page, which needs CAP_SYS_ADMIN: {error}"
+                )
+            }
         }
     }
-    // This one is as good as real: who may make it may as well make a real one.
-    let real = page(4096, &version(1), seals);
+    // These are as good as real: who may make them may as well make real ones.
+    let real = [
+        page(4096, &version(1), seals),
+        endpoint(4096, &of_endpoint(1), seals),
+    ];
 
     let (done, outcome) = channel();
     thread::spawn(move || done.send(Box::new(collector().collect().unwrap())));
@@ -185,13 +267,14 @@ fn files_that_only_look_like_pages_are_counted_and_hold_nobody_up() {
         .recv_timeout(PATIENCE)
         .expect("it waits for somebody");
     assert_eq!(of_server(&snapshot, std::process::id()).len(), 1);
+    assert_eq!(endpoints_of(&snapshot, std::process::id()).len(), 1);
     assert!(channels(&snapshot).scan.rejected_files >= forged.len() as u64);
     drop((real, forged));
 }
 
 /// A pipe without a writer, so that opening it waits, whose name below `/proc/PID/fd` is that of a page: it is in a
 /// file system that is mounted nowhere.
-fn pipe_with_the_name_of_a_page() -> rustix::io::Result<OwnedFd> {
+fn pipe_with_the_name_of_a_page(page: &str) -> rustix::io::Result<OwnedFd> {
     let context = rustix::mount::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_create(&context)?;
     let root = rustix::mount::fsmount(
@@ -199,7 +282,7 @@ fn pipe_with_the_name_of_a_page() -> rustix::io::Result<OwnedFd> {
         FsMountFlags::FSMOUNT_CLOEXEC,
         MountAttrFlags::empty(),
     )?;
-    let name = "memfd:coroipc-stats";
+    let name = &*format!("memfd:{page}");
     rustix::fs::mknodat(&root, name, rustix::fs::FileType::Fifo, Mode::RUSR, 0)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let pipe = rustix::fs::openat(&root, name, flags, Mode::empty())?;
@@ -208,7 +291,7 @@ fn pipe_with_the_name_of_a_page() -> rustix::io::Result<OwnedFd> {
     let link = rustix::fs::readlink(link, Vec::new())?;
     assert_eq!(
         link,
-        CString::new("/memfd:coroipc-stats (deleted)").unwrap()
+        CString::new(format!("/memfd:{page} (deleted)")).unwrap()
     );
     Ok(pipe)
 }

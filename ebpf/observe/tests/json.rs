@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Event, EventKind, Group,
-    GroupCounters, Identity, Kevents, Kind, LatencyHistogram, Lost, MapFill, PROBE_BACKEND, Peer,
-    Probe, ProbeCounts, Probes, Service, SizeHistogram, Source, SourceState, SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Endpoint,
+    EndpointCounters, Event, EventKind, Group, GroupCounters, Identity, Kevents, Kind,
+    LatencyHistogram, Lost, MapFill, PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, Service,
+    SizeHistogram, Source, SourceState, SourceStatus,
 };
 
 /// Everything that can be there, once.
@@ -146,10 +147,24 @@ fn channels() -> Channels {
             },
             latency,
         }],
+        endpoints: vec![Endpoint {
+            id: 2,
+            server_pid: 70,
+            server_comm: "clo\u{1b}ckd".into(),
+            address: Some("@clock".into()),
+            started_at: Duration::from_secs(9),
+            counters: EndpointCounters {
+                accepted: 5,
+                refused_denied: 2,
+                refused_other: 1,
+                ..EndpointCounters::default()
+            },
+        }],
         scan: ChannelScan {
             processes: 7,
             unreadable_processes: 2,
             left_out_connections: 0,
+            left_out_endpoints: 0,
             cut_processes: 0,
             rejected_files: 1,
         },

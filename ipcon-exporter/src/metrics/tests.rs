@@ -76,6 +76,7 @@ fn channels() -> Channels {
             processes: 90,
             unreadable_processes: 12,
             left_out_connections: 3,
+            left_out_endpoints: 0,
             cut_processes: 0,
             rejected_files: 1,
         },

@@ -204,6 +204,7 @@ fn channels(second: u64) -> Channels {
             unreadable_processes: 3,
             ..ChannelScan::default()
         },
+        ..Channels::default()
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Metric families that are made from fields of peers, groups, connections and the bus.
+//! Metric families that are made from fields of peers, groups, connections, endpoints and the bus.
 
 /// A metric family: several fields may go into one, told apart by labels.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,6 +132,16 @@ families! {
         "Payload bytes of the replies of coroipc servers.";
     CHANNEL_EVENT_BYTES "ipcon_channel_event_bytes_total"
         "Payload bytes of the events of coroipc servers.";
+    CHANNEL_ACCEPTED "ipcon_channel_accepted_connections_total"
+        "Clients that coroipc servers accepted, whatever became of them.";
+    CHANNEL_ESTABLISHED "ipcon_channel_established_connections_total"
+        "Clients that coroipc servers let in, so that requests could come.";
+    CHANNEL_TURNED_AWAY "ipcon_channel_refused_connections_total"
+        "Clients that coroipc servers refused.";
+    CHANNEL_ENDPOINT_CONNECTIONS "ipcon_channel_open_connections"
+        "Connections from being accepted until nothing of them is left in the server, as coroipc servers count them.";
+    CHANNEL_ENDPOINT_MEMORY "ipcon_channel_memory_bytes"
+        "Bytes that coroipc servers have reserved for connections, in the memory of both sides.";
     CHANNEL_QUEUE "ipcon_channel_pending_requests"
         "Requests that are not answered now.";
     CHANNEL_EVENTS_QUEUED "ipcon_channel_queued_events"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The field table: every fact about a peer, a group, a connection or the bus, named once.
+//! The field table: every fact about a peer, a group, a connection, an endpoint or the bus, named once.
 //!
 //! Columns, `JSON` keys and metric families are made from it; a field added here appears everywhere.
 
 mod bus;
 mod channel;
+mod endpoint;
 mod families;
 mod group;
 mod peer;
@@ -12,10 +13,11 @@ mod value;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Bus, Channel, Group, Peer};
+use crate::model::{Bus, Channel, Endpoint, Group, Peer};
 
 pub use bus::BUS_FIELDS;
 pub use channel::CHANNEL_FIELDS;
+pub use endpoint::ENDPOINT_FIELDS;
 pub use families::{Family, Metric};
 pub use group::GROUP_FIELDS;
 pub use peer::PEER_FIELDS;
@@ -168,6 +170,12 @@ impl Serialize for Channel {
     }
 }
 
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_row(ENDPOINT_FIELDS, self, serializer)
+    }
+}
+
 impl Serialize for Bus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize_row(BUS_FIELDS, self, serializer)
@@ -227,6 +235,7 @@ mod tests {
         check_table(GROUP_FIELDS);
         check_table(BUS_FIELDS);
         check_table(CHANNEL_FIELDS);
+        check_table(ENDPOINT_FIELDS);
     }
 
     #[test]
@@ -252,6 +261,13 @@ mod tests {
         {
             assert_eq!(field.counter(&channel), Some(0), "{}", field.key);
         }
+        let endpoint = Endpoint::default();
+        for field in ENDPOINT_FIELDS
+            .iter()
+            .filter(|field| field.kind == Kind::Counter)
+        {
+            assert_eq!(field.counter(&endpoint), Some(0), "{}", field.key);
+        }
     }
 
     #[test]
@@ -265,5 +281,7 @@ mod tests {
         let json = serde_json::to_value(Channel::default()).unwrap();
         assert!(json.get("latency_p99_seconds").is_none());
         assert_eq!(json["latency_buckets"], serde_json::json!([]));
+        let json = serde_json::to_value(Endpoint::default()).unwrap();
+        assert!(json.get("address").is_none());
     }
 }

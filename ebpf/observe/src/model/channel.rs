@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::counters::counter_set;
-use super::{SafeText, seconds};
+use super::{Endpoint, SafeText, seconds};
 
-/// The connections of all coroipc servers that may be looked at.
+/// The connections and endpoints of all coroipc servers that may be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Channels {
     /// When the pages were read, `CLOCK_MONOTONIC`.
@@ -16,6 +16,8 @@ pub struct Channels {
     pub read_at: Duration,
     /// The connections, in ascending order of id.
     pub connections: Vec<Channel>,
+    /// The endpoints, in ascending order of id.
+    pub endpoints: Vec<Endpoint>,
     /// How much of the machine was seen.
     #[serde(flatten)]
     pub scan: ChannelScan,
@@ -38,6 +40,8 @@ pub struct ChannelScan {
     pub unreadable_processes: u64,
     /// Connections that were found and left out, since a process, a user or all together have too many.
     pub left_out_connections: u64,
+    /// Endpoints that were found and left out for the same reason.
+    pub left_out_endpoints: u64,
     /// Processes with so many descriptors that not all were looked at.
     pub cut_processes: u64,
     /// Files that have the name of a page of statistics and are none.
@@ -60,6 +64,13 @@ impl ChannelScan {
                 format!(
                     "{} connections are too many and left out",
                     self.left_out_connections
+                ),
+            ),
+            (
+                self.left_out_endpoints,
+                format!(
+                    "{} endpoints are too many and left out",
+                    self.left_out_endpoints
                 ),
             ),
             (

@@ -4,6 +4,7 @@
 mod bus;
 mod channel;
 mod counters;
+mod endpoint;
 mod event;
 mod probes;
 mod source;
@@ -16,6 +17,7 @@ use serde::{Serialize, Serializer};
 pub use bus::{Bus, Group, Peer, Service};
 pub use channel::{Channel, ChannelCounters, ChannelScan, Channels, LatencyHistogram};
 pub use counters::{Counters, GroupCounters};
+pub use endpoint::{Endpoint, EndpointCounters};
 pub use event::{Event, EventKind, Kevents};
 pub use probes::{
     Baseline, Drops, Identity, Inexact, Kind, Lost, MapFill, PROBE_BACKEND, Probe, ProbeCounts,
@@ -48,7 +50,7 @@ pub struct Snapshot {
     pub peers: Vec<Peer>,
     /// All groups; the first is the kevent group. None without a bus.
     pub groups: Vec<Group>,
-    /// Connections of coroipc servers. `None` when they are not looked for.
+    /// Connections and endpoints of coroipc servers. `None` when they are not looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Channels>,
     /// What the probes tell. `None` when they are not attached.
@@ -112,6 +114,13 @@ impl Snapshot {
     /// When the bus came into being; `None` without a bus, or when the dump did not tell.
     pub fn bus_started_at(&self) -> Option<Duration> {
         self.bus.as_ref()?.started_at
+    }
+
+    /// The coroipc endpoints that are known, in ascending order of id.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        self.channels
+            .as_ref()
+            .map_or(&[], |channels| &channels.endpoints)
     }
 
     /// How one source is doing.

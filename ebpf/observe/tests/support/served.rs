@@ -11,11 +11,28 @@ use std::io::{BufRead, BufReader, IoSlice, Write, stdin};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio, exit};
 use std::time::Duration;
 
-use coroipc::{Address, Client, CommandId, Endpoint, Service, ServiceId};
+use coroipc::{
+    Address, Client, CommandId, ConnectError, Endpoint, Reason, Refusal, Service, ServiceId,
+};
 
 /// The service of all servers of a test program: another one than that of programs that run beside it.
 pub(crate) fn service() -> u16 {
     (std::process::id() % 65_536) as u16
+}
+
+/// A service of the same servers that nobody may use.
+fn closed(service: ServiceId) -> ServiceId {
+    ServiceId::new(service.get().wrapping_add(1))
+}
+
+/// A service that they do not have.
+fn missing(service: ServiceId) -> ServiceId {
+    ServiceId::new(service.get().wrapping_add(2))
+}
+
+/// The command name of a server that was started as a gate: of the servers of one test, which no other test has.
+pub(crate) fn gate() -> String {
+    format!("gate-{}", service())
 }
 
 const ECHO: CommandId = CommandId::new(1);
@@ -39,6 +56,11 @@ pub(crate) fn play() {
     let service = ServiceId::new(service.parse().unwrap());
     match role {
         "server" => serve(address, service),
+        "gate" => {
+            std::fs::write("/proc/self/comm", format!("gate-{}", service.get())).unwrap();
+            serve(address, service);
+        }
+        "stranger" => knock(&address, service),
         "client" => order_about(address, service),
         _ => panic!("no role {role}"),
     }
@@ -47,6 +69,7 @@ pub(crate) fn play() {
 }
 
 fn serve(address: Address, service: ServiceId) {
+    let closed = closed(service);
     let service = Service::new(service, |_| Ok(()))
         .command(ECHO, |_, call| {
             let payload = call.payload().to_vec();
@@ -62,8 +85,10 @@ fn serve(address: Address, service: ServiceId) {
             }
             call.reply(b"");
         });
+    let closed = Service::new(closed, |_| Ok(())).policy(|_| Err(Refusal::denied("nobody may")));
     let _running = Endpoint::builder(address)
         .service(service)
+        .service(closed)
         .bind()
         .unwrap()
         .spawn()
@@ -107,12 +132,43 @@ fn order_about(address: Address, service: ServiceId) {
                 }
             }
         }
-        let told: Vec<_> = counted
-            .iter()
-            .map(|(what, count)| format!("{what}={count}"))
-            .collect();
-        say(&told.join(" "));
+        tell(&counted);
     }
+}
+
+/// For each line that comes in, so many rounds of being refused: for each round by the policy, for every second one since
+/// there is no such service. Then tells what it has counted so far.
+fn knock(address: &Address, service: ServiceId) {
+    let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
+    say("ready");
+    for line in stdin().lines() {
+        let mut refused = |service, expected, what| {
+            let refused = Client::builder(address.clone(), service).connect();
+            let Err(ConnectError::Refused(refusal)) = refused else {
+                panic!("not refused: {refused:?}");
+            };
+            assert_eq!(refusal.reason(), expected);
+            for what in ["accepted", "refused", what] {
+                *counted.entry(what).or_default() += 1;
+            }
+        };
+        for round in 0..line.unwrap().parse::<usize>().unwrap() {
+            refused(closed(service), Reason::Denied, "refused_denied");
+            if round % 2 == 0 {
+                let what = "refused_no_such_service";
+                refused(missing(service), Reason::NoSuchService, what);
+            }
+        }
+        tell(&counted);
+    }
+}
+
+fn tell(counted: &BTreeMap<&str, u64>) {
+    let told: Vec<_> = counted
+        .iter()
+        .map(|(what, count)| format!("{what}={count}"))
+        .collect();
+    say(&told.join(" "));
 }
 
 fn say(what: &str) {
@@ -149,7 +205,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Has a client do so many rounds; what it has counted since it began.
+    /// Has a client or a stranger do so many rounds; what it has counted since it began.
     pub(crate) fn rounds(&mut self, rounds: usize) -> BTreeMap<String, u64> {
         writeln!(self.orders.as_mut().unwrap(), "{rounds}").unwrap();
         let answer = self.answer();

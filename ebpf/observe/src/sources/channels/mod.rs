@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::model::{Channel, ChannelScan, Channels, SafeText};
+use crate::model::{Channel, ChannelScan, Channels, Endpoint, SafeText};
 use budget::{Budget, Limits};
 use mount::Mount;
-use page::{Identity, NoPage, Page};
-use process::Processes;
+use page::{ConnectionPage, EndpointPage, Identity, Kind, NoPage, Page};
+use process::{LeftOut, Processes};
 use rota::{Rota, Seen};
 
 /// Why servers cannot be looked for.
@@ -52,8 +52,15 @@ struct Suspect {
     pid: u32,
     user: u32,
     comm: SafeText,
-    /// Descriptors that have the name of a page, those known to be pages first.
-    numbers: Vec<u32>,
+    /// Descriptors that have the name of a page, those known to be pages first, and then endpoints.
+    numbers: Vec<(u32, Kind)>,
+}
+
+/// What was read.
+#[derive(Default)]
+struct Rows {
+    endpoints: Vec<Endpoint>,
+    connections: Vec<Channel>,
 }
 
 impl ChannelSource {
@@ -79,21 +86,32 @@ impl ChannelSource {
     /// The processes cannot be listed.
     pub(crate) fn read(&mut self, now: impl Fn() -> Duration) -> Result<Channels, Error> {
         let mut scan = ChannelScan::default();
-        let suspects = self.suspects(&mut scan).map_err(Error::Proc)?;
+        let mut left_out = LeftOut::default();
+        let suspects = self
+            .suspects(&mut scan, &mut left_out)
+            .map_err(Error::Proc)?;
         let read_at = now();
-        let mut connections = self.pages(suspects, &mut scan);
-        connections.sort_unstable_by_key(|row| row.id);
+        let mut rows = self.pages(suspects, &mut scan, &mut left_out);
+        rows.connections.sort_unstable_by_key(|row| row.id);
+        rows.endpoints.sort_unstable_by_key(|row| row.id);
+        scan.left_out_connections = left_out.connections;
+        scan.left_out_endpoints = left_out.endpoints;
         scan.processes = self.rota.total() - self.rota.count(Seen::Kernel);
         scan.unreadable_processes = self.rota.count(Seen::Closed);
         Ok(Channels {
             read_at,
-            connections,
+            connections: rows.connections,
+            endpoints: rows.endpoints,
             scan,
         })
     }
 
     /// Looks at the descriptors of those processes whose turn it is.
-    fn suspects(&mut self, scan: &mut ChannelScan) -> Result<Vec<Suspect>, Errno> {
+    fn suspects(
+        &mut self,
+        scan: &mut ChannelScan,
+        left_out: &mut LeftOut,
+    ) -> Result<Vec<Suspect>, Errno> {
         let pids = self.processes.list()?;
         let round = self.rota.begin(&pids);
         let mut pids = round.look;
@@ -119,13 +137,14 @@ impl ChannelSource {
                 continue;
             };
             self.rota.note(pid, seen, descriptors);
-            scan.left_out_connections += candidates.left_out;
+            left_out.endpoints += candidates.left_out.endpoints;
+            left_out.connections += candidates.left_out.connections;
             scan.cut_processes += u64::from(candidates.cut);
             let mut numbers = candidates.numbers;
             if !numbers.is_empty()
                 && let Some((comm, user)) = self.processes.about(pid)
             {
-                numbers.sort_by_key(|&number| !is_known(number));
+                numbers.sort_by_key(|&(number, kind)| (!is_known(number), kind));
                 suspects.push(Suspect {
                     pid,
                     user,
@@ -138,25 +157,30 @@ impl ChannelSource {
     }
 
     /// Reads their pages. A process made by `fork` has the pages of its parent too: each counts once.
-    fn pages(&mut self, suspects: Vec<Suspect>, scan: &mut ChannelScan) -> Vec<Channel> {
+    fn pages(
+        &mut self,
+        suspects: Vec<Suspect>,
+        scan: &mut ChannelScan,
+        left_out: &mut LeftOut,
+    ) -> Rows {
         let known_before = std::mem::take(&mut self.known);
         let ids_before = std::mem::take(&mut self.ids);
         // Those that were read once are read on, whoever comes later.
         let mut budget = Budget::new(self.limits, known_before.values());
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         for suspect in &suspects {
             let mut read = 0;
-            for &number in &suspect.numbers {
+            for &(number, kind) in &suspect.numbers {
                 let place = (suspect.pid, number);
                 let allowed = known_before.contains_key(&place)
                     || read < self.limits.process && budget.take(suspect.user);
                 if !allowed {
-                    scan.left_out_connections += 1;
+                    left_out.count(kind);
                     continue;
                 }
                 read += 1;
                 let path = format!("{}/fd/{number}", suspect.pid);
-                let page = match page::read(self.processes.folder(), &path, self.mount) {
+                let page = match page::read(self.processes.folder(), &path, kind, self.mount) {
                     Ok(page) => page,
                     Err(NoPage::Gone) => continue,
                     Err(NoPage::Rejected) => {
@@ -164,23 +188,38 @@ impl ChannelSource {
                         continue;
                     }
                 };
-                if self.ids.contains_key(&page.identity) {
+                let identity = page.identity();
+                if self.ids.contains_key(&identity) {
                     continue;
                 }
-                let id = ids_before.get(&page.identity).copied().unwrap_or_else(|| {
+                let id = ids_before.get(&identity).copied().unwrap_or_else(|| {
                     self.newest_id += 1;
                     self.newest_id
                 });
-                self.ids.insert(page.identity, id);
+                self.ids.insert(identity, id);
                 self.known.insert(place, suspect.user);
-                rows.push(channel(id, suspect, page));
+                match page {
+                    Page::Endpoint(page) => rows.endpoints.push(endpoint(id, suspect, page)),
+                    Page::Connection(page) => rows.connections.push(channel(id, suspect, *page)),
+                }
             }
         }
         rows
     }
 }
 
-fn channel(id: u64, server: &Suspect, page: Page) -> Channel {
+fn endpoint(id: u64, server: &Suspect, page: EndpointPage) -> Endpoint {
+    Endpoint {
+        id,
+        server_pid: server.pid,
+        server_comm: server.comm.clone(),
+        address: page.address,
+        started_at: page.started_at,
+        counters: page.counters,
+    }
+}
+
+fn channel(id: u64, server: &Suspect, page: ConnectionPage) -> Channel {
     Channel {
         id,
         server_pid: server.pid,

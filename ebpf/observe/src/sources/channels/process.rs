@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, read};
 
-use super::page::LINK;
+use super::page::Kind;
 use super::rota::Seen;
 use crate::model::{SafeText, display_name};
 
@@ -27,12 +27,28 @@ pub(super) struct Processes {
 /// The descriptors of a process that have the name of a page.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    /// Their numbers, ascending.
-    pub(super) numbers: Vec<u32>,
-    /// More of them, beyond the bound.
-    pub(super) left_out: u64,
+    /// Their numbers, ascending, with the kind of page.
+    pub(super) numbers: Vec<(u32, Kind)>,
+    /// The kinds of more of them, beyond the bound.
+    pub(super) left_out: LeftOut,
     /// Whether there are so many descriptors that not all were looked at.
     pub(super) cut: bool,
+}
+
+/// Pages that are found and not read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LeftOut {
+    pub(super) endpoints: u64,
+    pub(super) connections: u64,
+}
+
+impl LeftOut {
+    pub(super) fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Endpoint => self.endpoints += 1,
+            Kind::Connection => self.connections += 1,
+        }
+    }
 }
 
 impl Processes {
@@ -103,15 +119,15 @@ impl Processes {
                 candidates.cut = true;
                 return false;
             }
-            match has_name_of_page(&descriptors, number) {
-                Ok(true) if candidates.numbers.len() < keep || is_known(number) => {
-                    candidates.numbers.push(number);
+            match kind_of_page(&descriptors, number) {
+                Ok(Some(kind)) if candidates.numbers.len() < keep || is_known(number) => {
+                    candidates.numbers.push((number, kind));
                 }
-                Ok(true) => candidates.left_out += 1,
+                Ok(Some(kind)) => candidates.left_out.count(kind),
                 // Who may read any folder, but not look into any process, sees numbers and nothing else.
                 Err(Errno::ACCESS | Errno::PERM) => may_not = true,
                 // What is no page does not matter, nor what is gone.
-                Ok(false) | Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
             !may_not
         });
@@ -194,9 +210,10 @@ fn each_number(
     Ok(())
 }
 
-fn has_name_of_page(descriptors: &OwnedFd, number: u32) -> Result<bool, Errno> {
+/// The kind of page that a descriptor has the name of.
+fn kind_of_page(descriptors: &OwnedFd, number: u32) -> Result<Option<Kind>, Errno> {
     // One byte more than the name, so that a longer one is seen to be another.
-    let mut target = [MaybeUninit::uninit(); LINK.len() + 1];
+    let mut target = [MaybeUninit::uninit(); Kind::LONGEST_LINK + 1];
     let (target, _) = readlinkat_raw(descriptors, format!("{number}"), &mut target)?;
-    Ok(*target == *LINK)
+    Ok(Kind::of_link(target))
 }
