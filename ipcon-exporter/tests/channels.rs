@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use served::{Process, address, service};
+use served::{Process, address, gate, service};
 
 /// More than any test needs; a program that hangs fails the test instead of stopping it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -88,10 +88,20 @@ struct Metrics(String);
 impl Metrics {
     /// A family's value for the service of this test, with more labels; 0 where there is none.
     fn of_service(&self, family: &str, more: &str) -> u64 {
-        let labels = format!("service=\"{}\"{more}}} ", service());
-        let lines = self.0.lines().filter(|line| {
-            line.starts_with(&format!("{family}{{server=\"")) && line.contains(&labels)
-        });
+        self.sum(family, &format!("service=\"{}\"{more}}} ", service()))
+    }
+
+    /// A family's value for the servers of this test that are gates, with more labels; 0 where there is none.
+    fn of_gate(&self, family: &str, more: &str) -> u64 {
+        self.sum(family, &format!("{{server=\"{}\"{more}}} ", gate()))
+    }
+
+    /// The sum of a family's samples with these labels.
+    fn sum(&self, family: &str, labels: &str) -> u64 {
+        let lines = self
+            .0
+            .lines()
+            .filter(|line| line.starts_with(&format!("{family}{{")) && line.contains(labels));
         lines
             .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
             .sum()
@@ -166,6 +176,60 @@ fn totals_are_what_the_clients_counted_and_do_not_fall() {
         &exporter.until("the next", |it| connections(it) == 1),
         &counted,
     );
+}
+
+/// Clients that are refused are counted one by one, by reason, and no end of a server takes them back.
+#[test]
+fn refusals_are_what_the_refused_counted_and_do_not_fall() {
+    let address = address("refused");
+    let server = Process::start("gate", &address);
+    let exporter = Exporter::start(&[]);
+    let mut stranger = Process::start("stranger", &address);
+    let endpoints = |metrics: &Metrics| metrics.of_gate("ipcon_channel_endpoints", "");
+    let check = |metrics: &Metrics, counted: &std::collections::BTreeMap<String, u64>, in_all| {
+        let refused = |reason: &str| {
+            let family = "ipcon_channel_refused_connections_total";
+            metrics.of_gate(family, &format!(",reason=\"{reason}\""))
+        };
+        assert_eq!(refused("denied"), counted["refused_denied"]);
+        assert_eq!(
+            refused("no_such_service"),
+            counted["refused_no_such_service"]
+        );
+        assert_eq!(refused("protocol"), 0);
+        let accepted = metrics.of_gate("ipcon_channel_accepted_connections_total", "");
+        assert_eq!(accepted, counted["accepted"] + in_all);
+        let established = metrics.of_gate("ipcon_channel_established_connections_total", "");
+        assert_eq!(established, in_all);
+    };
+
+    let counted = stranger.rounds(2);
+    assert_eq!(counted["refused_denied"], 2);
+    check(
+        &exporter.until("the server", |it| endpoints(it) == 1),
+        &counted,
+        0,
+    );
+
+    let client = Process::start("client", &address);
+    let counted = stranger.rounds(5);
+    let open = |metrics: &Metrics| metrics.of_gate("ipcon_channel_open_connections", "");
+    let metrics = exporter.until("only the client", |it| open(it) == 1);
+    check(&metrics, &counted, 1);
+    assert!(metrics.of_gate("ipcon_channel_memory_bytes", "") > 0);
+    client.kill();
+    let metrics = exporter.until("nobody", |it| open(it) == 0);
+    assert_eq!(metrics.of_gate("ipcon_channel_memory_bytes", ""), 0);
+
+    server.kill();
+    let metrics = exporter.until("no server", |it| endpoints(it) == 0);
+    check(&metrics, &counted, 1);
+
+    // Another server of that name goes on where the other one was.
+    let _server = Process::start("gate", &address);
+    let counted = stranger.rounds(1);
+    let metrics = exporter.until("the next", |it| endpoints(it) == 1);
+    check(&metrics, &counted, 1);
 }
 
 #[test]

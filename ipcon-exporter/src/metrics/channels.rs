@@ -7,12 +7,13 @@ use ipcon_observe::fields::{CHANNEL_FIELDS, Kind};
 use ipcon_observe::ledger::{self, ChannelLabel};
 use ipcon_observe::model::{Channel, Channels, LatencyHistogram};
 
-use super::Scrape;
 use super::families::Families;
+use super::{Scrape, endpoints};
 
-/// Adds the families of the channels. Totals stay while channels cannot be read; what is now is absent then.
+/// Adds the families of the channels and of their endpoints. Totals stay while channels cannot be read; what is now is absent then.
 pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
     totals(scrape.ledger.channels(), families);
+    endpoints::collect(scrape, families);
     let channels = scrape
         .snapshot
         .and_then(|snapshot| snapshot.channels.as_ref());
@@ -138,12 +139,16 @@ fn scan(channels: &Channels, families: &mut Families) {
         );
     }
     for (reason, count) in [
-        ("too_many", scan.left_out_connections),
+        (
+            "too_many",
+            scan.left_out_connections
+                .saturating_add(scan.left_out_endpoints),
+        ),
         ("not_a_page", scan.rejected_files),
     ] {
         families.gauge(
             "ipcon_channel_left_out_files",
-            "Files named as a connection's page that are not counted.",
+            "Files named as a server's page of statistics that are not counted.",
             &[("reason", reason)],
             count as f64,
         );

@@ -3,6 +3,7 @@
 
 mod bus;
 mod channels;
+mod endpoints;
 mod families;
 mod kevents;
 mod own;

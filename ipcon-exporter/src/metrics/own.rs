@@ -26,10 +26,11 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
         ("peer", ledger.folded_peers()),
         ("group", ledger.folded_groups()),
         ("channel", ledger.channels().folded()),
+        ("endpoint", ledger.endpoints().folded()),
     ] {
         families.counter(
             "ipcon_exporter_series_folded_total",
-            "Peers, groups or channels that had to share the label _other, since there were too many.",
+            "Peers, groups, channels or endpoints that had to share the label _other, since there were too many.",
             &[("label", label)],
             folded,
         );

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{
-    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, EventKind, Group,
-    GroupCounters, Kevents, Kind, Lost, MapFill, PROBE_BACKEND, Peer, Probe, Probes, Service,
-    SizeHistogram, Source, SourceState, SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Endpoint, EndpointCounters,
+    EventKind, Group, GroupCounters, Kevents, Kind, Lost, MapFill, PROBE_BACKEND, Peer, Probe,
+    Probes, Service, SizeHistogram, Source, SourceState, SourceStatus,
 };
 use ipcon_observe::{Ledger, Snapshot};
 
@@ -63,7 +63,7 @@ fn busy() -> Snapshot {
     }
 }
 
-/// Two connections of a service, one of a server with a hostile name, and one too many.
+/// Two connections of a service, one of a server with a hostile name, and one too many; endpoints of the same servers.
 fn channels() -> Channels {
     Channels {
         connections: vec![
@@ -72,11 +72,17 @@ fn channels() -> Channels {
             channel(3, "evil\"\n\u{1b}[2J", 65_535, 40),
             channel(4, "too-many", 1, 16),
         ],
+        endpoints: vec![
+            endpoint(5, "clockd", 3),
+            endpoint(6, "clockd", 4),
+            endpoint(7, "evil\"\n\u{1b}[2J", 1),
+            endpoint(8, "too-many", 2),
+        ],
         scan: ChannelScan {
             processes: 90,
             unreadable_processes: 12,
             left_out_connections: 3,
-            left_out_endpoints: 0,
+            left_out_endpoints: 2,
             cut_processes: 0,
             rejected_files: 1,
         },
@@ -111,6 +117,27 @@ fn channel(id: u64, comm: &str, service: u16, requests: u64) -> Channel {
     channel.latency.counts[9] = requests / 40;
     channel.latency.counts[38] = 1;
     channel
+}
+
+fn endpoint(id: u64, comm: &str, connections: u64) -> Endpoint {
+    Endpoint {
+        id,
+        server_pid: 70 + id as u32,
+        server_comm: comm.into(),
+        counters: EndpointCounters {
+            accepted: 100 * id,
+            connected: 90 * id,
+            connections,
+            connections_max: 2 * connections,
+            memory_bytes: 65_536 * connections,
+            memory_bytes_max: 131_072 * connections,
+            refused_denied: 7 * id,
+            refused_overloaded: 2 * id,
+            refused_other: id,
+            ..EndpointCounters::default()
+        },
+        ..Endpoint::default()
+    }
 }
 
 fn peer(id: u64, names: &[&str], sent: u64) -> Peer {
@@ -399,7 +426,16 @@ fn times_are_where_they_belong() {
 fn ten_thousand_channels_give_a_bounded_page() {
     let mut snapshot = busy();
     let rows = (1..=10_000).map(|id| channel(id, &format!("server.{}", id % 5000), 1, 160));
-    snapshot.channels.as_mut().unwrap().connections = rows.collect();
+    let channels = snapshot.channels.as_mut().unwrap();
+    channels.connections = rows.collect();
+    let rows = (1..=10_000).map(|id| Endpoint {
+        counters: EndpointCounters {
+            refused_denied: 10,
+            ..EndpointCounters::default()
+        },
+        ..endpoint(id, &format!("server.{}", id % 5000), 1)
+    });
+    channels.endpoints = rows.collect();
     let mut ledger = Ledger::new(Limits::default());
     ledger.apply(&snapshot);
     let scrape = Scrape {
@@ -415,6 +451,11 @@ fn ten_thousand_channels_give_a_bounded_page() {
         .sum();
     assert_eq!(requests, 1_600_000.0, "none is lost by folding");
     assert_eq!(of("ipcon_channel_requests_total{").count(), 201);
+    let refused: f64 = of("ipcon_channel_refused_connections_total{")
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    assert_eq!(refused, 100_000.0, "none is lost by folding");
+    assert_eq!(of("ipcon_channel_accepted_connections_total{").count(), 201);
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(!page.contains("pid"), "no process has a label");
 }

@@ -11,13 +11,15 @@
 //! * what the bus counted beyond all labels was counted by peers that left before anybody looked: it goes to
 //!   [`DEPARTED`], together with labels that nobody has used for a while.
 //!
-//! Connections of coroipc count for the command name of their server and the number of their service, in the same way.
+//! Connections of coroipc count for the command name of their server and the number of their service, in the same way,
+//! endpoints for the command name alone.
 //!
 //! The totals of the bus must be read before the peers. Then a peer that is not listed has left for good,
 //! the totals never hold more than peers listed and left have counted, and nothing is counted twice.
 
 mod book;
 mod channels;
+mod endpoints;
 
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::model::{Peer, Snapshot};
 use book::{Book, Entry};
 
 pub use channels::{ChannelLabel, ChannelTotals, Channels};
+pub use endpoints::Endpoints;
 
 /// Label of all peers without a service.
 pub const ANONYMOUS: &str = "_anonymous";
@@ -43,7 +46,7 @@ pub struct Limits {
     pub peers: usize,
     /// Labels of groups, beside those of the ledger's own.
     pub groups: usize,
-    /// Labels of servers and services of coroipc, beside those of the ledger's own.
+    /// Labels of servers and services of coroipc, and as many of servers alone, beside those of the ledger's own.
     pub channels: usize,
     /// How long a label stays after the last row that had it.
     pub retain: Duration,
@@ -68,6 +71,7 @@ pub struct Ledger {
     peers: Book,
     groups: Book,
     channels: Channels,
+    endpoints: Endpoints,
 }
 
 impl Ledger {
@@ -80,6 +84,7 @@ impl Ledger {
             peers,
             groups,
             channels: Channels::new(limits.channels, limits.retain),
+            endpoints: Endpoints::new(limits.channels, limits.retain),
         }
     }
 
@@ -89,6 +94,7 @@ impl Ledger {
     /// it changes.
     pub fn apply(&mut self, snapshot: &Snapshot) {
         self.channels.apply(snapshot);
+        self.endpoints.apply(snapshot);
         let Some(bus) = &snapshot.bus else { return };
         if let Some(started_at) = bus.started_at
             && self
@@ -146,6 +152,11 @@ impl Ledger {
     /// Totals of the connections of coroipc.
     pub fn channels(&self) -> &Channels {
         &self.channels
+    }
+
+    /// Totals of the endpoints of coroipc.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// How many times a peer had to go to [`OTHER`].
