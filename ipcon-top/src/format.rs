@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ipcon_observe::model::EndpointCounters;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Widest result of [`count`], [`rate`], [`bytes`] and [`duration`], in cells.
@@ -90,6 +91,16 @@ pub fn interval(span: Duration) -> String {
         (_, 0) => format!("{}s", millis / 1000),
         _ => format!("{:.1}s", span.as_secs_f64()),
     }
+}
+
+/// Clients that were refused, with the reasons that there were: `3 (denied 2, version 1)`. `None` when nobody was.
+#[must_use]
+pub fn refusals(counters: &EndpointCounters) -> Option<String> {
+    let met = counters.refusals().filter(|(_, count)| *count > 0);
+    let met: Vec<_> = met
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    (!met.is_empty()).then(|| format!("{} ({})", counters.refused(), met.join(", ")))
 }
 
 /// A share of a limit in percent, `None` without a limit. 100 is reserved for a limit that is reached.

@@ -8,7 +8,7 @@ mod served;
 use std::process::Command;
 
 use serde_json::Value;
-use served::{Process, address, service};
+use served::{Process, address, gate, service};
 
 /// Not a test of its own: the processes that the others start.
 #[test]
@@ -88,6 +88,38 @@ fn the_report_has_what_the_clients_counted() {
         !gone.contains(&format!("\"client_pid\": {},", second.pid())),
         "{gone}"
     );
+}
+
+#[test]
+fn the_report_has_who_was_refused_and_why() {
+    let address = address("refused");
+    let server = Process::start("gate", &address);
+    let mut stranger = Process::start("stranger", &address);
+    let counted = stranger.rounds(2);
+    assert_eq!(counted["refused_denied"], 2);
+
+    let report: Value = serde_json::from_str(&once(&["--format", "json"])).unwrap();
+    let rows = report["channels"]["endpoints"].as_array().unwrap();
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| row["server_pid"] == server.pid())
+        .collect();
+    assert_eq!(rows.len(), 1);
+    let row = rows[0];
+    for (what, count) in &counted {
+        assert_eq!(row[what], *count, "{what}");
+    }
+    assert_eq!(row["connected"], 0);
+    assert_eq!(row["address"], format!("@{address}"));
+    assert_eq!(row["per_second"]["refused"], 0.0, "it is quiet now");
+
+    let text = once(&[]);
+    let line = format!(
+        "  {} {} refused: 3 (denied 2, no_such_service 1)",
+        gate(),
+        server.pid()
+    );
+    assert!(text.lines().any(|it| it == line), "{text}");
 }
 
 #[test]

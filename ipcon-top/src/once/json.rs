@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use ipcon_observe::RowRates;
-use ipcon_observe::fields::{BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
+};
 use ipcon_observe::model::{
-    Bus, Channel, ChannelScan, Event, Group, Kevents, Peer, Probes, SourceStatus,
+    Bus, Channel, ChannelScan, Endpoint, Event, Group, Kevents, Peer, Probes, SourceStatus,
 };
 use ipcon_observe::reconcile::{Difference, Row};
 use serde::Serialize;
@@ -55,6 +57,7 @@ struct Rated<'a, R> {
 struct RatedChannels<'a> {
     read_at_seconds: f64,
     connections: Vec<Rated<'a, Channel>>,
+    endpoints: Vec<Rated<'a, Endpoint>>,
     #[serde(flatten)]
     scan: ChannelScan,
 }
@@ -100,6 +103,9 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
             read_at_seconds: channels.read_at.as_secs_f64(),
             connections: rows(&channels.connections, CHANNEL_FIELDS, |row| {
                 rates.channel(row.id)
+            }),
+            endpoints: rows(&channels.endpoints, ENDPOINT_FIELDS, |row| {
+                rates.endpoint(row.id)
             }),
             scan: channels.scan,
         }),

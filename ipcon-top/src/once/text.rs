@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use ipcon_observe::RowRates;
 use ipcon_observe::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, find,
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value,
+    find,
 };
-use ipcon_observe::model::{Bus, Channels, Probes, SourceState};
+use ipcon_observe::model::{Bus, Channels, Endpoint, Probes, SourceState};
 
 use super::Report;
 use super::grid::Grid;
@@ -62,6 +63,20 @@ const CHANNEL_KEYS: [Shown; 13] = [
     ("events_dropped", false),
 ];
 
+/// Fields of an endpoint.
+const ENDPOINT_KEYS: [Shown; 10] = [
+    ("server_comm", false),
+    ("server_pid", false),
+    ("connections", false),
+    ("connections_max", false),
+    ("memory_bytes", false),
+    ("memory_bytes_max", false),
+    ("accepted", true),
+    ("connected", false),
+    ("refused", true),
+    ("address", false),
+];
+
 /// Cells of the bars of a histogram.
 const BAR: usize = 40;
 
@@ -113,8 +128,27 @@ fn channels(report: &Report, channels: &Channels, out: &mut String) {
         &channels.connections,
         |row| report.rates.channel(row.id),
     );
+    rows(
+        out,
+        "endpoints",
+        ENDPOINT_FIELDS,
+        &ENDPOINT_KEYS,
+        &channels.endpoints,
+        |row| report.rates.endpoint(row.id),
+    );
+    refusals(&channels.endpoints, out);
     if let Some(gaps) = channels.scan.gaps() {
         let _ = writeln!(out, "  not all are seen: {gaps}");
+    }
+}
+
+/// Who was refused where, by the reasons that there were.
+fn refusals(endpoints: &[Endpoint], out: &mut String) {
+    for endpoint in endpoints {
+        if let Some(refused) = format::refusals(&endpoint.counters) {
+            let (server, pid) = (&endpoint.server_comm, endpoint.server_pid);
+            let _ = writeln!(out, "  {server} {pid} refused: {refused}");
+        }
     }
 }
 
@@ -181,7 +215,10 @@ fn rows<'a, R>(
         .collect();
     let mut grid = Grid::default();
     for (field, with_rate) in &shown {
-        let text = matches!(field.key, "name" | "comm" | "owner_name" | "server_comm");
+        let text = matches!(
+            field.key,
+            "name" | "comm" | "owner_name" | "server_comm" | "address"
+        );
         grid.column(field.title, if text { Align::Left } else { Align::Right });
         if *with_rate {
             grid.column(format!("{}/s", field.title), Align::Right);
@@ -386,6 +423,10 @@ mod tests {
         }
         for (key, rate) in CHANNEL_KEYS {
             let field = find(CHANNEL_FIELDS, key).unwrap();
+            assert!(!rate || field.kind == Kind::Counter, "{key}");
+        }
+        for (key, rate) in ENDPOINT_KEYS {
+            let field = find(ENDPOINT_FIELDS, key).unwrap();
             assert!(!rate || field.kind == Kind::Counter, "{key}");
         }
     }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use ipcon_observe::model::Channel;
+use ipcon_observe::model::{Channel, Endpoint};
 
 use super::View;
 use super::detail::{self, Detail};
@@ -57,7 +57,40 @@ fn by_server(a: &Row<'_, Channel>, b: &Row<'_, Channel>) -> Ordering {
     names.then_with(|| key(a).cmp(&key(b)))
 }
 
-fn detail(row: &Row<'_, Channel>, _: &Store) -> Detail {
+/// Endpoints of a server that are shown: more would leave no room for the counters.
+const ENDPOINTS: usize = 2;
+
+/// What the server of a connection tells of its endpoints. Which of several the client came to, nobody says.
+fn endpoints(channel: &Channel, store: &Store) -> Vec<(&'static str, String)> {
+    let all = store.snapshot().endpoints().iter();
+    let mut of_server = all.filter(|it| it.server_pid == channel.server_pid);
+    let mut lines: Vec<_> = of_server
+        .by_ref()
+        .take(ENDPOINTS)
+        .map(|it| ("endpoint", endpoint(it)))
+        .collect();
+    let more = of_server.count();
+    if more > 0 {
+        lines.push(("endpoints", format!("and {more} more")));
+    }
+    lines
+}
+
+fn endpoint(endpoint: &Endpoint) -> String {
+    let counters = &endpoint.counters;
+    let refused = format::refusals(counters).unwrap_or("none".to_owned());
+    let address = endpoint.address.as_deref();
+    // What may be long comes last, since lines are cut.
+    format!(
+        "accepted {}, refused {refused}; memory {}, at most {}; at {}",
+        counters.accepted,
+        format::bytes(counters.memory_bytes),
+        format::bytes(counters.memory_bytes_max),
+        address.unwrap_or(format::ABSENT),
+    )
+}
+
+fn detail(row: &Row<'_, Channel>, store: &Store) -> Detail {
     let channel = row.item;
     let counters = &channel.counters;
     let time = |time: Option<std::time::Duration>| {
@@ -104,7 +137,7 @@ fn detail(row: &Row<'_, Channel>, _: &Store) -> Detail {
             ("p50", time(channel.latency.quantile(0.5))),
             ("p99", time(channel.latency.quantile(0.99))),
         ],
-        lists: Vec::new(),
+        lists: endpoints(channel, store),
         times: Some(channel.latency.clone()),
         counters: detail::counters(row),
     }

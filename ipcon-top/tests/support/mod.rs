@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Event, EventKind, Group,
-    GroupCounters, Kind, LatencyHistogram, Lost, Peer, Probe, ProbeCounts, Probes, SafeText,
-    Service, SizeHistogram, Source, SourceState, SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Endpoint,
+    EndpointCounters, Event, EventKind, Group, GroupCounters, Kind, LatencyHistogram, Lost, Peer,
+    Probe, ProbeCounts, Probes, SafeText, Service, SizeHistogram, Source, SourceState,
+    SourceStatus,
 };
 use ipcon_top::clock::{Clock, Now};
 
@@ -204,7 +205,31 @@ fn channels(second: u64) -> Channels {
             unreadable_processes: 3,
             ..ChannelScan::default()
         },
-        ..Channels::default()
+        endpoints: vec![
+            endpoint(4, 640, "clockd", 1 + second, 0),
+            endpoint(5, 655, "imaged", 20 * second, 6 * second),
+        ],
+    }
+}
+
+fn endpoint(id: u64, pid: u32, comm: &str, accepted: u64, refused: u64) -> Endpoint {
+    Endpoint {
+        id,
+        server_pid: pid,
+        server_comm: comm.into(),
+        address: Some(format!("@{comm}").as_str().into()),
+        started_at: START - Duration::from_secs(60),
+        counters: EndpointCounters {
+            accepted,
+            connected: accepted - refused,
+            connections: 2,
+            connections_max: 3,
+            memory_bytes: 264_192,
+            memory_bytes_max: 396_288,
+            refused_denied: refused / 3 * 2,
+            refused_overloaded: refused / 3,
+            ..EndpointCounters::default()
+        },
     }
 }
 
