@@ -15,7 +15,7 @@ use super::handle::Client;
 use super::slots::Slots;
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::Message;
-use crate::handshake::{Credentials, descriptors, is_process};
+use crate::handshake::{Credentials, closer::Closer, descriptors, is_process};
 use crate::id::ServiceId;
 use crate::region::{Own, Parts, Peer, Unsealed};
 use crate::sizes::Sizes;
@@ -112,7 +112,7 @@ impl Connecting {
     /// [`ConnectError`] says why there will be no connection: [`ConnectError::TimedOut`] after the deadline.
     pub fn advance(mut self) -> Result<Progress, ConnectError> {
         loop {
-            let received = match socket::receive(&self.socket) {
+            let received = match socket::receive(&self.socket, &Closer::of_process()) {
                 Ok(received) => received,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) if self.deadline <= Instant::now() => {
@@ -239,13 +239,15 @@ impl Connecting {
         match errno {
             Errno::TIMEDOUT => ConnectError::TimedOut(self.doing()),
             // It may have said why before it hung up.
-            Errno::PIPE | Errno::CONNRESET => match socket::receive(&self.socket) {
-                Ok(Received {
-                    message: Ok(Message::Refused(refusal)),
-                    ..
-                }) => ConnectError::Refused(refusal),
-                _ => ConnectError::HungUp(self.doing()),
-            },
+            Errno::PIPE | Errno::CONNRESET => {
+                match socket::receive(&self.socket, &Closer::of_process()) {
+                    Ok(Received {
+                        message: Ok(Message::Refused(refusal)),
+                        ..
+                    }) => ConnectError::Refused(refusal),
+                    _ => ConnectError::HungUp(self.doing()),
+                }
+            }
             errno => system("talking to the server", errno),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::task::Waker;
 #[cfg(feature = "tokio")]
 use std::task::{Context, Poll};
@@ -14,7 +15,9 @@ use rustix::io::Errno;
 use super::error::{CallError, Disconnected};
 use super::polled::{self, Awaited, Memory, Polled, Request};
 use super::slots::{Found, Slot, Slots};
-use crate::handshake::{Credentials, descriptors::Descriptors, socket, wire::Message};
+use crate::handshake::{
+    Credentials, closer::Closer, descriptors::Descriptors, socket, wire::Message,
+};
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
 use crate::ring::{Answer, Outbox, Submission, Violation, look_for_answer};
@@ -61,6 +64,7 @@ pub(crate) struct Core {
     /// What came through the socket. It is locked while something is taken from there: what one thread has taken, another
     /// must not look for.
     heard: Mutex<Heard>,
+    closer: Arc<Closer>,
 }
 
 /// What came through the socket.
@@ -103,6 +107,7 @@ impl Core {
             events_rung: AtomicU32::new(0),
             next_message: AtomicU32::new(0),
             heard: Mutex::default(),
+            closer: Closer::of_process(),
         }
     }
 
@@ -405,7 +410,7 @@ impl Core {
             {
                 return Ok(true);
             }
-            match socket::receive(&self.socket) {
+            match socket::receive(&self.socket, &self.closer) {
                 Ok(received) => match received.message {
                     Ok(Message::Doorbell) => {}
                     Ok(Message::Refused(refusal)) => {
@@ -414,7 +419,8 @@ impl Core {
                     // Each belongs to a request, which has a slot. A server that sends more does not keep to the rules.
                     Ok(Message::Attachment { number })
                         if heard.attachments.len() < self.sizes.slots as usize
-                            && received.descriptors.as_slice().len() <= self.most_attached() =>
+                            && received.descriptors.as_slice().len() <= self.most_attached()
+                            && !heard.attachments.contains_key(&number) =>
                     {
                         heard.attachments.insert(number, received.descriptors);
                     }

@@ -6,9 +6,10 @@
 //! nobody waits for it.
 #![allow(unsafe_code)]
 
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 
+use super::closer::Closer;
 use crate::region::Peer;
 use crate::ring::Violation;
 
@@ -33,25 +34,30 @@ pub(crate) fn let_in(socket: impl AsFd, wanted: bool) {
     };
 }
 
-/// Descriptors that came with a message. When this goes they are closed, by a thread of their own.
+/// Descriptors that came with a message. When this goes they are closed, where nobody waits for that.
 #[derive(Debug, Default)]
-pub(crate) struct Descriptors(Vec<OwnedFd>);
+pub(crate) struct Descriptors {
+    files: Vec<OwnedFd>,
+    /// Who closes them; nobody where there are none.
+    closer: Option<Arc<Closer>>,
+}
 
 impl Descriptors {
-    pub(crate) fn extend(&mut self, more: impl Iterator<Item = OwnedFd>) {
-        self.0.extend(more);
+    pub(super) fn extend(&mut self, more: impl Iterator<Item = OwnedFd>, closer: &Arc<Closer>) {
+        self.files.extend(more);
+        self.closer.get_or_insert_with(|| closer.clone());
     }
 
     pub(crate) fn as_slice(&self) -> &[OwnedFd] {
-        &self.0
+        &self.files
     }
 
     /// The memory of a payload of so many bytes, which is the first of them.
     pub(crate) fn open_large(&mut self, len: u32) -> Result<Box<Peer>, Violation> {
-        let file = self.0.first().ok_or(Violation::Large)?;
+        let file = self.files.first().ok_or(Violation::Large)?;
         let memory = Peer::open(file, crate::layout::large(len)).map_err(|_| Violation::Large)?;
         // It was checked to be memory, which closes at once.
-        drop(self.0.remove(0));
+        drop(self.files.remove(0));
         Ok(Box::new(memory))
     }
 
@@ -62,20 +68,17 @@ impl Descriptors {
 
     /// The descriptors, for who has checked each to be of a kind that closes at once, or wants them whatever they are.
     pub(crate) fn into_vec(mut self) -> Vec<OwnedFd> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.files)
     }
 }
 
 impl Drop for Descriptors {
     fn drop(&mut self) {
-        if self.0.is_empty() {
-            return;
+        let files = std::mem::take(&mut self.files);
+        if let Some(closer) = &self.closer
+            && !files.is_empty()
+        {
+            closer.close(files);
         }
-        // Where no thread can be had they stay open, which is better than to wait for who knows how long.
-        let files = ManuallyDrop::new(std::mem::take(&mut self.0));
-        let _ = std::thread::Builder::new()
-            .name("coroipc-close".into())
-            .stack_size(64 << 10)
-            .spawn(move || drop(ManuallyDrop::into_inner(files)));
     }
 }

@@ -17,6 +17,7 @@
 //! connection's sign of life, and carries doorbells for poll loops and the reason of a disconnection.
 
 mod address;
+pub(crate) mod closer;
 mod credentials;
 pub(crate) mod descriptors;
 mod process;

@@ -4,6 +4,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,6 +14,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use super::closer::Closer;
 use super::descriptors::{self, Descriptors};
 use super::wire::{self, Malformed, Message};
 
@@ -44,8 +46,9 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// Receives a message if there is one. `AGAIN` if there is none, `CONNRESET` if the other side has hung up.
-pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
+/// Receives a message if there is one. `AGAIN` if there is none, `CONNRESET` if the other side has hung up. Descriptors that
+/// came with it and that nobody takes are left to `closer`.
+pub(crate) fn receive(socket: impl AsFd, closer: &Arc<Closer>) -> Result<Received, Errno> {
     let mut bytes = [0; wire::LONGEST + 1];
     // For all that can come: what there is no room for is closed by the kernel, which can take long.
     let mut space = [MaybeUninit::uninit();
@@ -61,7 +64,7 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     let mut descriptors = Descriptors::default();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
-            descriptors.extend(rights);
+            descriptors.extend(rights, closer);
         }
     }
     if received.bytes == 0 && descriptors.as_slice().is_empty() {

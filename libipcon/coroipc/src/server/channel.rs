@@ -12,7 +12,7 @@ use super::call::Call;
 use super::events::Events;
 use super::ledger::Entry;
 use crate::handshake::{
-    Credentials, Reason, Refusal, descriptors::Descriptors, socket, wire::Message,
+    Credentials, Reason, Refusal, closer::Closer, descriptors::Descriptors, socket, wire::Message,
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
@@ -53,11 +53,15 @@ pub(super) struct Channel {
     pub(super) watching: OnceLock<Watching>,
     /// This side's region, until the client gets it.
     file: Mutex<Option<OwnedFd>>,
-    _entry: Entry,
+    _entry: Arc<Entry>,
+    closer: Arc<Closer>,
 }
 
 /// Messages that are taken from a socket in one go.
 const MESSAGES: usize = 64;
+
+/// Descriptors of one connection that may wait to be closed in any case.
+const ENOUGH_TO_CLOSE: usize = 256;
 
 /// What a socket had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,7 @@ impl Channel {
         (sizes, most_descriptors): (Sizes, u32),
         (socket, life): (Arc<OwnedFd>, Life),
         credentials: Credentials,
-        (number, entry): (u64, Entry),
+        (number, entry, closer): (u64, Arc<Entry>, Arc<Closer>),
         statistics: Page,
     ) -> Self {
         let (own, rooms, file, events) = parts;
@@ -104,6 +108,7 @@ impl Channel {
             watching: OnceLock::new(),
             file: Mutex::new(Some(file)),
             _entry: entry,
+            closer,
         }
     }
 
@@ -123,7 +128,7 @@ impl Channel {
         // What one thread has taken from the socket, another must not look for there.
         let mut attachments = self.attachments.lock();
         for _ in 0..MESSAGES {
-            let received = match socket::receive(&*self.socket) {
+            let received = match socket::receive(&*self.socket, &self.closer) {
                 Ok(received) => received,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => return Heard::All,
@@ -134,8 +139,16 @@ impl Channel {
                 && received.descriptors.as_slice().len() <= self.most_attached();
             match received.message {
                 Ok(Message::Doorbell) => {}
-                Ok(Message::Attachment { number }) if room => {
+                Ok(Message::Attachment { number })
+                    if room && !attachments.contains_key(&number) =>
+                {
                     attachments.insert(number, received.descriptors);
+                    if self.closer.open() > self.most_open() {
+                        drop(attachments);
+                        let text = "descriptors that were sent before take too long to close";
+                        self.refuse(Refusal::new(Reason::Resources, text));
+                        return Heard::End;
+                    }
                 }
                 _ => {
                     drop(attachments);
@@ -165,6 +178,12 @@ impl Channel {
     /// The most descriptors in one message.
     fn most_attached(&self) -> usize {
         usize::from(self.sizes.large != 0) + self.most_descriptors as usize
+    }
+
+    /// Descriptors that may wait to be closed: all that may come at once, and enough for who sends many, which nobody takes,
+    /// faster than a thread closes them.
+    fn most_open(&self) -> usize {
+        (self.sizes.slots as usize * self.most_attached()).max(ENOUGH_TO_CLOSE)
     }
 
     /// The memory of a request's payload, and the descriptors for its handler. They were sent before it was written.

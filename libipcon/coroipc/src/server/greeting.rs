@@ -14,7 +14,7 @@ use super::ledger::Entry;
 use super::service::AnyService;
 use crate::handshake::socket::{self, Received};
 use crate::handshake::wire::{Malformed, Message};
-use crate::handshake::{Credentials, Reason, Refusal, descriptors};
+use crate::handshake::{Credentials, Reason, Refusal, closer::Closer, descriptors};
 use crate::id::ServiceId;
 use crate::layout::VERSION;
 use crate::region::{Bells, Own, Peer};
@@ -26,8 +26,9 @@ use crate::wait::{Life, Spin};
 /// A client that is being greeted.
 pub(super) struct Greeting {
     socket: Arc<OwnedFd>,
-    /// Nothing once the connection has it.
-    entry: Option<Entry>,
+    /// What it has of what its user may have.
+    entry: Arc<Entry>,
+    closer: Arc<Closer>,
     /// The client's user.
     pub(super) uid: u32,
     /// Until when it must have said all that it has to.
@@ -64,10 +65,12 @@ pub(super) enum Progress {
 
 impl Greeting {
     pub(super) fn new(socket: OwnedFd, entry: Entry, deadline: Instant) -> Self {
+        let entry = Arc::new(entry);
         Self {
             socket: Arc::new(socket),
             uid: entry.uid,
-            entry: Some(entry),
+            closer: Closer::on_behalf_of(entry.clone()),
+            entry,
             deadline,
             stage: Stage::Hello,
         }
@@ -76,7 +79,7 @@ impl Greeting {
     /// Reads what the client has sent by now, and answers.
     pub(super) fn advance(&mut self, shared: &Shared) -> Progress {
         loop {
-            let received = match socket::receive(&self.socket) {
+            let received = match socket::receive(&self.socket, &self.closer) {
                 Ok(received) => received,
                 Err(Errno::AGAIN) => return Progress::Waiting,
                 Err(Errno::INTR) => continue,
@@ -177,11 +180,7 @@ impl Greeting {
             .and_then(|peer| Ok((peer, Bells::open(bells)?)))
             .map_err(|bad| Refusal::new(Reason::Protocol, format!("the client's memory: {bad}")))?;
         received.descriptors.close();
-        let mut entry = self
-            .entry
-            .take()
-            .ok_or_else(|| Refusal::new(Reason::Protocol, "it is connected already"))?;
-        entry.reserve(sizes.bytes())?;
+        self.entry.reserve(sizes.bytes())?;
         let parts = Own::create("coroipc-server", sizes.server_region())
             .map_err(|errno| lacking("reserving memory", errno))?;
         if shared.lock_memory {
@@ -207,7 +206,7 @@ impl Greeting {
             (sizes, most_descriptors),
             (self.socket.clone(), Life::new(guarded)),
             credentials,
-            (number, entry),
+            (number, self.entry.clone(), self.closer.clone()),
             statistics,
         ))
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,7 +19,8 @@ pub(super) struct Limits {
     pub(super) memory: usize,
 }
 
-/// What clients have. A connection counts from being accepted until nothing of it is left in this process.
+/// What clients have. A connection counts from being accepted until nothing of it is left in this process: no descriptor
+/// either that it sent and that takes long to close.
 #[derive(Debug)]
 pub(super) struct Ledger {
     all: Limits,
@@ -44,7 +46,8 @@ struct Share {
 pub(super) struct Entry {
     ledger: Arc<Ledger>,
     pub(super) uid: u32,
-    memory: usize,
+    /// It is changed under the ledger's lock.
+    memory: AtomicUsize,
 }
 
 impl Ledger {
@@ -82,15 +85,15 @@ impl Ledger {
         Ok(Entry {
             ledger: self.clone(),
             uid,
-            memory: 0,
+            memory: AtomicUsize::new(0),
         })
     }
 }
 
 impl Entry {
     /// Memory for the connection, before it is reserved.
-    pub(super) fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let ledger = self.ledger.clone();
+    pub(super) fn reserve(&self, bytes: usize) -> Result<(), Refusal> {
+        let ledger = &self.ledger;
         let mut used = ledger.used.lock();
         let user = used.by_user.get(&self.uid).copied().unwrap_or_default();
         let fits = |share: Share, most: Limits| bytes <= most.memory.saturating_sub(share.memory);
@@ -102,7 +105,7 @@ impl Entry {
         }
         used.all.memory += bytes;
         used.by_user.entry(self.uid).or_default().memory += bytes;
-        self.memory += bytes;
+        self.memory.fetch_add(bytes, Ordering::Relaxed);
         ledger.show(&used);
         Ok(())
     }
@@ -112,10 +115,11 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut used = self.ledger.used.lock();
         used.all.connections -= 1;
-        used.all.memory -= self.memory;
+        let memory = *self.memory.get_mut();
+        used.all.memory -= memory;
         if let Some(user) = used.by_user.get_mut(&self.uid) {
             user.connections -= 1;
-            user.memory -= self.memory;
+            user.memory -= memory;
             if user.connections == 0 {
                 used.by_user.remove(&self.uid);
             }
@@ -141,12 +145,12 @@ mod tests {
         };
         let statistics = Arc::new(EndpointPage::new(None));
         let ledger = Ledger::new(limits(3, 100), limits(2, 60), statistics);
-        let mut first = ledger.enter(1).unwrap();
+        let first = ledger.enter(1).unwrap();
         let second = ledger.enter(1).unwrap();
         assert!(ledger.enter(1).is_err());
         first.reserve(60).unwrap();
         assert!(first.reserve(1).is_err());
-        let mut other = ledger.enter(2).unwrap();
+        let other = ledger.enter(2).unwrap();
         assert!(other.reserve(41).is_err());
         other.reserve(40).unwrap();
         assert!(ledger.enter(3).is_err());

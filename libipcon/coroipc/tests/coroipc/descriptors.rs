@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<Case> {
         both_sides_bound_them,
         those_that_nobody_takes_leave_nothing,
         a_client_that_breaks_the_rules_is_disconnected,
+        each_message_has_a_number_of_its_own,
         a_server_that_breaks_the_rules_is_left,
     ]
 }
@@ -244,6 +245,19 @@ fn as_both() {
     say("left nothing");
 }
 
+/// A request, counted from 1, each in the next slot, with the files of a message.
+fn request(ours: &raw::Words, common: &raw::Words, number: u32, (command, with): (CommandId, u32)) {
+    let line = &ours.words()[16 * (3 + 4 + (number as usize - 1) % 4)..];
+    let flags = 1 << 18 | u32::from(command.get());
+    for (word, value) in [(1, (number - 1) % 4), (2, flags), (3, 0), (6, with)] {
+        line[word].store(value, Ordering::Relaxed);
+    }
+    line[0].store(number, Ordering::Release);
+    let bell = &common.words()[0];
+    bell.fetch_add(1, Ordering::SeqCst);
+    rustix::thread::futex::wake(bell, rustix::thread::futex::Flags::empty(), 1).unwrap();
+}
+
 /// A message that says that these files go with the request that has the number.
 fn attach(raw: &Raw, number: u32, files: &[&OwnedFd]) {
     raw.send(&raw::message(7, &[number]), files);
@@ -288,6 +302,19 @@ fn a_client_that_breaks_the_rules_is_disconnected() {
         assert_eq!(raw.refusal(), 6, "{what}");
     }
     until("nobody is left", || server.connections().is_empty());
+}
+
+fn each_message_has_a_number_of_its_own() {
+    let name = format!("coroipc-descriptors-numbers-{}", std::process::id());
+    let _server = serve(endpoint(Address::abstract_name(&name)).sizes(Sizes::MIN, Sizes::MAX));
+    let file: OwnedFd = memory("").into();
+    let (raw, ours, common, _region) = raw::connected(&name);
+    for number in [5, 6, 5] {
+        attach(&raw, number, &[&file]);
+    }
+    // Of which it learns when it looks for one of them.
+    request(&ours, &common, 1, (IGNORE, 5));
+    assert_eq!(raw.refusal(), 6);
 }
 
 /// A server by hand, which answers the first request as it likes.

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use coroipc::{Address, Client, ConnectError, Endpoint, Reason, Sizes};
@@ -14,12 +16,14 @@ use crate::world::*;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         descriptors_that_take_long_to_close_keep_nobody_waiting,
+        descriptors_that_take_long_to_close_count,
         memory_is_bounded_for_one_user_and_for_all,
         a_client_bounds_what_the_server_decides,
     ]
 }
 
-/// A descriptor that takes seconds to close: a connection that lingers, with more to send than the other end takes.
+/// A descriptor that takes seconds to close, or until the other end is closed: a connection that lingers, with more to send
+/// than the other end takes.
 fn slow_to_close() -> (OwnedFd, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -68,6 +72,48 @@ fn keep_nobody_waiting(stage: &str) {
         let client = client(&address);
         assert_eq!(client.call(ECHO, b"x").unwrap().to_vec(), b"x");
         assert!(began.elapsed() < Duration::from_secs(2), "{stage}");
+    });
+}
+
+fn descriptors_that_take_long_to_close_count() {
+    let name = format!("coroipc-limits-count-{}", std::process::id());
+    let address = Address::abstract_name(&name);
+    let builder = Endpoint::builder(address.clone()).service(service());
+    let server = builder.most_of_one_user(2, usize::MAX).bind().unwrap();
+    let server = Mutex::new(server.into_loop().unwrap());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                server.lock().unwrap().dispatch().unwrap();
+                std::thread::yield_now();
+            }
+        });
+        let mut others = Vec::new();
+        for _ in 0..2 {
+            let raw = welcomed(&name);
+            let (slow, other) = slow_to_close();
+            // The server is to have the last of them.
+            let not_yet = server.lock().unwrap();
+            raw.send(&message(3, &[]), &[&slow, &slow, &slow]);
+            drop(slow);
+            drop(not_yet);
+            others.push(other);
+            assert_eq!(raw.refusal(), 6);
+        }
+        // Nobody is connected, but what they have sent is there.
+        let connect = || Client::builder(address.clone(), SERVICE).connect();
+        let refused = connect();
+        drop(others);
+        let again = std::panic::catch_unwind(|| until("all is closed", || connect().is_ok()));
+        over.store(true, Ordering::Relaxed);
+        match refused {
+            Err(ConnectError::Refused(why)) => {
+                assert!(matches!(why.reason(), Reason::Overloaded { .. }), "{why}");
+            }
+            other => panic!("it should be refused: {other:?}"),
+        }
+        again.unwrap();
     });
 }
 
