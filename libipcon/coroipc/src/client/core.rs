@@ -16,7 +16,12 @@ use super::error::{CallError, Disconnected};
 use super::polled::{self, Awaited, Memory, Polled, Request};
 use super::slots::{Found, Slot, Slots};
 use crate::handshake::{
-    Credentials, closer::Closer, descriptors::Descriptors, socket, wire::Message,
+    Credentials,
+    closer::Closer,
+    descriptors::Descriptors,
+    outgoing::{NotSent, Outgoing},
+    socket,
+    wire::Message,
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
@@ -65,6 +70,8 @@ pub(crate) struct Core {
     /// must not look for.
     heard: Mutex<Heard>,
     closer: Arc<Closer>,
+    /// Doorbells, and what is attached to requests.
+    pub(super) outgoing: Outgoing,
 }
 
 /// What came through the socket.
@@ -108,6 +115,7 @@ impl Core {
             next_message: AtomicU32::new(0),
             heard: Mutex::default(),
             closer: Closer::of_process(),
+            outgoing: Outgoing::default(),
         }
     }
 
@@ -172,7 +180,7 @@ impl Core {
         let number = self.outbox.submit(&self.own, slots, submission);
         let bell = self.bells.word(bell::REQUESTS);
         if crate::wait::wake(bell, self.peer.word(server::WAIT), &self.rung) {
-            socket::ring(&self.socket);
+            self.outgoing.ring(&self.socket);
         }
         number
     }
@@ -346,10 +354,23 @@ impl Core {
     }
 
     /// Sends what goes with a request, before the request. The number of the message.
-    pub(super) fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<u32, Errno> {
+    pub(super) fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<u32, CallError> {
         let number = self.next_message.fetch_add(1, Ordering::Relaxed);
-        socket::send(&self.socket, &Message::Attachment { number }, files)?;
-        Ok(number)
+        // A server takes what came with a request before it answers that.
+        let most = self.sizes.slots as usize;
+        match self.outgoing.attach(&self.socket, (number, files), most) {
+            Ok(()) => Ok(number),
+            Err(NotSent::Errno(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN)) => {
+                // Nobody is there any more, which this learnt before whoever watches the server did.
+                self.end(End::HungUp);
+                Err(self.disconnected().into())
+            }
+            Err(NotSent::Errno(errno)) => Err(CallError::NoMemory {
+                doing: "sending what goes with a request",
+                errno: errno.raw_os_error(),
+            }),
+            Err(NotSent::Untaken) => Err(self.violated(Violation::Untaken).into()),
+        }
     }
 
     /// The memory of the payload of a reply, if it has any of its own, and its descriptors. They were sent before the reply

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::error::Disconnected;
 use super::polled::Awaited;
-use crate::handshake::socket;
 use crate::layout::{bell, client, server};
 use crate::region::Bytes;
 use crate::ring::{Consumer, Record};
@@ -195,7 +194,7 @@ impl Events {
             let bell = self.core.bells.word(bell::ROOM);
             let state = self.core.peer.word(server::EVENTS_WAIT);
             if crate::wait::wake(bell, state, &self.core.events_rung) {
-                socket::ring(&self.core.socket);
+                self.core.outgoing.ring(&self.core.socket);
             }
         }
     }

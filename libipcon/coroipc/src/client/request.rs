@@ -14,7 +14,6 @@ use super::slots::Slot;
 use crate::id::CommandId;
 use crate::region::{Own, Parts};
 use crate::ring::Submission;
-use crate::wait::End;
 
 /// The memory of a request, to be written and then sent without a copy. Dropping it sends nothing.
 pub struct RequestRoom<'c> {
@@ -167,8 +166,7 @@ impl<'c> RequestRoom<'c> {
             (memory, files) => {
                 let memory = memory.as_ref().map(|it| it.file.as_fd());
                 let files: Vec<_> = memory.into_iter().chain(files.iter().copied()).collect();
-                let sent = self.core.attach(&files);
-                sent.map_err(|errno| self.not_attached(errno))?
+                self.core.attach(&files)?
             }
         };
         Ok(self.core.submit(Submission {
@@ -182,17 +180,6 @@ impl<'c> RequestRoom<'c> {
             attachment,
             deadline: deadline.map_or(0, crate::clock::at),
         }))
-    }
-
-    /// Why what goes with a request was not sent, and so neither was the request.
-    #[cold]
-    fn not_attached(&self, errno: Errno) -> CallError {
-        if matches!(errno, Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) {
-            // Nobody is there any more, which this learnt before whoever watches the server did.
-            self.core.end(End::HungUp);
-            return self.core.disconnected().into();
-        }
-        no_memory("sending what goes with a request", errno)
     }
 }
 

@@ -20,6 +20,7 @@ mod address;
 pub(crate) mod closer;
 mod credentials;
 pub(crate) mod descriptors;
+pub(crate) mod outgoing;
 mod process;
 mod refusal;
 pub(crate) mod socket;

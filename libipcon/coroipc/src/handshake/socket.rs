@@ -103,8 +103,3 @@ pub(crate) fn readable_by(socket: impl AsFd, deadline: Instant) -> Result<(), Er
         Err(errno) => Err(errno),
     }
 }
-
-/// Rings for a poll loop of the other side. If there is no room for it, there are others that were not heard yet.
-pub(crate) fn ring(socket: impl AsFd) {
-    let _ = send(socket, &Message::Doorbell, &[]);
-}

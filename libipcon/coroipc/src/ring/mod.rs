@@ -58,6 +58,9 @@ pub enum Violation {
     /// What should have come with a request or a reply did not come before it, or is more or less than was said.
     #[error("descriptors that did not come, or others than were announced")]
     Attachment,
+    /// What came with replies, or with requests, is left on the socket.
+    #[error("descriptors that are not taken from the socket")]
+    Untaken,
     /// A message on the socket that has no place there.
     #[error("an unexpected message on the socket")]
     Message,

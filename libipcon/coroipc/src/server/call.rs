@@ -11,12 +11,11 @@ use rustix::io::Errno;
 use super::channel::Channel;
 use super::connection::Connection;
 use crate::handshake::descriptors::Descriptors;
-use crate::handshake::wire::Message;
-use crate::handshake::{Credentials, socket};
+use crate::handshake::{Credentials, outgoing::NotSent};
 use crate::id::CommandId;
 use crate::layout::client;
 use crate::region::{Bytes, Own, Peer, Room};
-use crate::ring::{Answer, Submission};
+use crate::ring::{Answer, Submission, Violation};
 use crate::status::Status;
 
 /// A request, to be answered once.
@@ -245,9 +244,20 @@ impl Call {
     /// Sends what goes with the reply, before that.
     fn attach(&self, files: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let number = self.number;
-        let message = Message::Attachment { number };
-        socket::send(&*self.channel.socket, &message, files)?;
-        self.channel.ring_poll_loops();
+        let channel = &self.channel;
+        // A client takes what came with a reply before it uses the slot again.
+        let most = channel.sizes.slots as usize;
+        match channel
+            .outgoing
+            .attach(&*channel.socket, (number, files), most)
+        {
+            Ok(()) => channel.ring_poll_loops(),
+            Err(NotSent::Errno(errno)) => return Err(errno),
+            Err(NotSent::Untaken) => {
+                channel.violated(Violation::Untaken);
+                return Err(Errno::PIPE);
+            }
+        }
         Ok(())
     }
 

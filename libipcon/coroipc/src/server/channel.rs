@@ -12,7 +12,8 @@ use super::call::Call;
 use super::events::Events;
 use super::ledger::Entry;
 use crate::handshake::{
-    Credentials, Reason, Refusal, closer::Closer, descriptors::Descriptors, socket, wire::Message,
+    Credentials, Reason, Refusal, closer::Closer, descriptors::Descriptors, outgoing::Outgoing,
+    socket, wire::Message,
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
@@ -49,6 +50,8 @@ pub(super) struct Channel {
     /// What is attached to requests that were not read yet, by the number of its message. What nobody takes is closed where
     /// nobody waits for that.
     attachments: Mutex<HashMap<u32, Descriptors>>,
+    /// Doorbells, and what is attached to replies.
+    pub(super) outgoing: Outgoing,
     /// Where threads serve: through it the process learns of doorbells.
     pub(super) watching: OnceLock<Watching>,
     /// This side's region, until the client gets it.
@@ -105,6 +108,7 @@ impl Channel {
             statistics,
             most_descriptors,
             attachments: Mutex::default(),
+            outgoing: Outgoing::default(),
             watching: OnceLock::new(),
             file: Mutex::new(Some(file)),
             _entry: entry,
@@ -253,7 +257,7 @@ impl Channel {
         let state = self.peer.word(client::wait(slot));
         // Also where nobody waits for the reply, somebody may wait for the slot.
         if crate::wait::wake(bell, state, &self.rung[slot]) {
-            socket::ring(&self.socket);
+            self.outgoing.ring(&self.socket);
         }
         // Who waits until nothing is under way may end the connection next, and this answer is to come before that.
         self.in_flight.fetch_sub(1, Ordering::Release);
@@ -266,7 +270,7 @@ impl Channel {
         let mut words = slots.map(client::wait).chain([client::EVENTS_WAIT]);
         let polls = |at| State::of(self.peer.word(at).load()).mode() == Mode::Poll;
         if words.any(polls) {
-            socket::ring(&self.socket);
+            self.outgoing.ring(&self.socket);
         }
     }
 

@@ -11,7 +11,7 @@ use super::channel::Channel;
 use super::overflow::{EventError, Overflow};
 use super::queue::{Limits, Queue};
 use crate::gather::{gather, total};
-use crate::handshake::{Reason, Refusal, socket};
+use crate::handshake::{Reason, Refusal};
 use crate::layout::{bell, client, server};
 use crate::ring::{Producer, Violation};
 use crate::statistics::Counter;
@@ -320,7 +320,7 @@ impl Channel {
         let bell = self.bells.word(bell::EVENTS);
         let state = self.peer.word(client::EVENTS_WAIT);
         if crate::wait::wake(bell, state, &self.events.rung) {
-            socket::ring(&self.socket);
+            self.outgoing.ring(&self.socket);
         }
     }
 }

@@ -22,6 +22,7 @@ use super::endpoint::Shared;
 use super::greeting::{Greeting, Progress};
 use super::listener::Listener;
 use super::service::{AnyService, AnySession};
+use super::threads::not_ready;
 use crate::handshake::{Reason, Refusal};
 use crate::layout::server;
 use crate::ring::Inbox;
@@ -258,13 +259,20 @@ impl EndpointLoop {
                 Err(refusal) => refusal,
                 Ok(session) => {
                     self.shared.connected(channel, id);
-                    let _ = channel.say_ready(self.shared.process());
-                    return Some(Served {
-                        channel: channel.clone(),
-                        session,
-                        inbox: Inbox::default(),
-                        _watching: watching,
-                    });
+                    match channel.say_ready(self.shared.process()) {
+                        Ok(()) => {
+                            return Some(Served {
+                                channel: channel.clone(),
+                                session,
+                                inbox: Inbox::default(),
+                                _watching: watching,
+                            });
+                        }
+                        Err(errno) => {
+                            session.disconnect();
+                            not_ready(errno)
+                        }
+                    }
                 }
             },
         };

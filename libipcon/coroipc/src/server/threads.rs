@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::channel::Channel;
 use super::connection::Connection;
 use super::endpoint::Shared;
@@ -41,10 +43,16 @@ pub(super) fn serve(shared: &Shared, channel: &Arc<Channel>, service: Arc<dyn An
         Err(refusal) => return refuse(shared, channel, refusal),
     };
     shared.connected(channel, id);
-    if channel.say_ready(shared.process()).is_ok() {
-        answer_requests(shared, channel, session.as_mut());
+    match channel.say_ready(shared.process()) {
+        Ok(()) => answer_requests(shared, channel, session.as_mut()),
+        Err(errno) => refuse(shared, channel, not_ready(errno)),
     }
     session.disconnect();
+}
+
+/// Why a client is not wanted that could not be given this side's region.
+pub(super) fn not_ready(errno: Errno) -> Refusal {
+    Refusal::new(Reason::Resources, format!("sending the memory: {errno}"))
 }
 
 /// Tells a client that it is not wanted after all.

@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Case> {
         those_that_nobody_takes_leave_nothing,
         a_client_that_breaks_the_rules_is_disconnected,
         each_message_has_a_number_of_its_own,
+        a_client_that_takes_no_replies_is_disconnected,
         a_server_that_breaks_the_rules_is_left,
     ]
 }
@@ -245,11 +246,10 @@ fn as_both() {
     say("left nothing");
 }
 
-/// A request, counted from 1, each in the next slot, with the files of a message.
-fn request(ours: &raw::Words, common: &raw::Words, number: u32, (command, with): (CommandId, u32)) {
+/// A request, counted from 1, each in the next slot: its command and flags, bytes, and the message with its files.
+fn request(ours: &raw::Words, common: &raw::Words, number: u32, [flags, len, with]: [u32; 3]) {
     let line = &ours.words()[16 * (3 + 4 + (number as usize - 1) % 4)..];
-    let flags = 1 << 18 | u32::from(command.get());
-    for (word, value) in [(1, (number - 1) % 4), (2, flags), (3, 0), (6, with)] {
+    for (word, value) in [(1, (number - 1) % 4), (2, flags), (3, len), (6, with)] {
         line[word].store(value, Ordering::Relaxed);
     }
     line[0].store(number, Ordering::Release);
@@ -313,7 +313,38 @@ fn each_message_has_a_number_of_its_own() {
         attach(&raw, number, &[&file]);
     }
     // Of which it learns when it looks for one of them.
-    request(&ours, &common, 1, (IGNORE, 5));
+    request(&ours, &common, 1, [1 << 18 | u32::from(IGNORE.get()), 0, 5]);
+    assert_eq!(raw.refusal(), 6);
+}
+
+fn a_client_that_takes_no_replies_is_disconnected() {
+    let name = format!("coroipc-descriptors-untaken-{}", std::process::id());
+    let _server = serve(endpoint(Address::abstract_name(&name)).sizes(Sizes::MIN, Sizes::MAX));
+    let (raw, ours, common, _region) = raw::connected(&name);
+    for slot in 0..4 {
+        // A reply with one file.
+        ours.words()[16 * (3 + 4 + 4) + 64 * slot]
+            .store(u32::from_ne_bytes([1; 4]), Ordering::Relaxed);
+    }
+    let now = [u32::from(NOW.get()), 1, 0];
+    let mut number = 0;
+    let mut next = || {
+        number += 1;
+        request(&ours, &common, number, now);
+    };
+    // Who takes each may have many.
+    for _ in 0..20 {
+        next();
+        let (bytes, files) = raw.receive();
+        assert_eq!((bytes[6], files.len()), (7, 1));
+    }
+    // One for each slot may be on its way.
+    for waiting in 1..=4 {
+        next();
+        let there = || rustix::io::ioctl_fionread(&raw.0).unwrap() == 12 * waiting;
+        until("the reply has come", there);
+    }
+    next();
     assert_eq!(raw.refusal(), 6);
 }
 

@@ -3,6 +3,8 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use coroipc::{Address, Connection, Endpoint, EndpointLoop, Refusal, Service};
@@ -17,6 +19,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_loop_that_is_told_once_accepts_all,
         many_who_say_nothing_make_room_for_others,
         a_refused_client_that_the_hook_keeps_is_no_work,
+        a_client_that_cannot_be_given_memory_is_not_kept,
         a_loop_without_descriptors_is_not_kept_busy,
         a_client_ends_at_a_message_that_has_no_place,
         the_last_words_of_a_server_that_had_not_heard_all_arrive,
@@ -44,6 +47,34 @@ fn calls_for_attention(server: &mut EndpointLoop) -> u32 {
         server.dispatch().unwrap();
     }
     calls
+}
+
+fn a_client_that_cannot_be_given_memory_is_not_kept() {
+    let name = format!("coroipc-loop-not-ready-{}", std::process::id());
+    let gone = Arc::new(AtomicBool::new(false));
+    let hook = gone.clone();
+    let service = Service::new(SERVICE, |_| Ok(()))
+        .on_disconnect(move |_| hook.store(true, Ordering::Relaxed));
+    let builder = Endpoint::builder(Address::abstract_name(&name)).service(service);
+    let mut server = builder.bind().unwrap().into_loop().unwrap();
+    let raw = std::thread::scope(|scope| {
+        let raw = scope.spawn(|| welcomed(&name));
+        while !raw.is_finished() {
+            server.dispatch().unwrap();
+        }
+        raw.join().unwrap()
+    });
+    let memory = file(CLIENT_REGION as u64);
+    rustix::fs::fcntl_add_seals(&memory, SEALS).unwrap();
+    // What is sent to it fails from here on.
+    rustix::net::shutdown(&raw.0, rustix::net::Shutdown::Read).unwrap();
+    raw.send(&message(3, &[]), &[&memory, &bells()]);
+    let began = Instant::now();
+    while !gone.load(Ordering::Relaxed) {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is kept");
+        server.dispatch().unwrap();
+    }
+    assert!(server.connections().is_empty());
 }
 
 fn a_loop_that_is_told_once_accepts_all() {
