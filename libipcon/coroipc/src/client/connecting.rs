@@ -14,7 +14,7 @@ use super::events::Events;
 use super::handle::Client;
 use super::slots::Slots;
 use crate::handshake::socket::{self, Received};
-use crate::handshake::wire::Message;
+use crate::handshake::wire::{Malformed, Message};
 use crate::handshake::{Credentials, closer::Closer, descriptors, is_process};
 use crate::id::ServiceId;
 use crate::region::{Own, Parts, Peer, Unsealed};
@@ -185,6 +185,9 @@ impl Connecting {
         } = offered;
         // The memory of large replies, and what was agreed on beside them, is to come, too.
         descriptors::let_in(&self.socket, sizes.large != 0 || most_descriptors != 0);
+        if let Err(Malformed::NoRoom) = received.message {
+            return Err(system("receiving the server's memory", Errno::MFILE));
+        }
         let (Ok(Message::Ready), [file, process @ ..]) =
             (received.message, received.descriptors.as_slice())
         else {

@@ -21,7 +21,7 @@ use crate::handshake::{
     descriptors::Descriptors,
     outgoing::{NotSent, Outgoing},
     socket,
-    wire::Message,
+    wire::{Malformed, Message},
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer};
@@ -444,6 +444,10 @@ impl Core {
                             && !heard.attachments.contains_key(&number) =>
                     {
                         heard.attachments.insert(number, received.descriptors);
+                    }
+                    Err(Malformed::NoRoom) => {
+                        heard.why.get_or_insert(Disconnected::NoRoom);
+                        return Err(End::Closed);
                     }
                     _ => {
                         let why = Disconnected::Violation(Violation::Message);

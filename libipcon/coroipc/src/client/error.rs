@@ -126,6 +126,9 @@ pub enum Disconnected {
     /// The server ended the connection and said why.
     #[error("the server ended the connection: {0}")]
     Told(Refusal),
+    /// Descriptors came for which this process has no room (`RLIMIT_NOFILE`), and are lost.
+    #[error("this process may have no more descriptors, and lost some that the server sent")]
+    NoRoom,
     /// The server wrote what it never writes when it keeps to the protocol.
     #[error("the server broke the protocol: {0}")]
     Violation(Violation),

@@ -71,11 +71,15 @@ pub(crate) fn receive(socket: impl AsFd, closer: &Arc<Closer>) -> Result<Receive
         // There are no empty messages: this is the end.
         return Err(Errno::CONNRESET);
     }
-    let whole = !received
-        .flags
-        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+    let flags = received.flags;
     let message = match Message::parse(&bytes[..received.bytes]) {
-        _ if !whole => Err(Malformed::Content),
+        _ if flags.contains(ReturnFlags::TRUNC) => Err(Malformed::Content),
+        // There is room for all that can come, so it is this process that lacks it. Nobody is to be blamed for that, but for
+        // what has no place with the message.
+        Ok(message) if flags.contains(ReturnFlags::CTRUNC) && *message.descriptors().end() != 0 => {
+            Err(Malformed::NoRoom)
+        }
+        _ if flags.contains(ReturnFlags::CTRUNC) => Err(Malformed::Content),
         Ok(message)
             if !message
                 .descriptors()

@@ -58,6 +58,8 @@ pub(crate) enum Malformed {
     Version(u16),
     #[error("this is a message of no known kind, or not of its length")]
     Content,
+    #[error("this process may have no more descriptors, and lost those that came with a message")]
+    NoRoom,
 }
 
 impl Message {

@@ -12,8 +12,12 @@ use super::call::Call;
 use super::events::Events;
 use super::ledger::Entry;
 use crate::handshake::{
-    Credentials, Reason, Refusal, closer::Closer, descriptors::Descriptors, outgoing::Outgoing,
-    socket, wire::Message,
+    Credentials, Reason, Refusal,
+    closer::Closer,
+    descriptors::Descriptors,
+    outgoing::Outgoing,
+    socket,
+    wire::{Malformed, Message},
 };
 use crate::layout::{bell, client, server};
 use crate::region::{Bells, Own, Peer, Room};
@@ -153,6 +157,11 @@ impl Channel {
                         self.refuse(Refusal::new(Reason::Resources, text));
                         return Heard::End;
                     }
+                }
+                Err(lost @ Malformed::NoRoom) => {
+                    drop(attachments);
+                    self.refuse(Refusal::new(Reason::Resources, lost.to_string()));
+                    return Heard::End;
                 }
                 _ => {
                     drop(attachments);

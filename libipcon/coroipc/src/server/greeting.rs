@@ -171,6 +171,9 @@ impl Greeting {
             sizes,
             most_descriptors,
         } = welcomed;
+        if let Err(lost @ Malformed::NoRoom) = received.message {
+            return Err(Refusal::new(Reason::Resources, lost.to_string()));
+        }
         let (Ok(Message::Memory), [region, bells]) =
             (&received.message, received.descriptors.as_slice())
         else {

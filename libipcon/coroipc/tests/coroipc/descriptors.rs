@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use coroipc::{Address, CallError, Client, CommandId, Endpoint, EndpointBuilder, Service, Sizes};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::raw::{self, Raw};
@@ -345,6 +346,11 @@ fn a_client_that_takes_no_replies_is_disconnected() {
         until("the reply has come", there);
     }
     next();
+    // Whoever reads before that has taken them after all.
+    until("it has hung up", || {
+        let mut fds = [PollFd::new(&raw.0, PollFlags::RDHUP)];
+        poll(&mut fds, Some(&Timespec::default())).unwrap() != 0
+    });
     assert_eq!(raw.refusal(), 6);
 }
 

@@ -145,6 +145,7 @@ fn a_refused_client_that_the_hook_keeps_is_no_work() {
 fn a_loop_without_descriptors_is_not_kept_busy() {
     let mut alone = Process::start("loop_limits::as_poor", "");
     alone.wait_for("was patient");
+    alone.wait_for("blamed nobody");
 }
 
 fn as_poor() {
@@ -164,6 +165,15 @@ fn as_poor() {
     let (welcome, _) = raw.receive();
     assert_eq!(welcome[6..8], 2u16.to_ne_bytes());
     say("was patient");
+
+    // Whose descriptors have no room here has not broken any rule.
+    let (memory, bells) = (file(CLIENT_REGION as u64), bells());
+    raw.send(&message(3, &[]), &[&memory, &bells]);
+    setrlimit(Resource::Nofile, none).unwrap();
+    server.dispatch().unwrap();
+    setrlimit(Resource::Nofile, usual).unwrap();
+    assert_eq!(raw.refusal(), 9);
+    say("blamed nobody");
 }
 
 /// A server without rules, with its region, and its only client.
