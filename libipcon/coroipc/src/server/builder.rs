@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
+
 use super::call::Call;
 use super::endpoint::{Admission, BindError, Endpoint, Policy, Shared};
 use super::ledger::{self, Ledger};
@@ -19,6 +21,9 @@ use crate::handshake::{Address, Credentials, Refusal};
 use crate::sizes::Sizes;
 use crate::statistics::EndpointPage;
 
+/// Descriptors of a connection: its socket, the client's process, the page of statistics.
+const DESCRIPTORS: usize = 3;
+
 /// Collects what makes an [`Endpoint`].
 pub struct EndpointBuilder {
     address: Result<Address, OwnedFd>,
@@ -29,6 +34,8 @@ pub struct EndpointBuilder {
     most: Sizes,
     all: ledger::Limits,
     each: ledger::Limits,
+    /// Whether the application has said how many connections there may be, of all and of one user.
+    chosen: (bool, bool),
     greeting_time: Duration,
     spin_limit: Duration,
     stack_size: usize,
@@ -60,6 +67,7 @@ impl EndpointBuilder {
                 connections: 1024,
                 memory: 1 << 30,
             },
+            chosen: (false, false),
             greeting_time: Duration::from_secs(2),
             spin_limit: crate::SPIN_LIMIT,
             stack_size: 512 << 10,
@@ -107,12 +115,14 @@ impl EndpointBuilder {
         self
     }
 
-    /// How many connections there may be; the default is 4096. Others are refused as overloaded. A client counts
-    /// from being accepted until it is gone and no [`Connection`](super::Connection) and no [`Call`] of it is kept any
-    /// more.
+    /// How many connections there may be; the default is 4096, or as many as leave this process a quarter of the descriptors
+    /// that it may have when it binds (`RLIMIT_NOFILE`), three for each and those of one message. Others are refused as
+    /// overloaded. A client counts from being accepted until it is gone and no [`Connection`](super::Connection) and no
+    /// [`Call`] of it is kept any more.
     #[must_use]
     pub fn most_connections(mut self, most: usize) -> Self {
         self.all.connections = most;
+        self.chosen.0 = true;
         self
     }
 
@@ -125,13 +135,14 @@ impl EndpointBuilder {
     }
 
     /// How many connections one user may have, and how many bytes they, as in [`EndpointBuilder::most_memory`]; the
-    /// default is 1024, and 1 GiB. Others of that user are refused as overloaded.
+    /// default is 1024, or a quarter of what [`EndpointBuilder::most_connections`] is by default, and 1 GiB. Others of that user are refused as overloaded.
     #[must_use]
     pub fn most_of_one_user(mut self, connections: usize, bytes: usize) -> Self {
         self.each = ledger::Limits {
             connections,
             memory: bytes,
         };
+        self.chosen.1 = true;
         self
     }
 
@@ -195,11 +206,30 @@ impl EndpointBuilder {
         self
     }
 
+    /// Lets in no more than this process may have descriptors for, where the application has not said how many.
+    fn heed_limit_of_descriptors(&mut self) {
+        let Some(limit) = getrlimit(Resource::Nofile).current else {
+            return;
+        };
+        let attached = self.services.iter().map(|it| it.descriptors()).max();
+        let of_one =
+            DESCRIPTORS + attached.unwrap_or(0) as usize + usize::from(self.most.large != 0);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let all = ((limit - limit / 4) / of_one).max(1);
+        if !self.chosen.0 {
+            self.all.connections = self.all.connections.min(all);
+        }
+        if !self.chosen.1 {
+            self.each.connections = self.each.connections.min((all / 4).max(1));
+        }
+    }
+
     /// Listens. Clients can connect from here on, and wait until they are served.
     ///
     /// # Errors
     /// [`BindError`] tells which part is wrong.
-    pub fn bind(self) -> Result<Endpoint, BindError> {
+    pub fn bind(mut self) -> Result<Endpoint, BindError> {
+        self.heed_limit_of_descriptors();
         let mut services = HashMap::new();
         for service in self.services {
             let id = service.id();

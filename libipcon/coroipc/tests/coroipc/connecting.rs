@@ -152,6 +152,8 @@ fn a_silent_client_keeps_nobody_waiting() {
     );
     let builder = Endpoint::builder(address.clone())
         .service(service())
+        .most_connections(1024)
+        .most_of_one_user(1024, 1 << 30)
         .greeting_time(Duration::from_millis(50));
     let _server = serve(builder);
     let flags = rustix::net::SocketFlags::CLOEXEC;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use coroipc::{Address, Client, ConnectError, Endpoint, Reason, Sizes};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use crate::raw::*;
 use crate::world::*;
 
@@ -19,8 +21,11 @@ pub(crate) fn all() -> Vec<Case> {
         descriptors_that_take_long_to_close_count,
         memory_is_bounded_for_one_user_and_for_all,
         a_client_bounds_what_the_server_decides,
+        the_limit_of_descriptors_bounds_connections,
     ]
 }
+
+pub(crate) const ROLES: &[Role] = &[("limits::as_few", as_few)];
 
 /// A descriptor that takes seconds to close, or until the other end is closed: a connection that lingers, with more to send
 /// than the other end takes.
@@ -153,6 +158,38 @@ fn memory_is_bounded_for_one_user_and_for_all() {
     let _server = serve(builder.most_of_one_user(1, usize::MAX));
     let _first = client(&address);
     assert!(Client::builder(address, SERVICE).connect().is_err());
+}
+
+fn the_limit_of_descriptors_bounds_connections() {
+    let mut few = Process::start("limits::as_few", "");
+    few.wait_for("kept some");
+}
+
+/// The test above, in a process that may have few descriptors while it binds.
+fn as_few() {
+    let usual = getrlimit(Resource::Nofile);
+    let mut few = usual;
+    few.current = Some(200);
+    // 150 / 4 of all, and 9 of one user, which is this one.
+    for (chosen, most) in [(None, 9), (Some(20), 20)] {
+        let address = address();
+        let mut builder = Endpoint::builder(address.clone()).service(service());
+        if let Some(most) = chosen {
+            builder = builder.most_of_one_user(most, usize::MAX);
+        }
+        setrlimit(Resource::Nofile, few).unwrap();
+        let server = builder.bind().unwrap().spawn().unwrap();
+        setrlimit(Resource::Nofile, usual).unwrap();
+        let clients: Vec<_> = (0..most).map(|_| client(&address)).collect();
+        match Client::builder(address, SERVICE).connect() {
+            Err(ConnectError::Refused(why)) => {
+                assert!(matches!(why.reason(), Reason::Overloaded { .. }), "{why}");
+            }
+            other => panic!("it should be refused: {other:?}"),
+        }
+        drop((clients, server));
+    }
+    say("kept some");
 }
 
 fn a_client_bounds_what_the_server_decides() {

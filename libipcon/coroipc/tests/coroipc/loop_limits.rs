@@ -30,7 +30,10 @@ pub(crate) const ROLES: &[Role] = &[("loop_limits::as_poor", as_poor)];
 
 fn looped(name: &str) -> EndpointLoop {
     let builder = Endpoint::builder(Address::abstract_name(name)).service(service());
-    let builder = builder.greeting_time(Duration::from_secs(60));
+    let builder = builder
+        .most_connections(1024)
+        .most_of_one_user(1024, 1 << 30)
+        .greeting_time(Duration::from_secs(60));
     builder.bind().unwrap().into_loop().unwrap()
 }
 

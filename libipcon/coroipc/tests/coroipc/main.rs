@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         idle::ROLES,
         killed::ROLES,
         large::ROLES,
+        limits::ROLES,
         libqb::ROLES,
         loop_limits::ROLES,
         memory::ROLES,
