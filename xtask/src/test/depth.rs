@@ -48,7 +48,7 @@ pub(super) fn asan(workspace: &Workspace) -> anyhow::Result<Command> {
     cargo.env("RUSTC_BOOTSTRAP", "1");
     cargo.env("PROPTEST_CASES", FEWER_CASES);
     // Processes with so much memory take longer to die.
-    cargo.env("COROIPC_AT_ONCE_MS", "200");
+    cargo.env("COROIPC_AT_ONCE_MS", "2000");
     Ok(cargo)
 }
 
