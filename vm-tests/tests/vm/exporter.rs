@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use ipcon_vm_tests::process::{Process, program};
-use ipcon_vm_tests::{Case, cases, counters, pace};
+use ipcon_vm_tests::{Case, cases, counters, pace, settings};
 use libipcon::{Inspector, Peer, Replay};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -21,7 +21,8 @@ use crate::support::soon;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         a_check_tells_what_each_privilege_measures => on_the_initial_bus().within(120),
-        prometheus_names_the_stalled_receiver_and_who_floods_it => on_the_initial_bus().within(300),
+        prometheus_names_the_stalled_receiver_and_who_floods_it
+            => on_the_initial_bus().needs(settings::quick_kernel).within(300),
     ]
 }
 
