@@ -8,45 +8,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::layout::{self, endpoint};
+use super::page::shape;
 use super::{EndpointCounter, find};
 use crate::handshake::{Address, Reason};
-use crate::region::{Own, Parts, Peer, Shape};
+use crate::region::{Own, Parts, Peer};
 use crate::sync::{AtomicU64, Ordering};
-
-/// The name of its file.
-const NAME: &str = "coroipc-endpoint";
-
-/// Where in the page each thing is. `docs/coroipc.md` has it as a table.
-mod layout {
-    use super::EndpointCounter;
-
-    /// `cipcends`, and the version of this layout.
-    pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"cipcends");
-    pub(super) const VERSION: u64 = 1;
-
-    pub(super) const AT_MAGIC: usize = 0;
-    pub(super) const AT_VERSION: usize = 8;
-    pub(super) const STARTED: usize = 16;
-    /// Bytes of the address, and the address.
-    pub(super) const ADDRESS_LEN: usize = 24;
-    pub(super) const ADDRESS: usize = 32;
-    pub(super) const ADDRESS_MOST: usize = 480;
-
-    pub(super) const fn counter(counter: EndpointCounter) -> usize {
-        512 + 8 * counter as usize
-    }
-
-    pub(super) const BYTES: usize = 4096;
-}
-
-fn shape() -> Shape {
-    Shape {
-        control: layout::BYTES,
-        rooms: 0,
-        room: 0,
-        ring: 0,
-    }
-}
 
 /// The statistics of an endpoint. Any thread may count.
 #[derive(Debug)]
@@ -76,22 +43,22 @@ impl EndpointPage {
 
     /// Makes the page, in the process that is going to serve: whoever listens may fork before that.
     pub(crate) fn begin(&self) -> Result<(), Errno> {
-        let Parts { words, file, .. } = Own::create(NAME, shape())?;
+        let Parts { words, file, .. } = Own::create(endpoint::NAME, shape())?;
         let put = |at, value| words.counter(at).store(value, Ordering::Relaxed);
-        put(layout::AT_VERSION, layout::VERSION);
-        put(layout::STARTED, crate::clock::now());
+        put(layout::AT_VERSION, endpoint::VERSION);
+        put(endpoint::STARTED, crate::clock::now());
         let address = self.address.as_bytes();
-        let address = &address[..address.len().min(layout::ADDRESS_MOST)];
+        let address = &address[..address.len().min(endpoint::ADDRESS_MOST)];
         for (word, bytes) in address.chunks(8).enumerate() {
             let mut whole = [0; 8];
             whole[..bytes.len()].copy_from_slice(bytes);
-            put(layout::ADDRESS + 8 * word, u64::from_ne_bytes(whole));
+            put(endpoint::ADDRESS + 8 * word, u64::from_ne_bytes(whole));
         }
-        put(layout::ADDRESS_LEN, address.len() as u64);
+        put(endpoint::ADDRESS_LEN, address.len() as u64);
         // Last, so that whoever finds it finds the rest.
         words
             .counter(layout::AT_MAGIC)
-            .store(layout::MAGIC, Ordering::Release);
+            .store(endpoint::MAGIC, Ordering::Release);
         let _ = self.begun.set(Begun {
             words,
             _file: file,
@@ -124,7 +91,7 @@ impl EndpointPage {
 
 impl Begun {
     fn word(&self, counter: EndpointCounter) -> &AtomicU64 {
-        self.words.counter(layout::counter(counter))
+        self.words.counter(endpoint::counter(counter))
     }
 }
 
@@ -161,21 +128,22 @@ impl EndpointSnapshot {
 
     fn read(page: &Peer) -> Option<Self> {
         let get = |at| page.counter(at);
-        if get(layout::AT_MAGIC) != layout::MAGIC || get(layout::AT_VERSION) != layout::VERSION {
+        if get(layout::AT_MAGIC) != endpoint::MAGIC || get(layout::AT_VERSION) != endpoint::VERSION
+        {
             return None;
         }
-        let len = usize::try_from(get(layout::ADDRESS_LEN)).ok()?;
-        let len = len.min(layout::ADDRESS_MOST);
+        let len = usize::try_from(get(endpoint::ADDRESS_LEN)).ok()?;
+        let len = len.min(endpoint::ADDRESS_MOST);
         let mut address: Vec<u8> = (0..len.div_ceil(8))
-            .flat_map(|word| get(layout::ADDRESS + 8 * word).to_ne_bytes())
+            .flat_map(|word| get(endpoint::ADDRESS + 8 * word).to_ne_bytes())
             .collect();
         address.truncate(len);
         Some(Self {
             address: String::from_utf8_lossy(&address).into_owned(),
-            started: get(layout::STARTED),
+            started: get(endpoint::STARTED),
             counters: EndpointCounter::ALL
                 .iter()
-                .map(|&it| get(layout::counter(it)))
+                .map(|&it| get(endpoint::counter(it)))
                 .collect(),
         })
     }
@@ -201,5 +169,5 @@ impl EndpointSnapshot {
 /// # Errors
 /// When the descriptors of the process may not be looked at, or it does not exist.
 pub fn endpoints_of_process(pid: u32) -> io::Result<Vec<EndpointSnapshot>> {
-    find::pages(pid, NAME, shape(), EndpointSnapshot::read)
+    find::pages(pid, endpoint::NAME, shape(), EndpointSnapshot::read)
 }

@@ -5,14 +5,12 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
-use super::{Counter, layout};
+use super::Counter;
+use super::layout::{self, connection};
 use crate::handshake::Credentials;
 use crate::id::ServiceId;
 use crate::region::{Own, Parts, Shape};
 use crate::sync::Ordering;
-
-/// The name of its file.
-pub(super) const NAME: &str = "coroipc-stats";
 
 /// The statistics of a connection. Any thread may count.
 #[derive(Debug)]
@@ -37,25 +35,25 @@ impl Page {
         client: &Credentials,
         connection: u64,
     ) -> Result<Self, Errno> {
-        let Parts { words, file, .. } = Own::create(NAME, shape())?;
+        let Parts { words, file, .. } = Own::create(connection::NAME, shape())?;
         let put = |at, value| words.counter(at).store(value, Ordering::Relaxed);
-        put(layout::AT_VERSION, layout::VERSION);
-        put(layout::SERVICE, service.get().into());
-        put(layout::CLIENT_PID, client.pid().into());
-        put(layout::CLIENT_UID, client.uid().into());
-        put(layout::CONNECTION, connection);
-        put(layout::STARTED, crate::clock::now());
+        put(layout::AT_VERSION, connection::VERSION);
+        put(connection::SERVICE, service.get().into());
+        put(connection::CLIENT_PID, client.pid().into());
+        put(connection::CLIENT_UID, client.uid().into());
+        put(connection::CONNECTION, connection);
+        put(connection::STARTED, crate::clock::now());
         // Last, so that whoever finds it finds the rest.
         words
             .counter(layout::AT_MAGIC)
-            .store(layout::MAGIC, Ordering::Release);
+            .store(connection::MAGIC, Ordering::Release);
         Ok(Self { words, _file: file })
     }
 
     #[inline]
     pub(crate) fn add(&self, counter: Counter, value: u64) {
         self.words
-            .counter(layout::counter(counter))
+            .counter(connection::counter(counter))
             .fetch_add(value, Ordering::Relaxed);
     }
 
@@ -68,7 +66,7 @@ impl Page {
     #[inline]
     pub(crate) fn set(&self, counter: Counter, value: u64) {
         self.words
-            .counter(layout::counter(counter))
+            .counter(connection::counter(counter))
             .store(value, Ordering::Relaxed);
     }
 
@@ -76,14 +74,14 @@ impl Page {
     #[inline]
     pub(crate) fn one_less(&self, counter: Counter) {
         self.words
-            .counter(layout::counter(counter))
+            .counter(connection::counter(counter))
             .fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Raises what only grows to a new most.
     #[inline]
     pub(crate) fn raise(&self, counter: Counter, value: u64) {
-        let most = self.words.counter(layout::counter(counter));
+        let most = self.words.counter(connection::counter(counter));
         if most.load(Ordering::Relaxed) < value {
             most.fetch_max(value, Ordering::Relaxed);
         }
@@ -92,7 +90,9 @@ impl Page {
     /// Notes whether the ring of events is full, and counts if that is new.
     #[inline]
     pub(crate) fn flow_control(&self, on: bool) {
-        let state = self.words.counter(layout::counter(Counter::FlowControl));
+        let state = self
+            .words
+            .counter(connection::counter(Counter::FlowControl));
         if state.load(Ordering::Relaxed) != u64::from(on) {
             state.store(on.into(), Ordering::Relaxed);
             self.count(Counter::FlowControlCount);
@@ -102,7 +102,7 @@ impl Page {
     /// Notes how long a request took from being read to being answered.
     pub(crate) fn latency(&self, nanoseconds: u64) {
         let bucket = (u64::BITS - nanoseconds.leading_zeros()) as usize;
-        let bucket = layout::bucket(bucket.min(layout::BUCKETS - 1));
+        let bucket = connection::bucket(bucket.min(connection::BUCKETS - 1));
         self.words.counter(bucket).fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -4,7 +4,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Counter, find, layout, page};
+use super::layout::{self, connection};
+use super::{Counter, find, page};
 use crate::id::ServiceId;
 use crate::region::Peer;
 
@@ -61,19 +62,21 @@ impl Snapshot {
 
     fn read(page: &Peer) -> Option<Self> {
         let get = |at| page.counter(at);
-        if get(layout::AT_MAGIC) != layout::MAGIC || get(layout::AT_VERSION) != layout::VERSION {
+        if get(layout::AT_MAGIC) != connection::MAGIC
+            || get(layout::AT_VERSION) != connection::VERSION
+        {
             return None;
         }
-        let counters = Counter::ALL.iter().map(|&it| get(layout::counter(it)));
+        let counters = Counter::ALL.iter().map(|&it| get(connection::counter(it)));
         Some(Self {
-            service: get(layout::SERVICE),
-            client_pid: get(layout::CLIENT_PID),
-            client_uid: get(layout::CLIENT_UID),
-            connection: get(layout::CONNECTION),
-            started: get(layout::STARTED),
+            service: get(connection::SERVICE),
+            client_pid: get(connection::CLIENT_PID),
+            client_uid: get(connection::CLIENT_UID),
+            connection: get(connection::CONNECTION),
+            started: get(connection::STARTED),
             counters: counters.collect(),
-            latency: (0..layout::BUCKETS)
-                .map(|bucket| get(layout::bucket(bucket)))
+            latency: (0..connection::BUCKETS)
+                .map(|bucket| get(connection::bucket(bucket)))
                 .collect(),
         })
     }
@@ -85,5 +88,5 @@ impl Snapshot {
 /// # Errors
 /// When the descriptors of the process may not be looked at, or it does not exist.
 pub fn of_process(pid: u32) -> io::Result<Vec<Snapshot>> {
-    find::pages(pid, page::NAME, page::shape(), Snapshot::read)
+    find::pages(pid, connection::NAME, page::shape(), Snapshot::read)
 }

@@ -356,14 +356,8 @@ fn a_client_that_takes_no_replies_is_disconnected() {
 
 /// A server by hand, which answers the first request as it likes.
 fn a_server_that_breaks_the_rules_is_left() {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let name = format!("coroipc-descriptors-server-{}", std::process::id());
-    let flags = SocketFlags::CLOEXEC;
-    let listener =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, 16).unwrap();
+    let listener = raw::listener_without_rules(&name);
     let file: OwnedFd = memory("").into();
     // Files that come with the reply, how many it says there are, and whether that is a reply at all.
     for (count, said, good) in [

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use coroipc::{Address, CallError, Client, ConnectError, Disconnected, Endpoint};
 use rustix::fs::fcntl_add_seals;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::raw::*;
 use crate::world::*;
@@ -384,12 +383,7 @@ fn a_request_that_breaks_the_rules_ends_the_connection() {
 
 fn a_client_refuses_a_server_that_breaks_the_rules() {
     let name = format!("coroipc-hostile-server-{}", std::process::id());
-    let flags = SocketFlags::CLOEXEC;
-    let listener =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, 16).unwrap();
+    let listener = listener_without_rules(&name);
     let impossible = message(2, &[3, 256, 256, 4096, 0, 0]);
     let greedy = message(2, &[64, 64 << 20, 64 << 20, 1 << 30, 0, 0]);
     let (welcome, ready) = (message(2, &[4, 256, 256, 4096, 0, 0]), message(4, &[]));

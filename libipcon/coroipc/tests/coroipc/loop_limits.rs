@@ -2,7 +2,6 @@
 //! What a loop leaves for the next time, and what does not keep it busy.
 
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -177,42 +176,6 @@ fn as_poor() {
     setrlimit(Resource::Nofile, usual).unwrap();
     assert_eq!(raw.refusal(), 9);
     say("blamed nobody");
-}
-
-/// A server without rules, with its region, and its only client.
-pub(crate) fn server_without_rules(name: &str) -> (Raw, Words, coroipc::Client) {
-    let listener = listener_without_rules(name);
-    let address = Address::abstract_name(name);
-    let client = std::thread::spawn(move || client(&address));
-    let (raw, words) = accept_without_rules(&listener, 0);
-    (raw, words, client.join().unwrap())
-}
-
-/// A socket for clients of a server without rules.
-pub(crate) fn listener_without_rules(name: &str) -> OwnedFd {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-    let flags = SocketFlags::CLOEXEC;
-    let listener =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, 16).unwrap();
-    listener
-}
-
-/// Lets the next client in, with large payloads of so many bytes.
-pub(crate) fn accept_without_rules(listener: &OwnedFd, large: u32) -> (Raw, Words) {
-    let raw = Raw(rustix::net::accept(listener).unwrap());
-    raw.receive();
-    raw.send(&message(2, &[4, 256, 256, 4096, large, 0]), &[]);
-    let (_, files) = raw.receive();
-    rustix::fs::fcntl_add_seals(&files[1], SEALS).unwrap();
-    // (4 + 4) lines, 4 rooms of 256 bytes, up to the next page; and the ring.
-    let region = file(8192);
-    let words = Words::map(&region, 8192);
-    rustix::fs::fcntl_add_seals(&region, SEALS).unwrap();
-    raw.send(&message(4, &[]), &[&region]);
-    (raw, words)
 }
 
 fn a_client_ends_at_a_message_that_has_no_place() {

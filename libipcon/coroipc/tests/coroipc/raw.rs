@@ -230,6 +230,45 @@ pub(crate) fn ring(bell: &AtomicU32) {
     futex::wake(bell, futex::Flags::empty(), 1).unwrap();
 }
 
+/// A socket for clients of a server without rules.
+pub(crate) fn listener_without_rules(name: &str) -> OwnedFd {
+    listener_with_queue(name, 16)
+}
+
+/// The same, with so many places in its queue, and one.
+pub(crate) fn listener_with_queue(name: &str, places: i32) -> OwnedFd {
+    let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+    let listener = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None).unwrap();
+    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+    rustix::net::bind(&listener, &address).unwrap();
+    rustix::net::listen(&listener, places).unwrap();
+    listener
+}
+
+/// A server without rules, with its region, and its only client.
+pub(crate) fn server_without_rules(name: &str) -> (Raw, Words, coroipc::Client) {
+    let listener = listener_without_rules(name);
+    let address = Address::abstract_name(name);
+    let client = std::thread::spawn(move || client(&address));
+    let (raw, words) = accept_without_rules(&listener, 0);
+    (raw, words, client.join().unwrap())
+}
+
+/// Lets the next client in, with large payloads of so many bytes.
+pub(crate) fn accept_without_rules(listener: &OwnedFd, large: u32) -> (Raw, Words) {
+    let raw = Raw(rustix::net::accept(listener).unwrap());
+    raw.receive();
+    raw.send(&message(2, &[4, 256, 256, 4096, large, 0]), &[]);
+    let (_, files) = raw.receive();
+    rustix::fs::fcntl_add_seals(&files[1], SEALS).unwrap();
+    // (4 + 4) lines, 4 rooms of 256 bytes, up to the next page; and the ring.
+    let region = file(8192);
+    let words = Words::map(&region, 8192);
+    rustix::fs::fcntl_add_seals(&region, SEALS).unwrap();
+    raw.send(&message(4, &[]), &[&region]);
+    (raw, words)
+}
+
 /// A server without rules, which has welcomed its only client.
 pub(crate) struct RawServer {
     pub(crate) raw: Raw,
@@ -243,14 +282,7 @@ pub(crate) struct RawServer {
 impl RawServer {
     /// It, and its client, which may have all of [`SIZES`] and [`DESCRIPTORS`].
     pub(crate) fn with_client(address: &Address) -> (Self, Client) {
-        let flags = SocketFlags::CLOEXEC;
-        let listener =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-                .unwrap();
-        let name = address.to_string();
-        let name = SocketAddrUnix::new_abstract_name(&name.as_bytes()[1..]).unwrap();
-        rustix::net::bind(&listener, &name).unwrap();
-        rustix::net::listen(&listener, 16).unwrap();
+        let listener = listener_without_rules(&address.to_string()[1..]);
         let builder = Client::builder(address.clone(), SERVICE).sizes(SIZES);
         let builder = builder.descriptors(DESCRIPTORS);
         let client = std::thread::spawn(move || builder.connect().unwrap());

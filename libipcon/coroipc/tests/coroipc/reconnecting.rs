@@ -14,7 +14,7 @@ use coroipc::{
 };
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::loop_limits::{accept_without_rules, listener_without_rules};
+use crate::raw::{accept_without_rules, listener_without_rules};
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {
@@ -131,13 +131,7 @@ fn waiting_ends_at_the_deadline() {
         assert!(until.elapsed() < Duration::from_secs(5));
     }
     // A server that listens and says nothing is not waited for longer either.
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-    let flags = SocketFlags::CLOEXEC;
-    let listener =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, 16).unwrap();
+    let _listener = listener_without_rules(&name);
     let until = Instant::now() + Duration::from_millis(100);
     let builder = Client::builder(Address::abstract_name(&name), SERVICE);
     let error = builder.wait_for_server(until).connect().unwrap_err();
@@ -228,14 +222,8 @@ fn calls_go_on_with_the_next_server() {
 }
 
 fn a_server_that_hangs_up_on_everybody_is_not_asked_without_end() {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let name = format!("coroipc-rude-{}", std::process::id());
-    let flags = SocketFlags::CLOEXEC;
-    let listener =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&listener, &address).unwrap();
-    rustix::net::listen(&listener, 16).unwrap();
+    let listener = listener_without_rules(&name);
     let client = std::thread::spawn(move || {
         let client = Client::builder(Address::abstract_name(&name), SERVICE).reconnecting();
         client.call(ECHO, b"", Instant::now() + Duration::from_millis(500))

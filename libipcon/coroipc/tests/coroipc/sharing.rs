@@ -271,7 +271,7 @@ fn a_loop_learns_why_it_is_not_connected() {
     );
     // Somebody who listens and says nothing, and whose queue is full then.
     let name = format!("coroipc-silent-{}", std::process::id());
-    let silent = silent_listener(&name);
+    let silent = crate::raw::listener_with_queue(&name, 0);
     let builder = Client::builder(Address::abstract_name(&name), SERVICE);
     let builder = builder.connect_timeout(Duration::from_millis(30));
     let began = Instant::now();
@@ -285,18 +285,6 @@ fn a_loop_learns_why_it_is_not_connected() {
     let error = builder.start_connect().unwrap_err();
     assert!(matches!(error, ConnectError::TimedOut(_)), "{error}");
     drop((waiting, silent));
-}
-
-/// Listens for one client, and accepts none.
-pub(crate) fn silent_listener(name: &str) -> rustix::fd::OwnedFd {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-    let kind = SocketType::SEQPACKET;
-    let flags = SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None).unwrap();
-    let name = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
-    rustix::net::bind(&socket, &name).unwrap();
-    rustix::net::listen(&socket, 0).unwrap();
-    socket
 }
 
 /// A task that counts how often it was woken.

@@ -379,7 +379,7 @@ fn deadlines_are_kept() {
 fn a_full_queue_is_waited_for() {
     let name = format!("coroipc-full-{}", std::process::id());
     one_thread().block_on(async {
-        let silent = crate::sharing::silent_listener(&name);
+        let silent = crate::raw::listener_with_queue(&name, 0);
         let builder = || Client::builder(Address::abstract_name(&name), SERVICE);
         let _first = builder().start_connect().unwrap();
         let waiting = AsyncClient::connect(builder());
@@ -475,7 +475,7 @@ fn as_server() {
 
 fn a_server_that_rings_without_end_leaves_time_for_others() {
     let name = format!("coroipc-task-flood-{}", std::process::id());
-    let (raw, _words, client) = crate::loop_limits::server_without_rules(&name);
+    let (raw, _words, client) = crate::raw::server_without_rules(&name);
     let socket = client.as_fd().try_clone_to_owned().unwrap();
     let queued = || rustix::io::ioctl_fionread(&socket).unwrap();
     // More than are heard at once, before anybody hears.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use crate::loop_limits::server_without_rules;
 use crate::raw::Words;
+use crate::raw::server_without_rules;
 use crate::world::*;
 
 pub(crate) fn all() -> Vec<Case> {

@@ -15,6 +15,7 @@ mod endpoint;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use coroipc::statistics::layout;
 use rustix::fs::{FileType, Mode, OFlags, SealFlags, fcntl_get_seals, fstat, openat};
 use rustix::io::{Errno, pread};
 
@@ -84,9 +85,6 @@ pub(super) enum NoPage {
     Rejected,
 }
 
-/// Size of the file, of either kind.
-const FILE: i64 = 4096;
-
 /// Bytes at its beginning that are read: nothing stands behind them.
 const USED: usize = 1344;
 
@@ -124,7 +122,9 @@ fn open(taken: &OwnedFd, mount: Mount) -> Result<Option<(u64, OwnedFd)>, Errno> 
         return Ok(None);
     }
     let about = fstat(taken)?;
-    if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile || about.st_size != FILE {
+    if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile
+        || about.st_size != layout::BYTES as i64
+    {
         return Ok(None);
     }
     let again = format!("/proc/self/fd/{}", taken.as_raw_fd());
@@ -140,8 +140,8 @@ struct Words<'b>(&'b [u8; USED]);
 
 impl Words<'_> {
     /// Whether it begins as a page of this kind and version does.
-    fn begin(self, magic: &[u8; 8], version: u64) -> bool {
-        self.0[..8] == *magic && self.at(8) == version
+    fn begin(self, magic: u64, version: u64) -> bool {
+        self.at(layout::AT_MAGIC) == magic && self.at(layout::AT_VERSION) == version
     }
 
     /// The number at this place.
@@ -157,10 +157,9 @@ mod tests {
     use super::*;
 
     /// A page with this magic, version 1 and these words.
-    pub(super) fn page(magic: &[u8; 8], words: &[(usize, u64)]) -> [u8; USED] {
+    pub(super) fn page(magic: u64, words: &[(usize, u64)]) -> [u8; USED] {
         let mut bytes = [0; USED];
-        bytes[..8].copy_from_slice(magic);
-        for &(at, word) in [(8, 1)].iter().chain(words) {
+        for &(at, word) in [(0, magic), (8, 1)].iter().chain(words) {
             bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
         }
         bytes
@@ -168,8 +167,12 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_kind_and_nothing_near_it_does() {
-        for kind in [Kind::Endpoint, Kind::Connection] {
+        for (kind, name) in [
+            (Kind::Endpoint, layout::endpoint::NAME),
+            (Kind::Connection, layout::connection::NAME),
+        ] {
             let link = kind.link();
+            assert_eq!(link, format!("/memfd:{name} (deleted)").as_bytes());
             assert_eq!(Kind::of_link(link), Some(kind));
             assert_eq!(Kind::of_link(&link[..link.len() - 1]), None);
             assert_eq!(Kind::of_link(&[link, b"x"].concat()), None);

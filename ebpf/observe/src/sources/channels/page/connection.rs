@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use coroipc::statistics::Counter;
+use coroipc::statistics::layout::connection as layout;
 
 use super::{Identity, Words};
 use crate::model::{ChannelCounters, LatencyHistogram};
@@ -21,21 +22,8 @@ pub(in super::super) struct ConnectionPage {
     pub(in super::super) latency: LatencyHistogram,
 }
 
-/// Places in the page; `docs/coroipc.md` has them as a table.
-mod layout {
-    pub(super) const MAGIC: &[u8; 8] = b"cipcstat";
-    pub(super) const VERSION: u64 = 1;
-
-    pub(super) const SERVICE: usize = 16;
-    pub(super) const CLIENT_PID: usize = 24;
-    pub(super) const CLIENT_UID: usize = 32;
-    pub(super) const CONNECTION: usize = 40;
-    pub(super) const STARTED: usize = 48;
-    pub(super) const COUNTERS: usize = 64;
-    pub(super) const LATENCY: usize = 1024;
-}
-
-const _: () = assert!(layout::LATENCY + 8 * LatencyHistogram::BUCKETS <= super::USED);
+const _: () = assert!(layout::BUCKETS == LatencyHistogram::BUCKETS);
+const _: () = assert!(layout::bucket(layout::BUCKETS) <= super::USED);
 
 /// `None` if it is no page, or one of another version.
 pub(super) fn parse(words: Words<'_>, inode: u64) -> Option<ConnectionPage> {
@@ -45,7 +33,7 @@ pub(super) fn parse(words: Words<'_>, inode: u64) -> Option<ConnectionPage> {
     let (connection, started) = (words.at(layout::CONNECTION), words.at(layout::STARTED));
     let mut latency = LatencyHistogram::default();
     for (bucket, count) in latency.counts.iter_mut().enumerate() {
-        *count = words.at(layout::LATENCY + 8 * bucket);
+        *count = words.at(layout::bucket(bucket));
     }
     Some(ConnectionPage {
         identity: Identity {
@@ -58,7 +46,7 @@ pub(super) fn parse(words: Words<'_>, inode: u64) -> Option<ConnectionPage> {
         client_uid: words.at(layout::CLIENT_UID).try_into().ok()?,
         connection,
         started_at: Duration::from_nanos(started),
-        counters: counters(|counter| words.at(layout::COUNTERS + 8 * counter as usize)),
+        counters: counters(|counter| words.at(layout::counter(counter))),
         latency,
     })
 }

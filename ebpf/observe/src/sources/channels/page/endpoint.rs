@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use coroipc::statistics::EndpointCounter;
+use coroipc::statistics::layout::endpoint as layout;
 
 use super::{Identity, Words};
 use crate::model::{EndpointCounters, SafeText, display_name};
@@ -17,19 +18,7 @@ pub(in super::super) struct EndpointPage {
     pub(in super::super) counters: EndpointCounters,
 }
 
-/// Places in the page; `docs/coroipc.md` has them as a table.
-mod layout {
-    pub(super) const MAGIC: &[u8; 8] = b"cipcends";
-    pub(super) const VERSION: u64 = 1;
-
-    pub(super) const STARTED: usize = 16;
-    pub(super) const ADDRESS_LEN: usize = 24;
-    pub(super) const ADDRESS: usize = 32;
-    pub(super) const ADDRESS_MOST: usize = 480;
-    pub(super) const COUNTERS: usize = 512;
-}
-
-const _: () = assert!(layout::COUNTERS + 8 * EndpointCounter::ALL.len() <= super::USED);
+const _: () = assert!(layout::counter(EndpointCounter::RefusedOther) + 8 <= super::USED);
 
 /// `None` if it is no page, or one of another version.
 pub(super) fn parse(words: Words<'_>, inode: u64) -> Option<EndpointPage> {
@@ -48,7 +37,7 @@ pub(super) fn parse(words: Words<'_>, inode: u64) -> Option<EndpointPage> {
         },
         address: (!address.is_empty()).then(|| display_name(address)),
         started_at: Duration::from_nanos(started),
-        counters: counters(|counter| words.at(layout::COUNTERS + 8 * counter as usize)),
+        counters: counters(|counter| words.at(layout::counter(counter))),
     })
 }
 
@@ -79,6 +68,7 @@ fn counters(get: impl Fn(EndpointCounter) -> u64) -> EndpointCounters {
 mod tests {
     use super::super::{USED, tests};
     use super::*;
+    use coroipc::statistics::layout::connection;
     use proptest::prelude::*;
 
     fn page(words: &[(usize, u64)]) -> [u8; USED] {
@@ -132,7 +122,7 @@ mod tests {
     fn what_is_no_page_of_this_version_is_refused() {
         assert_eq!(parse(&[0; USED]), None);
         assert_eq!(parse(&page(&[(8, 2)])), None);
-        assert_eq!(parse(&tests::page(b"cipcstat", &[])), None);
+        assert_eq!(parse(&tests::page(connection::MAGIC, &[])), None);
     }
 
     #[test]
