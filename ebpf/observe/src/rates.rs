@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, FLOW_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
 };
-use crate::model::{Channel, Endpoint, Group, Peer, Snapshot};
+use crate::model::{Channel, Endpoint, Flow, FlowKey, Group, Peer, QueueLatency, Snapshot};
 
 /// How fast every counter grew between two snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Rates {
     bus: RowRates,
     peers: BTreeMap<u64, RowRates>,
     groups: BTreeMap<u64, RowRates>,
+    flows: BTreeMap<FlowKey, RowRates>,
+    waits: BTreeMap<u64, QueueLatency>,
     channels: BTreeMap<u64, RowRates>,
     endpoints: BTreeMap<u64, RowRates>,
 }
@@ -77,6 +79,8 @@ impl Rates {
         self.bus = span.row(BUS_FIELDS, Some(bus_before), bus_now);
         self.peers = span.rows(PEER_FIELDS, &before.peers, &now.peers);
         self.groups = span.rows(GROUP_FIELDS, &before.groups, &now.groups);
+        self.flows = span.rows(FLOW_FIELDS, &before.flows, &now.flows);
+        self.waits = waits(before, now);
     }
 
     /// Pages are read at a moment of their own: finding them takes a while.
@@ -114,6 +118,17 @@ impl Rates {
         self.groups.get(&id)
     }
 
+    /// Rates of the flow with this key. `None` when there is nothing to compare it with.
+    pub fn flow(&self, key: FlowKey) -> Option<&RowRates> {
+        self.flows.get(&key)
+    }
+
+    /// How long the messages waited that the peer with this id read in the interval. `None` when it read none, or
+    /// that is not measured.
+    pub fn queue_latency(&self, peer: u64) -> Option<&QueueLatency> {
+        self.waits.get(&peer)
+    }
+
     /// Rates of the coroipc connection with this id. `None` when there is nothing to compare it with.
     pub fn channel(&self, id: u64) -> Option<&RowRates> {
         self.channels.get(&id)
@@ -125,49 +140,90 @@ impl Rates {
     }
 }
 
+/// How long the messages waited that each peer read between two snapshots.
+fn waits(before: &Snapshot, now: &Snapshot) -> BTreeMap<u64, QueueLatency> {
+    let read = |peer: &Peer| {
+        let earlier = before.peer(peer.id).and_then(|it| it.queue_latency);
+        let read = peer.queue_latency?.since(&earlier.unwrap_or_default());
+        (read.count() > 0).then_some((peer.id, read))
+    };
+    // Counting begins anew when the probes are attached again.
+    let attached_at = |snapshot: &Snapshot| snapshot.probes.as_ref().map(|it| it.attached_at);
+    if attached_at(before) == attached_at(now) {
+        now.peers.iter().filter_map(read).collect()
+    } else {
+        BTreeMap::new()
+    }
+}
+
 /// A row that can be found again in another snapshot.
 trait Row {
-    fn id(&self) -> u64;
-    fn created_at(&self) -> Duration;
+    type Key: Ord;
+
+    fn key(&self) -> Self::Key;
+
+    /// When it came into being. `None` when that is not known: it began at zero then, whenever it is first seen.
+    fn created_at(&self) -> Option<Duration>;
 }
 
 impl Row for Peer {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
-    fn created_at(&self) -> Duration {
-        self.created_at
+    fn created_at(&self) -> Option<Duration> {
+        Some(self.created_at)
     }
 }
 
 impl Row for Group {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
-    fn created_at(&self) -> Duration {
-        self.created_at
+    fn created_at(&self) -> Option<Duration> {
+        Some(self.created_at)
     }
 }
 
 impl Row for Channel {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
-    fn created_at(&self) -> Duration {
-        self.started_at
+    fn created_at(&self) -> Option<Duration> {
+        Some(self.started_at)
     }
 }
 
 impl Row for Endpoint {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
-    fn created_at(&self) -> Duration {
-        self.started_at
+    fn created_at(&self) -> Option<Duration> {
+        Some(self.started_at)
+    }
+}
+
+impl Row for Flow {
+    type Key = FlowKey;
+
+    fn key(&self) -> FlowKey {
+        Flow::key(self)
+    }
+
+    /// A flow has its row from its first message on.
+    fn created_at(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -182,13 +238,14 @@ impl Span {
         fields: &'static [Field<R>],
         before: &[R],
         now: &[R],
-    ) -> BTreeMap<u64, RowRates> {
-        let before: BTreeMap<u64, &R> = before.iter().map(|row| (row.id(), row)).collect();
+    ) -> BTreeMap<R::Key, RowRates> {
+        let before: BTreeMap<_, &R> = before.iter().map(|row| (row.key(), row)).collect();
         let mut rates = BTreeMap::new();
         for row in now {
-            let earlier = before.get(&row.id()).copied();
-            if earlier.is_some() || row.created_at() > self.since {
-                rates.insert(row.id(), self.row(fields, earlier, row));
+            let earlier = before.get(&row.key()).copied();
+            let born = row.created_at().is_none_or(|at| at > self.since);
+            if earlier.is_some() || born {
+                rates.insert(row.key(), self.row(fields, earlier, row));
             }
         }
         rates

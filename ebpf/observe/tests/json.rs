@@ -8,8 +8,9 @@ use std::time::Duration;
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
     Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Endpoint,
-    EndpointCounters, Event, EventKind, Group, GroupCounters, Identity, Kevents, Kind,
-    LatencyHistogram, Lost, MapFill, PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, Service,
+    EndpointCounters, Event, EventKind, Exception, ExceptionKind, Flow, FlowCounters, FlowKind,
+    Group, GroupCounters, Identity, Kevents, Kind, KindLatency, LatencyHistogram, Lost, MapFill,
+    PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, QueueLatency, RequestErrors, Service,
     SizeHistogram, Source, SourceState, SourceStatus,
 };
 
@@ -43,6 +44,8 @@ fn complete() -> Snapshot {
             owned_groups: vec!["news".into()],
             queue_bytes: 1,
             queue_limit: 4,
+            queue_oldest: Some(Duration::from_millis(4_200)),
+            queue_latency: Some(latency()),
             counters,
             ..Peer::default()
         }],
@@ -54,7 +57,30 @@ fn complete() -> Snapshot {
             last_len: Some(7),
             ..Group::default()
         }],
+        flows: vec![Flow {
+            kind: FlowKind::Copies,
+            from_id: 9,
+            to_id: 3,
+            from_name: Some("news".into()),
+            to_name: Some("logd".into()),
+            counters: FlowCounters {
+                messages: 4,
+                bytes: 80,
+                lost_messages: 1,
+            },
+        }],
+        exceptions: exceptions(),
         probes: Some(Probes {
+            queue_latencies: vec![KindLatency {
+                kind: Kind::Multicast,
+                latency: latency(),
+            }],
+            request_errors: vec![RequestErrors {
+                command: "service_register".into(),
+                errno: "EEXIST".into(),
+                requests: 2,
+            }],
+            unreported_exceptions: 3,
             probes: vec![Probe {
                 name: "ipcon_send".into(),
                 backend: PROBE_BACKEND.into(),
@@ -123,6 +149,47 @@ fn complete() -> Snapshot {
         ],
         ..Snapshot::default()
     }
+}
+
+fn latency() -> QueueLatency {
+    let mut latency = QueueLatency::default();
+    (latency.counts[0], latency.counts[20]) = (98, 1);
+    latency.counts[QueueLatency::BUCKETS - 1] = 1;
+    latency.sum_nanos = 20_000_000_000;
+    latency
+}
+
+/// One of each kind.
+fn exceptions() -> Vec<Exception> {
+    let kinds = [
+        ExceptionKind::Refused {
+            from_id: 3,
+            to_id: 0,
+            bytes: 7,
+            reason: "no_peer".into(),
+        },
+        ExceptionKind::Dropped {
+            from_id: 0,
+            to_id: 3,
+            group_id: 9,
+            bytes: 7,
+            reason: "queue_full".into(),
+        },
+        ExceptionKind::Failed {
+            peer_id: 3,
+            command: "group_join".into(),
+            errno: "ENOENT".into(),
+        },
+        ExceptionKind::Slow {
+            peer_id: 3,
+            waited: Duration::from_millis(1_500),
+        },
+    ];
+    let at = |what| Exception {
+        time: Duration::from_secs(12),
+        what,
+    };
+    kinds.map(at).into()
 }
 
 fn channels() -> Channels {

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use ipcon_observe::RowRates;
 use ipcon_observe::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, FLOW_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
 };
 use ipcon_observe::model::{
-    Bus, Channel, ChannelScan, Endpoint, Event, Group, Kevents, Peer, Probes, SourceStatus,
+    Bus, Channel, ChannelScan, Endpoint, Event, Exception, Flow, Group, Kevents, Peer, Probes,
+    SourceStatus,
 };
 use ipcon_observe::reconcile::{Difference, Row};
 use serde::Serialize;
@@ -34,12 +35,15 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<Rated<'a, Group>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    flows: Option<Vec<Rated<'a, Flow>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     channels: Option<RatedChannels<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probes: Option<&'a Probes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kevents: Option<&'a Kevents>,
     events: &'a [Event],
+    exceptions: &'a [Exception],
     #[serde(skip_serializing_if = "Option::is_none")]
     reconciliation: Option<Reconciled>,
 }
@@ -99,6 +103,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
                 rates.group(group.id)
             })
         }),
+        flows: bus.map(|_| rows(&snapshot.flows, FLOW_FIELDS, |flow| rates.flow(flow.key()))),
         channels: snapshot.channels.as_ref().map(|channels| RatedChannels {
             read_at_seconds: channels.read_at.as_secs_f64(),
             connections: rows(&channels.connections, CHANNEL_FIELDS, |row| {
@@ -112,6 +117,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
         probes: snapshot.probes.as_ref(),
         kevents: snapshot.kevents.as_ref(),
         events: &report.events,
+        exceptions: &report.exceptions,
         reconciliation: report.reconciliation.as_ref().map(|found| Reconciled {
             compared: found.compared,
             skipped: found.skipped,

@@ -7,7 +7,7 @@ mod text;
 
 use std::time::{Duration, SystemTime};
 
-use ipcon_observe::model::Event;
+use ipcon_observe::model::{Event, Exception};
 use ipcon_observe::{Rates, Snapshot, reconcile, reconcile::Reconciliation};
 
 use crate::args::Format;
@@ -26,6 +26,8 @@ pub struct Report {
     pub rates: Rates,
     /// Events of both, oldest first.
     pub events: Vec<Event>,
+    /// Exceptions of both, oldest first.
+    pub exceptions: Vec<Exception>,
     /// The module's counts held against those of the probes; `None` without probes.
     pub reconciliation: Option<Reconciliation>,
 }
@@ -38,6 +40,12 @@ impl Report {
             at,
             rates: Rates::between(first, &second),
             events: first.events.iter().chain(&second.events).cloned().collect(),
+            exceptions: first
+                .exceptions
+                .iter()
+                .chain(&second.exceptions)
+                .cloned()
+                .collect(),
             reconciliation: reconcile(&second),
             snapshot: second,
         }

@@ -154,7 +154,8 @@ fn shorten<T>(field: &Field<T>, value: &Value<'_>) -> String {
         Value::Bytes(n) => format::bytes(*n),
         Value::Time(span) => format::duration(*span),
         Value::Ratio(share) => format!("{:.0}%", share * 100.0),
-        Value::Flag(_) | Value::Text(_) | Value::Times(_) => value.to_string(),
+        Value::Mean(mean) => format!("{mean:.1}"),
+        Value::Flag(_) | Value::Text(_) | Value::Times(_) | Value::Waits(_) => value.to_string(),
         Value::List(items) => items.join(" "),
     }
 }

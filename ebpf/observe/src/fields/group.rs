@@ -145,4 +145,12 @@ pub static GROUP_FIELDS: &[Field<Group>] = &[
         Metric::plain(&GROUP_UNHEARD_MESSAGES),
         |g| Some(Value::Count(g.unheard_messages)),
     ),
+    gauge(
+        "fan_out",
+        "FAN-OUT",
+        Unit::None,
+        "Copies made of a message on average, lost ones included; absent before the first message.",
+        None,
+        |g| g.fan_out().map(Value::Mean),
+    ),
 ];

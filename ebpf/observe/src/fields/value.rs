@@ -6,9 +6,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::model::{LatencyHistogram, SafeText};
+use crate::model::{KindLatency, LatencyHistogram, QueueLatency, SafeText};
 
 /// The value of a field in one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub enum Value<'a> {
     Time(Duration),
     /// A share, 0 to about 1.
     Ratio(f64),
+    /// A mean of counts.
+    Mean(f64),
     /// Yes or no.
     Flag(bool),
     /// Text, safe to print.
@@ -30,6 +33,9 @@ pub enum Value<'a> {
     /// How often something took how long. In JSON a list of the buckets that hold something, each with what its times
     /// are less than, unless it has no bound.
     Times(&'a LatencyHistogram),
+    /// How many messages waited how long. In JSON a list of the buckets that hold something, each with its inclusive
+    /// upper bound, unless it has none.
+    Waits(&'a QueueLatency),
 }
 
 impl<'a> Value<'a> {
@@ -54,9 +60,9 @@ impl<'a> Value<'a> {
         match self {
             Self::Count(n) | Self::Bytes(n) => Some(*n as f64),
             Self::Time(time) => Some(time.as_secs_f64()),
-            Self::Ratio(ratio) => Some(*ratio),
+            Self::Ratio(number) | Self::Mean(number) => Some(*number),
             Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
-            Self::Text(_) | Self::List(_) | Self::Times(_) => None,
+            Self::Text(_) | Self::List(_) | Self::Times(_) | Self::Waits(_) => None,
         }
     }
 }
@@ -83,11 +89,12 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Count(n) | Self::Bytes(n) => f.pad(&n.to_string()),
             Self::Time(time) => f.pad(&time.as_secs_f64().to_string()),
-            Self::Ratio(ratio) => f.pad(&ratio.to_string()),
+            Self::Ratio(number) | Self::Mean(number) => f.pad(&number.to_string()),
             Self::Flag(flag) => f.pad(if *flag { "yes" } else { "no" }),
             Self::Text(text) => f.pad(text),
             Self::List(items) => f.pad(&items.join(",")),
             Self::Times(times) => f.pad(&times.count().to_string()),
+            Self::Waits(waits) => f.pad(&waits.count().to_string()),
         }
     }
 }
@@ -97,11 +104,12 @@ impl Serialize for Value<'_> {
         match self {
             Self::Count(n) | Self::Bytes(n) => serializer.serialize_u64(*n),
             Self::Time(time) => serializer.serialize_f64(time.as_secs_f64()),
-            Self::Ratio(ratio) => serializer.serialize_f64(*ratio),
+            Self::Ratio(number) | Self::Mean(number) => serializer.serialize_f64(*number),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
             Self::Times(times) => serializer.collect_seq(buckets(times)),
+            Self::Waits(waits) => waits.serialize(serializer),
         }
     }
 }
@@ -121,4 +129,33 @@ fn buckets(times: &LatencyHistogram) -> impl Iterator<Item = Bucket> {
         less_than_seconds: LatencyHistogram::bound(bucket).map(|bound| bound.as_secs_f64()),
         count,
     })
+}
+
+/// A bucket of a histogram of waiting times.
+#[derive(Serialize)]
+struct WaitBucket {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    up_to_seconds: Option<f64>,
+    count: u64,
+}
+
+impl Serialize for QueueLatency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = self.counts.iter().enumerate();
+        let filled = counts.filter(|&(_, &count)| count > 0);
+        serializer.collect_seq(filled.map(|(bucket, &count)| WaitBucket {
+            up_to_seconds: Self::bound_seconds(bucket),
+            count,
+        }))
+    }
+}
+
+impl Serialize for KindLatency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("KindLatency", 3)?;
+        fields.serialize_field("kind", &self.kind)?;
+        fields.serialize_field("sum_seconds", &(self.latency.sum_nanos as f64 / 1e9))?;
+        fields.serialize_field("buckets", &self.latency)?;
+        fields.end()
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use libipcon::{BusInfo, GroupInfo, KEVENT_GROUP, MemberInfo, PeerInfo, ServiceInfo};
 
+use super::flows;
 use crate::model::{Bus, Counters, Group, GroupCounters, Peer, Service, Snapshot, display_name};
 
 /// All dumps. The totals were read before the lists, which [`crate::ledger`] relies on.
@@ -63,6 +64,7 @@ pub(crate) fn snapshot(dumps: Dumps, observer: Option<u64>) -> Snapshot {
         }
     }
 
+    let flows = flows::of_groups(&peers, &groups, &dumps.members);
     let started_at = dumps
         .groups
         .iter()
@@ -75,6 +77,7 @@ pub(crate) fn snapshot(dumps: Dumps, observer: Option<u64>) -> Snapshot {
         }),
         peers: peers.into_values().collect(),
         groups: groups.into_values().collect(),
+        flows,
         ..Snapshot::default()
     }
 }
@@ -106,6 +109,8 @@ fn peer(info: &PeerInfo, observer: Option<u64>) -> Peer {
         joined_groups: Vec::new(),
         queue_bytes: info.queue_bytes.into(),
         queue_limit: info.queue_limit.into(),
+        queue_oldest: None,
+        queue_latency: None,
         lost: info.lost,
         counters: counters(&info.counters),
         observer: observer == Some(info.id),
@@ -158,6 +163,7 @@ fn counters(counters: &libipcon::Counters) -> Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{FlowKey, FlowKind};
     use libipcon::{Name, Port};
     use std::time::Duration;
 
@@ -289,6 +295,40 @@ mod tests {
             (0, 0, &None)
         );
         assert_eq!(snapshot.bus_started_at(), Some(Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn groups_and_memberships_are_flows() {
+        let mut dumps = dumps();
+        let news = &mut dumps.members[0];
+        (news.delivered_messages, news.replayed_messages) = (7, 1);
+        (news.dropped_queue_full, news.dropped_no_memory) = (2, 3);
+        let snapshot = snapshot(dumps, None);
+        let flow = |kind, from_id, to_id| {
+            let key = FlowKey {
+                kind,
+                from_id,
+                to_id,
+            };
+            snapshot.flow(key).cloned().unwrap_or_default()
+        };
+        let published = flow(FlowKind::Published, 1, 6);
+        assert_eq!(
+            (published.from_name, published.to_name),
+            (Some("first".into()), Some("news".into()))
+        );
+        assert_eq!(published.counters.messages, 1);
+        let copies = flow(FlowKind::Copies, 6, 2);
+        assert_eq!(
+            (copies.from_name, copies.to_name),
+            (Some("news".into()), None)
+        );
+        assert_eq!(
+            (copies.counters.messages, copies.counters.lost_messages),
+            (8, 5)
+        );
+        assert_eq!(flow(FlowKind::Published, 0, 1).counters.messages, 1);
+        assert_eq!(snapshot.flows.len(), 4);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Puts what the sources told into the one model. Pure.
 
 mod dumps;
+mod flows;
 mod probes;
 
 pub(crate) use dumps::{Dumps, snapshot};

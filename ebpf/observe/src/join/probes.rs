@@ -33,6 +33,9 @@ pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes 
         drops: drops(Kind::Unicast, &reading.drops.unicast)
             .chain(drops(Kind::Multicast, &reading.drops.multicast))
             .collect(),
+        queue_latencies: Vec::new(),
+        request_errors: Vec::new(),
+        unreported_exceptions: 0,
         identities: reading
             .identities()
             .into_iter()

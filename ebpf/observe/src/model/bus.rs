@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Counters, GroupCounters, SafeText};
+use super::{Counters, GroupCounters, QueueLatency, SafeText};
 
 /// The bus of one network namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +54,10 @@ pub struct Peer {
     pub queue_bytes: u64,
     /// Bound of `queue_bytes`, in bytes.
     pub queue_limit: u64,
+    /// How long the oldest message has been waiting in the receive queue. `None` when none waits.
+    pub queue_oldest: Option<Duration>,
+    /// How long messages waited that were read. `None` when that is not measured.
+    pub queue_latency: Option<QueueLatency>,
     /// Copies of group messages lost and not yet reported to the peer.
     pub lost: u64,
     /// What the module counted for this peer.
@@ -110,4 +114,16 @@ pub struct Group {
     pub unheard_messages: u64,
     /// What else the module counted for this group.
     pub counters: GroupCounters,
+}
+
+impl Group {
+    /// Copies made of a published message on average, lost ones included. `None` before the first message.
+    pub fn fan_out(&self) -> Option<f64> {
+        let copies = self
+            .counters
+            .delivered_messages
+            .saturating_add(self.counters.dropped_messages());
+        (self.counters.sent_messages > 0)
+            .then(|| copies as f64 / self.counters.sent_messages as f64)
+    }
 }

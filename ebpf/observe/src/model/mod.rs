@@ -6,7 +6,10 @@ mod channel;
 mod counters;
 mod endpoint;
 mod event;
+mod exception;
+mod flow;
 mod probes;
+mod queue_latency;
 mod source;
 mod text;
 
@@ -19,10 +22,13 @@ pub use channel::{Channel, ChannelCounters, ChannelScan, Channels, LatencyHistog
 pub use counters::{Counters, GroupCounters};
 pub use endpoint::{Endpoint, EndpointCounters};
 pub use event::{Event, EventKind, Kevents};
+pub use exception::{Exception, ExceptionKind, RequestErrors};
+pub use flow::{Flow, FlowCounters, FlowKey, FlowKind};
 pub use probes::{
-    Baseline, Drops, Identity, Inexact, Kind, Lost, MapFill, PROBE_BACKEND, Probe, ProbeCounts,
-    Probes, SizeHistogram,
+    Baseline, Drops, Identity, Inexact, Kind, KindLatency, Lost, MapFill, PROBE_BACKEND, Probe,
+    ProbeCounts, Probes, SizeHistogram,
 };
+pub use queue_latency::QueueLatency;
 pub use source::{Source, SourceState, SourceStatus};
 pub use text::{SafeText, display_name};
 
@@ -50,6 +56,8 @@ pub struct Snapshot {
     pub peers: Vec<Peer>,
     /// All groups; the first is the kevent group. None without a bus.
     pub groups: Vec<Group>,
+    /// Who sends to whom, in ascending order of [`Flow::key`]. Those from peer to peer are there with the probes only.
+    pub flows: Vec<Flow>,
     /// Connections and endpoints of coroipc servers. `None` when they are not looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Channels>,
@@ -61,6 +69,8 @@ pub struct Snapshot {
     pub kevents: Option<Kevents>,
     /// Kevents that arrived since the snapshot before, oldest first.
     pub events: Vec<Event>,
+    /// What went wrong since the snapshot before, as far as the probes could report it, oldest first.
+    pub exceptions: Vec<Exception>,
     /// How each source is doing.
     pub sources: Vec<SourceStatus>,
 }
@@ -74,10 +84,12 @@ impl Default for Snapshot {
             bus: None,
             peers: Vec::new(),
             groups: Vec::new(),
+            flows: Vec::new(),
             channels: None,
             probes: None,
             kevents: None,
             events: Vec::new(),
+            exceptions: Vec::new(),
             sources: Vec::new(),
         }
     }
@@ -97,6 +109,12 @@ impl Snapshot {
             .binary_search_by_key(&id, |group| group.id)
             .ok()?;
         self.groups.get(index)
+    }
+
+    /// The flow with this key.
+    pub fn flow(&self, key: FlowKey) -> Option<&Flow> {
+        let index = self.flows.binary_search_by_key(&key, Flow::key).ok()?;
+        self.flows.get(index)
     }
 
     /// The coroipc connection with this id.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Counters, GroupCounters, seconds};
+use super::{Counters, GroupCounters, QueueLatency, RequestErrors, seconds};
 
 /// How the probes are attached: as raw tracepoints.
 pub const PROBE_BACKEND: &str = "raw_tp";
@@ -26,6 +26,13 @@ pub struct Probes {
     pub sizes: Vec<SizeHistogram>,
     /// Messages of this machine that were not delivered, by reason.
     pub drops: Vec<Drops>,
+    /// How long messages of this machine waited until they were read, one histogram per kind; empty when that is not
+    /// measured.
+    pub queue_latencies: Vec<KindLatency>,
+    /// Requests that were answered with an error, by command and error.
+    pub request_errors: Vec<RequestErrors>,
+    /// Exceptions that were counted but are not in [`super::Snapshot::exceptions`], since there were too many at once.
+    pub unreported_exceptions: u64,
     /// What must be equal on a quiet bus.
     pub identities: Vec<Identity>,
     /// Counts kept by the probes alone, to be held against the dumps.
@@ -150,6 +157,15 @@ impl SizeHistogram {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
+}
+
+/// How long messages of one kind waited until they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KindLatency {
+    /// Which messages.
+    pub kind: Kind,
+    /// How long.
+    pub latency: QueueLatency,
 }
 
 /// Messages not delivered for one reason.
