@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The kernel's own netlink client (`tools/net/ynl/pyynl/cli.py` of its source) does every list and every request
+//! The kernel's own netlink client (`tools/net/ynl/pyynl` of its source) does every list and every request
 //! with nothing but `ipcon.yaml`, and sees what the library sees.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use ipcon_vm_tests::process::Process;
 use ipcon_vm_tests::{Case, cases, settings};
@@ -28,21 +28,16 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
 }
 
-/// Runs the client with these arguments.
-fn client(arguments: &[&str]) -> Output {
+/// What the client's program prints for these arguments; it must succeed.
+fn run(arguments: &[&str]) -> Value {
     let program = PathBuf::from(variable("IPCON_YNL")).join("cli.py");
     let output = Command::new("python3")
         .arg(program)
         .args(["--spec", &variable("IPCON_SPEC"), "--no-schema"])
         .args(["--output-json"])
         .args(arguments)
-        .output();
-    output.expect("start python3")
-}
-
-/// What the client prints, which must succeed.
-fn ask(arguments: &[&str]) -> Value {
-    let output = client(arguments);
+        .output()
+        .expect("start python3");
     let text = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -51,6 +46,55 @@ fn ask(arguments: &[&str]) -> Value {
     );
     serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}\n{complaint}"))
+}
+
+/// The client is a library as well. To start Python takes many seconds in the VM, so that one process does all
+/// requests of a test, a line for each, on one socket.
+const ASKED: &str = r#"
+import json, sys
+sys.path.append(sys.argv[1])
+from lib import YnlFamily, NlError
+family = YnlFamily(sys.argv[2], schema='')
+for line in sys.stdin:
+    how, operation, attributes = json.loads(line)
+    try:
+        answer = {'answer': getattr(family, how)(operation, attributes)}
+    except NlError as error:
+        answer = {'refusal': str(error)}
+    print(json.dumps(answer), flush=True)
+"#;
+
+struct Client(Process);
+
+impl Client {
+    fn start() -> Self {
+        Self(Process::spawn(Command::new("python3").args([
+            "-c",
+            ASKED,
+            &variable("IPCON_YNL"),
+            &variable("IPCON_SPEC"),
+        ])))
+    }
+
+    fn ask(&mut self, how: &str, operation: &str, attributes: Value) -> Value {
+        self.0
+            .tell(&json!([how, operation, attributes]).to_string());
+        serde_json::from_str(&self.0.line()).expect("a line of JSON")
+    }
+
+    fn answer(&mut self, how: &str, operation: &str, attributes: Value) -> Value {
+        let mut said = self.ask(how, operation, attributes);
+        assert!(said.get("answer").is_some(), "{operation}: {said}");
+        said["answer"].take()
+    }
+
+    fn list(&mut self, operation: &str) -> Value {
+        self.answer("dump", operation, json!({}))
+    }
+
+    fn get(&mut self, operation: &str, attributes: Value) -> Value {
+        self.answer("do", operation, attributes)
+    }
 }
 
 /// A bus with something of everything on it.
@@ -78,21 +122,18 @@ fn busy() -> Busy {
 }
 
 fn every_list_is_what_the_library_sees() {
-    let _busy = busy();
+    let (_busy, mut client) = (busy(), Client::start());
     let inspector = Inspector::open().unwrap();
     let peers = inspector.peers().unwrap().items;
-    expect(
-        &ask(&["--dump", "peer-get"]),
-        peers.iter().map(peer).collect(),
-    );
+    expect(&client.list("peer-get"), peers.iter().map(peer).collect());
     let services = inspector.services().unwrap().items;
     expect(
-        &ask(&["--dump", "service-get"]),
+        &client.list("service-get"),
         services.iter().map(service).collect(),
     );
     let groups = inspector.groups().unwrap().items;
     expect(
-        &ask(&["--dump", "group-get"]),
+        &client.list("group-get"),
         groups.iter().map(group).collect(),
     );
     let members = inspector.members().unwrap().items;
@@ -114,23 +155,23 @@ fn every_list_is_what_the_library_sees() {
         })
     };
     expect(
-        &ask(&["--dump", "member-get"]),
+        &client.list("member-get"),
         members.iter().map(member).collect(),
     );
 }
 
 fn every_question_is_answered_as_to_the_library() {
-    let busy = busy();
+    let (busy, mut client) = (busy(), Client::start());
     let inspector = Inspector::open().unwrap();
     let port = busy.peer.port();
     let row = inspector.peer(port).unwrap();
-    let by_port = json!({ "port": port.get() }).to_string();
-    expect_row(&ask(&["--do", "peer-get", "--json", &by_port]), &peer(&row));
+    let answer = client.get("peer-get", json!({ "port": port.get() }));
+    expect_row(&answer, &peer(&row));
     let row = inspector.service("clock").unwrap();
-    let answer = ask(&["--do", "service-get", "--json", r#"{"name": "clock"}"#]);
+    let answer = client.get("service-get", json!({ "name": "clock" }));
     expect_row(&answer, &service(&row));
     let row = inspector.group("news").unwrap();
-    let answer = ask(&["--do", "group-get", "--json", r#"{"name": "news"}"#]);
+    let answer = client.get("group-get", json!({ "name": "news" }));
     expect_row(&answer, &group(&row));
     let bus = inspector.bus().unwrap();
     let expected = json!({
@@ -143,10 +184,10 @@ fn every_question_is_answered_as_to_the_library() {
         "kevent-sequence": bus.kevent_sequence,
         "counters": counters(&bus.counters),
     });
-    expect_row(&ask(&["--do", "bus-get"]), &expected);
+    expect_row(&client.get("bus-get", json!({})), &expected);
 }
 
-/// The client sends several requests on one socket with `--multi`, and closes it.
+/// The client's program sends several requests on one socket with `--multi`, and closes it.
 fn a_peer_does_all_requests_on_one_socket() {
     let (observer, receiver) = (observer(), Peer::connect().unwrap());
     let to = receiver.port().get();
@@ -167,7 +208,7 @@ fn a_peer_does_all_requests_on_one_socket() {
         .iter()
         .flat_map(|(operation, text)| ["--multi", operation, text])
         .collect();
-    let answers = ask(&arguments);
+    let answers = run(&arguments);
     let made = &answers[0];
     let port = u32::try_from(made["port"].as_u64().expect("a port")).unwrap();
     assert!(made["id"].as_u64() > Some(0), "{made}");
@@ -226,27 +267,25 @@ fn a_peer_with_a_control_socket() {
 }
 
 fn a_refusal_comes_with_the_modules_words() {
-    let peer = Peer::connect().unwrap();
-    let port = json!({ "port": peer.port().get() }).to_string();
+    let (peer, mut client) = (Peer::connect().unwrap(), Client::start());
     for (operation, attributes, words) in [
-        ("service-get", r#"{"name": "nobody"}"#, "no such name"),
+        ("service-get", json!({ "name": "nobody" }), "no such name"),
         (
             "service-register",
-            r#"{"name": "clock"}"#,
+            json!({ "name": "clock" }),
             "send peer-new first",
         ),
         (
             "peer-attach",
-            port.as_str(),
+            json!({ "port": peer.port().get() }),
             "peer did not name this socket",
         ),
-        ("send-unicast", r#"{"port": 1}"#, "data is missing"),
+        ("send-unicast", json!({ "port": 1 }), "data is missing"),
     ] {
-        let output = client(&["--do", operation, "--json", attributes]);
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(!output.status.success(), "{operation}: {text}");
-        assert!(text.contains("Netlink error: "), "{operation}: {text}");
-        assert!(text.contains(words), "{operation}: {text}");
+        let said = client.ask("do", operation, attributes);
+        let text = said["refusal"].as_str().unwrap_or_default();
+        assert!(text.contains("Netlink error: "), "{operation}: {said}");
+        assert!(text.contains(words), "{operation}: {said}");
     }
 }
 
