@@ -19,6 +19,7 @@ pub mod clock;
 pub mod collect;
 pub mod columns;
 pub mod format;
+pub mod history;
 pub mod keymap;
 pub mod live;
 pub mod once;
