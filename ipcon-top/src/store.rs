@@ -64,6 +64,11 @@ pub trait Item: Sized + 'static {
     /// Row `index` of [`Item::count`], the living first.
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>>;
 
+    /// What the filter, the choice of columns and the order can name. Empty when that is nothing.
+    fn fields() -> &'static [Field<Self>] {
+        &[]
+    }
+
     /// Why there may be none, or not all. `None` when all there are can be seen.
     fn unseen(_: &Store) -> Option<String> {
         None
@@ -337,6 +342,10 @@ impl Item for Peer {
         self.id
     }
 
+    fn fields() -> &'static [Field<Self>] {
+        PEER_FIELDS
+    }
+
     fn matches(&self, needle: &str) -> bool {
         self.services.iter().any(|s| holds(&s.name, needle))
             || holds(&self.comm, needle)
@@ -368,6 +377,10 @@ impl Item for Peer {
 impl Item for Group {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn fields() -> &'static [Field<Self>] {
+        GROUP_FIELDS
     }
 
     fn matches(&self, needle: &str) -> bool {
@@ -403,6 +416,10 @@ impl Item for Group {
 impl Item for Channel {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn fields() -> &'static [Field<Self>] {
+        CHANNEL_FIELDS
     }
 
     fn matches(&self, needle: &str) -> bool {
