@@ -184,7 +184,7 @@ pub const BINDINGS: &[Binding] = &[
         keys: &[Plain(Char('/'))],
         shown: "/",
         label: Some("filter"),
-        help: "show only rows with a text in name, command, port or pid",
+        help: "show only some rows: logd drops>0 p99>10ms !(a or b)",
     },
     Binding {
         action: Action::Back,

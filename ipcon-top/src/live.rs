@@ -192,6 +192,7 @@ fn spawn_input(out: Sender<Event>) -> anyhow::Result<()> {
         loop {
             let event = match read() {
                 Ok(Input::Key(key)) => Event::Key(key),
+                Ok(Input::Paste(text)) => Event::Paste(text),
                 Ok(Input::Resize(columns, lines)) => Event::Resize(columns, lines),
                 Ok(_) => continue,
                 Err(error) => Event::Fatal(format!("reading keys from the terminal: {error}")),

@@ -12,6 +12,8 @@ use ipcon_observe::fields::{
 use ipcon_observe::model::{Channel, Event, Group, Peer, Source, SourceState};
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
+use crate::log_fields::LOG_FIELDS;
+
 /// How long a row that is gone stays visible.
 pub const RETAIN: Duration = Duration::from_secs(6);
 
@@ -452,6 +454,10 @@ impl Item for Channel {
 impl Item for LogLine {
     fn id(&self) -> u64 {
         self.number
+    }
+
+    fn fields() -> &'static [Field<Self>] {
+        LOG_FIELDS
     }
 
     fn matches(&self, needle: &str) -> bool {

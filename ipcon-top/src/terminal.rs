@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -71,8 +72,13 @@ impl Drop for Screen {
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    // No mouse capture: it would take copy and paste away from the user's terminal.
-    let entered = execute!(io::stdout(), EnterAlternateScreen, Hide);
+    // Pasted text comes marked as such, so that it is not taken for keys. No mouse capture: it would take copy and paste away from the user's terminal.
+    let entered = execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        Hide
+    );
     if entered.is_err() {
         give_back();
     }
@@ -84,7 +90,7 @@ fn enter() -> io::Result<()> {
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
-        let _ = execute!(out, Show, LeaveAlternateScreen);
+        let _ = execute!(out, Show, DisableBracketedPaste, LeaveAlternateScreen);
         let _ = out.flush();
         let _ = disable_raw_mode();
     }

@@ -47,6 +47,10 @@ fn names(session: &Session) -> Vec<String> {
         .collect()
 }
 
+fn ctrl(key: char) -> Event {
+    Session::key_event(KeyCode::Char(key), KeyModifiers::CONTROL)
+}
+
 /// The name in the selected row.
 fn selected(session: &Session) -> String {
     let text = session.text();
@@ -327,11 +331,100 @@ fn the_filter_narrows_while_it_is_typed() {
     assert_eq!(names(&session).len(), 6);
     session.keys("/1201").code(KeyCode::Enter).keys("2");
     assert!(
-        session.text().contains("nothing matches the filter"),
-        "it holds in every view"
+        !session.text().contains("nothing matches the filter"),
+        "each view has its own"
     );
     session.keys("1");
     assert_eq!(names(&session), ["cand_logger"], "found by pid");
+}
+
+#[test]
+fn a_filter_compares_fields_and_their_rates() {
+    let mut session = fifth_second(120, 32);
+    session.keys("/drops>0 peer:log");
+    assert_eq!(names(&session), ["cand_logger"]);
+    session.event(ctrl('u')).keys("tx/s>90 !comm:client");
+    assert_eq!(names(&session), ["media.router +1", "netif-mon"]);
+    session.event(ctrl('w')).keys("(4101 or visitor)");
+    assert_eq!(names(&session), ["netif-mon"]);
+    session.code(KeyCode::Enter).keys("3/kind:add or 1400");
+    let text = session.text();
+    assert!(
+        text.contains("+ service") && !text.contains("- service"),
+        "{text}"
+    );
+    session.code(KeyCode::Enter).keys("4/requests/s>100");
+    assert!(
+        !session.text().contains("nothing matches"),
+        "{}",
+        session.text()
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_filter_stands_below_it_and_the_last_good_one_holds() {
+    let mut session = fifth_second(120, 32);
+    session.keys("/1201 dro");
+    assert_eq!(
+        names(&session),
+        ["cand_logger"],
+        "a key that is being typed"
+    );
+    session.event(ctrl('w')).keys("dorps>5");
+    assert_eq!(names(&session), ["cand_logger"]);
+    assert_snapshot!("filter_error_120x32", session.text());
+    assert!(session.text().contains("no key dorps; is it drops? ^^^^^"));
+    session.code(KeyCode::Enter);
+    assert!(
+        session.text().contains("dorps>5_"),
+        "it has to be put right"
+    );
+    session.resize(50, 12);
+    assert_snapshot!("filter_error_50x12", session.text());
+    session.resize(120, 32);
+    for _ in 0..5 {
+        session.code(KeyCode::Left);
+    }
+    session
+        .code(KeyCode::Backspace)
+        .code(KeyCode::Right)
+        .keys("o");
+    let text = session.text();
+    assert!(text.contains("drops>5") && !text.contains('^'), "{text}");
+    session.code(KeyCode::Enter);
+    assert_eq!(names(&session), ["cand_logger"]);
+    session
+        .keys("/")
+        .event(ctrl('u'))
+        .keys("(")
+        .code(KeyCode::Esc);
+    assert!(session.text().contains("filter 1201 drops>5"));
+}
+
+#[test]
+fn filters_that_were_used_can_be_had_again_and_text_be_pasted() {
+    let mut session = fifth_second(120, 32);
+    session
+        .keys("/logd")
+        .code(KeyCode::Enter)
+        .code(KeyCode::Esc);
+    session.keys("2/").event(ctrl('p'));
+    assert!(
+        session.text().contains("filter logd_"),
+        "{}",
+        session.text()
+    );
+    session.event(ctrl('n'));
+    assert!(session.text().contains("filter _"), "{}", session.text());
+    session.event(Event::Paste("fra\u{1b}mes\n".to_owned()));
+    assert!(session.text().contains("filter frames_"));
+    session
+        .code(KeyCode::Enter)
+        .event(Event::Paste("q".to_owned()));
+    assert!(
+        session.text().contains("filter frames "),
+        "pasted text is no keys"
+    );
 }
 
 #[test]

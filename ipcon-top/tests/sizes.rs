@@ -124,6 +124,26 @@ fn help_at_its_end_and_a_filter_being_typed() {
 }
 
 #[test]
+fn a_filter_that_is_wrong_at_its_beginning_and_at_its_end() {
+    for (filter, cursor) in [
+        (
+            "dorps>5\u{3000}and many words 日本 after that",
+            KeyCode::Home,
+        ),
+        ("many words before dorps>5", KeyCode::End),
+    ] {
+        let mut app = app('1');
+        press(&mut app, KeyCode::Char('/'));
+        filter
+            .chars()
+            .for_each(|c| press(&mut app, KeyCode::Char(c)));
+        press(&mut app, cursor);
+        assert!(app.filter_state().error.is_some());
+        at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+    }
+}
+
+#[test]
 fn an_empty_bus() {
     let mut app = App::new(Arc::default(), Duration::from_secs(1), (80, 24));
     app.update(Event::CollectFailed("the bus cannot be read".to_owned()));

@@ -74,6 +74,13 @@ pub fn names<T>(fields: &'static [Field<T>], field: &'static Field<T>) -> Vec<St
     names
 }
 
+/// All words for fields with one value.
+#[must_use]
+pub fn all<T>(fields: &'static [Field<T>]) -> Vec<String> {
+    let usable = fields.iter().filter(|field| is_scalar(field));
+    usable.flat_map(|field| names(fields, field)).collect()
+}
+
 /// What `key` stands for in rows with these fields.
 ///
 /// # Errors
@@ -95,8 +102,7 @@ pub(super) fn find<T>(fields: &'static [Field<T>], key: &str) -> Result<Subject<
 }
 
 fn unknown<T>(fields: &'static [Field<T>], name: &str) -> String {
-    let usable = fields.iter().filter(|field| is_scalar(field));
-    let all: Vec<String> = usable.flat_map(|field| names(fields, field)).collect();
+    let all = all(fields);
     match nearest(name, all.iter().map(String::as_str)) {
         _ if all.is_empty() => "there are no keys in this view, only words".to_owned(),
         Some(near) => format!("no key {name}; is it {near}?"),

@@ -71,7 +71,7 @@ fn without_rows(snapshot: &Snapshot) -> Snapshot {
         taken_at: snapshot.taken_at,
         consistent: snapshot.consistent,
         bus: snapshot.bus.clone(),
-        kevents: snapshot.kevents.clone(),
+        kevents: snapshot.kevents,
         events: snapshot.events.clone(),
         exceptions: snapshot.exceptions.clone(),
         sources: snapshot.sources.clone(),

@@ -7,6 +7,7 @@ mod draw;
 use std::cmp::Ordering;
 
 use crate::columns::Extent;
+use crate::filter::Filter;
 use crate::format::Align;
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
@@ -194,8 +195,9 @@ impl<T: Item + Troubled> Table<T> {
 
     /// Works out anew which rows are shown, after the data, the filter or the order changed. The selection
     /// stays with its row; when that is gone, with its place.
-    pub fn refresh(&mut self, store: &Store, filter: &str) {
-        let needle = filter.to_lowercase();
+    pub fn refresh(&mut self, store: &Store, filter: &Filter) {
+        // The filter was checked when it was set; a view without its keys shows everything.
+        let filter = filter.compile::<T>().ok();
         let all = (0..T::count(store)).filter_map(|index| {
             let row = T::row(store, index)?;
             Some(Weighed {
@@ -212,7 +214,7 @@ impl<T: Item + Troubled> Table<T> {
                     let (count, worst) = sum.unwrap_or((0, severity));
                     Some((count + 1, worst.max(severity)))
                 });
-        rows.retain(|row| needle.is_empty() || row.row.item.matches(&needle));
+        rows.retain(|row| filter.as_ref().is_none_or(|it| it.matches(&row.row)));
         rows.sort_by(|a, b| self.compare(a, b));
         self.shown = rows.iter().map(|row| row.index).collect();
         let found = self
@@ -238,7 +240,7 @@ impl<T: Item + Troubled> Table<T> {
     }
 
     /// Does what concerns a table. False when the action does not.
-    pub fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool {
+    pub fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool {
         match action {
             Action::Down => self.go_to(self.cursor.saturating_add(1), store),
             Action::Up => self.go_to(self.cursor.saturating_sub(1), store),
@@ -265,7 +267,7 @@ impl<T: Item + Troubled> Table<T> {
     }
 
     /// Sorts by a column; beyond the last comes the natural order again.
-    fn sort_by(&mut self, column: usize, store: &Store, filter: &str) {
+    fn sort_by(&mut self, column: usize, store: &Store, filter: &Filter) {
         self.sort = (column < self.columns.len()).then_some(column);
         self.reverse = false;
         self.refresh(store, filter);

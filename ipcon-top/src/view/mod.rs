@@ -15,6 +15,7 @@
 mod channels;
 mod detail;
 mod events;
+mod filter_line;
 mod footer;
 mod groups;
 mod header;
@@ -31,6 +32,7 @@ use ratatui::style::Style;
 
 use crate::app::App;
 use crate::clock::Now;
+use crate::filter::{Filter, FilterError};
 use crate::keymap::Action;
 use crate::store::Store;
 use crate::theme::{Role, Theme};
@@ -69,13 +71,25 @@ pub trait View: Send {
     fn legend(&self) -> Vec<(&str, &'static str)>;
 
     /// Works out anew what is shown, after the data or the filter changed.
-    fn refresh(&mut self, store: &Store, filter: &str);
+    fn refresh(&mut self, store: &Store, filter: &Filter);
+
+    /// Whether the rows have what a filter asks about.
+    ///
+    /// # Errors
+    ///
+    /// They do not.
+    fn check(&self, filter: &Filter) -> Result<(), FilterError>;
+
+    /// The keys that a filter of this view may have.
+    fn keys(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Takes note of how many lines the body has.
     fn settle(&mut self, lines: u16);
 
     /// Does what the user asks for. False when it is nothing for a view.
-    fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool;
+    fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool;
 
     /// Draws the body.
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
@@ -165,6 +179,7 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
     if let Some(area) = plan.detail {
         app.view().draw_detail(buf, area, &ctx);
     }
+    filter_line::draw_error(app, buf, plan.tabs, below(plan.tabs, plan.footer), &ctx);
     footer::draw(buf, plan.footer, &ctx);
     if let Some(offset) = app.help() {
         let over = Rect {
@@ -173,6 +188,15 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
             ..area
         };
         help::draw(app.view(), offset, buf, over, &ctx);
+    }
+}
+
+/// What is between two lines.
+fn below(upper: Rect, lower: Rect) -> Rect {
+    Rect {
+        y: upper.bottom(),
+        height: lower.y.saturating_sub(upper.bottom()),
+        ..upper
     }
 }
 

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::detail::{self, Detail};
 use super::{DrawContext, View};
+use crate::filter::{Filter, FilterError, keys};
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
 use crate::table::Table;
@@ -45,8 +46,16 @@ impl<T: Item + Troubled> View for TableView<T> {
             .collect()
     }
 
-    fn refresh(&mut self, store: &Store, filter: &str) {
+    fn refresh(&mut self, store: &Store, filter: &Filter) {
         self.table.refresh(store, filter);
+    }
+
+    fn check(&self, filter: &Filter) -> Result<(), FilterError> {
+        filter.compile::<T>().map(drop)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        keys::all(T::fields())
     }
 
     fn settle(&mut self, lines: u16) {
@@ -54,7 +63,7 @@ impl<T: Item + Troubled> View for TableView<T> {
         self.table.settle(usize::from(lines.saturating_sub(1)));
     }
 
-    fn handle(&mut self, action: Action, store: &Store, filter: &str) -> bool {
+    fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool {
         self.table.handle(action, store, filter)
     }
 

@@ -4,14 +4,19 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{DrawContext, Piece, put_pieces, width_of};
+use super::{DrawContext, Piece, filter_line, put_pieces, width_of};
 use crate::app::App;
 use crate::theme::Role;
 
 /// Draws the line.
 pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
-    let filter = filter(app, ctx);
-    let order = order(app, ctx);
+    let filter = filter_line::pieces(app, area.width, ctx);
+    // What is wrong with a filter stands below it, so it has a place of its own while it is typed.
+    let order = if app.editing() {
+        Vec::new()
+    } else {
+        order(app, ctx)
+    };
     // The filter hides rows, so it is never hidden itself.
     let candidates = [
         (tabs(app, ctx, true), true),
@@ -60,23 +65,6 @@ fn tabs(app: &App, ctx: &DrawContext<'_>, all: bool) -> Vec<Piece> {
             pieces.push((text, ctx.theme.style(severity.role())));
         }
     }
-    pieces
-}
-
-fn filter(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
-    if app.filter().is_empty() && !app.editing() {
-        return Vec::new();
-    }
-    // Typed by the user, but a terminal can be made to paste anything.
-    let text: String = app.filter().chars().filter(|c| !c.is_control()).collect();
-    let mut pieces = vec![
-        (" filter ".to_owned(), ctx.theme.style(Role::Label)),
-        (text, ctx.theme.style(Role::Warning)),
-    ];
-    if app.editing() {
-        pieces.push(("_".to_owned(), ctx.theme.style(Role::Active)));
-    }
-    pieces.push((" ".to_owned(), ctx.theme.style(Role::Normal)));
     pieces
 }
 

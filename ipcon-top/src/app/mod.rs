@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state of the dashboard and how it changes. Pure: events in, effects out.
 
+mod filters;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyEvent, KeyEventKind};
 use ipcon_observe::Snapshot;
 use ratatui::layout::Rect;
 
 use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
+use crate::filter::Filter;
 use crate::keymap::{self, Action};
 use crate::store::Store;
 use crate::view::{self, View};
+
+use filters::Filters;
+
+pub use filters::FilterState;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The terminal was made to paste a text.
+    Paste(String),
     /// The terminal has another size, in columns and lines.
     Resize(u16, u16),
     /// The bus was read.
@@ -62,9 +71,7 @@ pub struct App {
     frozen: Option<Store>,
     views: Vec<Box<dyn View>>,
     front: usize,
-    filter: String,
-    /// The filter as it was before the user began to edit it; `None` when not editing.
-    filter_before: Option<String>,
+    filters: Filters,
     detail: bool,
     /// First line of the help shown; `None` when closed.
     help: Option<u16>,
@@ -76,9 +83,6 @@ pub struct App {
 /// The view that makes sense without a bus.
 const CHANNELS: usize = 3;
 
-/// Longest filter; a service name has at most 31 bytes.
-const FILTER_MAX: usize = 40;
-
 /// The intervals that `+` and `-` step through.
 const INTERVALS: [u64; 9] = [250, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000];
 
@@ -86,13 +90,13 @@ impl App {
     /// The state when the first snapshot is there, on a terminal of `size` columns and lines.
     #[must_use]
     pub fn new(first: Arc<Snapshot>, interval: Duration, size: (u16, u16)) -> Self {
+        let views = view::all();
         let mut app = Self {
             live: Store::new(first),
             frozen: None,
-            views: view::all(),
+            filters: Filters::new(views.len()),
+            views,
             front: 0,
-            filter: String::new(),
-            filter_before: None,
             detail: false,
             help: None,
             interval,
@@ -110,8 +114,12 @@ impl App {
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
-            Event::Key(key) if self.filter_before.is_some() => self.edit_filter(key),
+            Event::Key(key) if self.filters.editing() => self.edit_filter(key),
             Event::Key(key) => keymap::action(key).map_or_else(Vec::new, |action| self.act(action)),
+            Event::Paste(text) => {
+                self.paste_into_filter(&text);
+                Vec::new()
+            }
             Event::Resize(columns, lines) => {
                 self.size = (columns, lines);
                 self.settle();
@@ -179,16 +187,16 @@ impl App {
         &*self.views[self.front]
     }
 
-    /// The filter in force, while it is edited too.
+    /// The filter in force in the view in front, while another is typed too.
     #[must_use]
     pub fn filter(&self) -> &str {
-        &self.filter
+        self.filters.of(self.front).text()
     }
 
     /// Whether keys go to the filter.
     #[must_use]
     pub fn editing(&self) -> bool {
-        self.filter_before.is_some()
+        self.filters.editing()
     }
 
     /// Whether the details are open.
@@ -208,7 +216,7 @@ impl App {
             return Vec::new();
         }
         let store = self.frozen.as_ref().unwrap_or(&self.live);
-        if self.views[self.front].handle(action, store, &self.filter) {
+        if self.views[self.front].handle(action, store, self.filters.of(self.front)) {
             return Vec::new();
         }
         match action {
@@ -221,8 +229,8 @@ impl App {
             Action::PreviousView => self.show(self.front + self.views.len() - 1),
             Action::Open => self.open_detail(!self.detail),
             Action::Back if self.detail => self.open_detail(false),
-            Action::Back => self.set_filter(String::new()),
-            Action::Filter => self.filter_before = Some(self.filter.clone()),
+            Action::Back => self.set_filter(Filter::default()),
+            Action::Filter => self.start_filter(),
             Action::Pause => self.pause(),
             Action::Faster => return self.set_interval(self.neighbour(false)),
             Action::Slower => return self.set_interval(self.neighbour(true)),
@@ -256,38 +264,6 @@ impl App {
         };
         self.help = Some(to.min(last));
         true
-    }
-
-    fn edit_filter(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let held = key.modifiers.difference(KeyModifiers::SHIFT);
-        match (key.code, held) {
-            (KeyCode::Char('c'), KeyModifiers::CONTROL) => return vec![Effect::Quit],
-            (KeyCode::Char('u'), KeyModifiers::CONTROL) => self.set_filter(String::new()),
-            (KeyCode::Enter, _) => self.filter_before = None,
-            (KeyCode::Esc, _) => {
-                let before = self.filter_before.take().unwrap_or_default();
-                self.set_filter(before);
-            }
-            (KeyCode::Backspace, _) => {
-                let mut filter = self.filter.clone();
-                filter.pop();
-                self.set_filter(filter);
-            }
-            (KeyCode::Char(c), KeyModifiers::NONE) if self.filter.len() < FILTER_MAX => {
-                self.set_filter(format!("{}{c}", self.filter));
-            }
-            // Rows can be looked at while the filter is typed.
-            (KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown, _) => {
-                return keymap::action(key).map_or_else(Vec::new, |action| self.act(action));
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn set_filter(&mut self, filter: String) {
-        self.filter = filter;
-        self.refresh();
     }
 
     fn show(&mut self, view: usize) {
@@ -337,8 +313,8 @@ impl App {
     /// Brings the views up to the data and the filter.
     fn refresh(&mut self) {
         let store = self.frozen.as_ref().unwrap_or(&self.live);
-        for view in &mut self.views {
-            view.refresh(store, &self.filter);
+        for (index, view) in self.views.iter_mut().enumerate() {
+            view.refresh(store, self.filters.of(index));
         }
         self.settle();
     }
