@@ -427,6 +427,66 @@ fn filters_that_were_used_can_be_had_again_and_text_be_pasted() {
     );
 }
 
+/// The titles of the columns.
+fn titles(session: &Session) -> Vec<String> {
+    let text = session.text();
+    let line = text.lines().nth(5).unwrap().to_owned();
+    line.split("  ")
+        .map(str::trim)
+        .filter(|title| !title.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn columns_are_chosen_moved_and_sorted_by() {
+    let mut session = fifth_second(120, 32);
+    session.keys("o");
+    assert_snapshot!("chooser_120x32", session.text());
+    // Not the command, and the pid before the name.
+    session.keys("j j<<").code(KeyCode::Enter);
+    assert!(session.text().contains("PID PEER"), "{}", session.text());
+    assert!(!session.text().contains("COMM"));
+    // A field without a ready-made column shows at once, though the terminal is full, and sorts.
+    session.keys("o").code(KeyCode::End);
+    while !session.text().contains("▌[ ] UID ") {
+        session.keys("k");
+    }
+    session.keys(" s").code(KeyCode::Esc);
+    assert!(session.text().contains("UID▲"), "{}", session.text());
+    assert!(session.text().contains(" 1000"));
+    session.keys("os");
+    assert!(session.text().contains("PID▲"), "{}", session.text());
+    session.keys("s").code(KeyCode::Esc);
+    assert!(session.text().contains("PID▼"), "{}", session.text());
+    assert_eq!(selected(&session), "1500 visitor");
+    // Other views have their own.
+    session
+        .keys("2od")
+        .code(KeyCode::Esc)
+        .keys("1od")
+        .code(KeyCode::Esc);
+    assert!(
+        titles(&session)[1].starts_with("COMM"),
+        "{:?}",
+        titles(&session)
+    );
+}
+
+#[test]
+fn one_column_always_shows() {
+    let mut session = fifth_second(120, 32);
+    session.keys("o");
+    for _ in 0..16 {
+        session.keys(" j");
+    }
+    session.code(KeyCode::Esc);
+    assert_eq!(titles(&session).len(), 1, "{}", session.text());
+    assert!(session.text().lines().nth(6).unwrap().len() > 4);
+    session.keys("3o  ").code(KeyCode::Esc);
+    assert!(session.text().contains("TIME"), "{}", session.text());
+}
+
 #[test]
 fn paused_means_that_nothing_moves() {
     let mut session = fifth_second(120, 32);

@@ -144,6 +144,22 @@ fn a_filter_that_is_wrong_at_its_beginning_and_at_its_end() {
 }
 
 #[test]
+fn the_choice_of_columns_and_all_of_them() {
+    let mut app = app('1');
+    press(&mut app, KeyCode::Char('o'));
+    at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+    for _ in 0..60 {
+        let chooser = app.chooser().unwrap();
+        if !chooser.entries()[chooser.cursor()].shown {
+            press(&mut app, KeyCode::Char(' '));
+        }
+        press(&mut app, KeyCode::Down);
+    }
+    press(&mut app, KeyCode::Esc);
+    at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+}
+
+#[test]
 fn an_empty_bus() {
     let mut app = App::new(Arc::default(), Duration::from_secs(1), (80, 24));
     app.update(Event::CollectFailed("the bus cannot be read".to_owned()));

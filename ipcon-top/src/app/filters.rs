@@ -5,7 +5,6 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{App, Effect};
 use crate::filter::{Filter, FilterError};
-use crate::keymap;
 use crate::line::Line;
 
 /// Filters that can be had again.
@@ -119,7 +118,8 @@ impl App {
             (KeyCode::Esc, _) => self.abandon_filter(),
             // Rows can be looked at while the filter is typed.
             (KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown, _) => {
-                return keymap::action(key).map_or_else(Vec::new, |action| self.act(action));
+                let action = self.keymap.action(key);
+                return action.map_or_else(Vec::new, |action| self.act(action));
             }
             _ => {
                 let editor = self.filters.editor.as_mut();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state of the dashboard and how it changes. Pure: events in, effects out.
 
+mod chooser;
 mod filters;
 
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use ratatui::layout::Rect;
 
 use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::filter::Filter;
-use crate::keymap::{self, Action};
+use crate::keymap::{Action, Keymap};
 use crate::store::Store;
 use crate::view::{self, View};
 
 use filters::Filters;
 
+pub use chooser::Chooser;
 pub use filters::FilterState;
 
 /// Something that happened.
@@ -72,6 +74,8 @@ pub struct App {
     views: Vec<Box<dyn View>>,
     front: usize,
     filters: Filters,
+    keymap: Keymap,
+    chooser: Option<Chooser>,
     detail: bool,
     /// First line of the help shown; `None` when closed.
     help: Option<u16>,
@@ -97,6 +101,8 @@ impl App {
             filters: Filters::new(views.len()),
             views,
             front: 0,
+            keymap: Keymap::default(),
+            chooser: None,
             detail: false,
             help: None,
             interval,
@@ -115,7 +121,14 @@ impl App {
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Event::Key(key) if self.filters.editing() => self.edit_filter(key),
-            Event::Key(key) => keymap::action(key).map_or_else(Vec::new, |action| self.act(action)),
+            Event::Key(key) if self.chooser.is_some() => {
+                let action = self.keymap.action_on_columns(key);
+                action.map_or_else(Vec::new, |action| self.act_on_chooser(action))
+            }
+            Event::Key(key) => {
+                let action = self.keymap.action(key);
+                action.map_or_else(Vec::new, |action| self.act(action))
+            }
             Event::Paste(text) => {
                 self.paste_into_filter(&text);
                 Vec::new()
@@ -199,6 +212,12 @@ impl App {
         self.filters.editing()
     }
 
+    /// The keys in force.
+    #[must_use]
+    pub fn keymap(&self) -> &Keymap {
+        &self.keymap
+    }
+
     /// Whether the details are open.
     #[must_use]
     pub fn detail_open(&self) -> bool {
@@ -231,6 +250,7 @@ impl App {
             Action::Back if self.detail => self.open_detail(false),
             Action::Back => self.set_filter(Filter::default()),
             Action::Filter => self.start_filter(),
+            Action::ChooseColumns => self.open_chooser(),
             Action::Pause => self.pause(),
             Action::Faster => return self.set_interval(self.neighbour(false)),
             Action::Slower => return self.set_interval(self.neighbour(true)),
@@ -245,7 +265,7 @@ impl App {
 
     /// While the help is open, it takes the keys that move and that close.
     fn act_on_help(&mut self, action: Action) -> bool {
-        let lines = view::help_lines(self.view(), self.store(), self.size.0);
+        let lines = view::help_lines(self.view(), self.store(), &self.keymap, self.size.0);
         let page = view::help_page(self.size.1);
         let last = lines.saturating_sub(page);
         let offset = self.help.unwrap_or(0);

@@ -8,23 +8,18 @@ use ipcon_observe::model::Peer;
 
 use super::{Cell, CellContext, Column};
 use crate::columns::Extent;
+use crate::filter::keys;
 use crate::format::{self, Align};
-use crate::store::{Fielded, Row};
+use crate::store::{Fielded, Item, Row};
 use crate::theme::Role;
 use crate::trouble::{self, Severity};
 
-/// Fields that say what a row is by a number.
-const NUMBERS: [&str; 9] = [
-    "pid",
-    "port",
-    "uid",
-    "id",
-    "server_pid",
-    "client_pid",
-    "client_uid",
-    "service",
-    "connection",
-];
+/// Room for a text of which nothing is known.
+const TEXT: Extent = Extent {
+    min: 12,
+    max: 24,
+    priority: u8::MAX,
+};
 
 /// Column with the value of a field.
 ///
@@ -33,15 +28,34 @@ const NUMBERS: [&str; 9] = [
 /// When the field table has no such key. Views are made when the program starts, so this shows at once.
 #[must_use]
 pub fn value<T: Fielded>(key: &str) -> Column<T> {
-    let field = field::<T>(key);
-    let number = field.kind != Kind::Info || NUMBERS.contains(&field.key);
+    value_of(field::<T>(key))
+}
+
+/// Column with the value of `field`.
+pub(super) fn value_of<T: Item>(field: &'static Field<T>) -> Column<T> {
+    let number = keys::is_number(field);
+    let extent = width_of(field.title);
     Column {
+        key: field.key.to_owned(),
         title: field.title.to_owned(),
         help: field.help,
         align: if number { Align::Right } else { Align::Left },
-        extent: width_of(field.title),
+        extent: if number {
+            extent
+        } else {
+            Extent {
+                min: extent.min.max(TEXT.min),
+                max: TEXT.max,
+                ..extent
+            }
+        },
         largest_first: field.kind != Kind::Info,
         cell: Box::new(move |row, _| match (field.get)(row.item) {
+            // A moment of the monotonic clock tells nobody anything.
+            Some(Value::Time(at)) if field.key.ends_with("_at_seconds") => {
+                let age = row.now.saturating_sub(at);
+                Cell::new(format!("-{}", format::duration(age)), Role::Normal)
+            }
             Some(value) => value_cell(field, &value, row.gone.is_some()),
             None => Cell::new(format::ABSENT, Role::Quiet),
         }),
@@ -56,9 +70,14 @@ pub fn value<T: Fielded>(key: &str) -> Column<T> {
 /// When the field table has no such key.
 #[must_use]
 pub fn rate<T: Fielded>(key: &str) -> Column<T> {
-    let field = field::<T>(key);
+    rate_of(field::<T>(key))
+}
+
+/// Column with the growth of the counter `field` per second.
+pub(super) fn rate_of<T: Item>(field: &'static Field<T>) -> Column<T> {
     let title = format!("{}/s", field.title);
     Column {
+        key: format!("{}{}", field.key, keys::RATE),
         help: field.help,
         align: Align::Right,
         extent: width_of(&title),

@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::{CellContext, Table};
-use crate::columns::{self, GAP};
+use super::{CellContext, Column, Table};
+use crate::columns::GAP;
 use crate::format::{Align, fit};
 use crate::store::{Item, Row};
 use crate::theme::Role;
@@ -23,9 +23,8 @@ impl<T: Item + Troubled> Table<T> {
         if area.is_empty() {
             return;
         }
-        let extents: Vec<_> = self.columns.iter().map(|column| column.extent).collect();
-        let widths = columns::layout(&extents, self.sort, area.width.saturating_sub(MARGIN));
-        self.draw_titles(buf, Rect { height: 1, ..area }, &widths, ctx);
+        let columns = self.layout(area.width.saturating_sub(MARGIN));
+        self.draw_titles(buf, Rect { height: 1, ..area }, &columns, ctx);
         let lines = (area.y + 1..area.bottom()).zip(self.offset..);
         for (y, index) in lines {
             let Some(row) = self.shown.get(index).and_then(|&i| T::row(ctx.store, i)) else {
@@ -36,7 +35,7 @@ impl<T: Item + Troubled> Table<T> {
                 height: 1,
                 ..area
             };
-            self.draw_row(buf, line, &widths, &row, index == self.cursor, ctx);
+            draw_row(buf, line, &columns, &row, index == self.cursor, ctx);
         }
         if self.shown.is_empty() && area.height > 1 {
             let all_hidden = T::count(ctx.store) > 0;
@@ -61,18 +60,19 @@ impl<T: Item + Troubled> Table<T> {
         &self,
         buf: &mut Buffer,
         line: Rect,
-        widths: &[Option<u16>],
+        columns: &[(&Column<T>, u16)],
         ctx: &DrawContext<'_>,
     ) {
         let glyphs = &ctx.theme.glyphs;
+        let by = self.sort.and_then(|i| self.columns.get(i));
         let mut x = line.x + MARGIN;
-        for (i, (column, width)) in self.columns.iter().zip(widths).enumerate() {
-            let Some(width) = *width else { continue };
-            let sorted = self.sort == Some(i);
-            let title = match (sorted, column.largest_first != self.reverse) {
-                (false, _) => column.title.clone(),
-                (true, true) => format!("{}{}", column.title, glyphs.descending),
-                (true, false) => format!("{}{}", column.title, glyphs.ascending),
+        for &(column, width) in columns {
+            let sorted = by.is_some_and(|by| by.key == column.key);
+            let title = if sorted {
+                let arrow = self.direction(column).glyph(glyphs);
+                format!("{}{arrow}", column.title)
+            } else {
+                column.title.clone()
             };
             let role = if sorted { Role::Active } else { Role::Label };
             let text = fit(&title, usize::from(width), column.align, glyphs.ellipsis);
@@ -80,73 +80,71 @@ impl<T: Item + Troubled> Table<T> {
             x = x.saturating_add(width + GAP);
         }
     }
+}
 
-    fn draw_row(
-        &self,
-        buf: &mut Buffer,
-        line: Rect,
-        widths: &[Option<u16>],
-        row: &Row<'_, T>,
-        selected: bool,
-        ctx: &DrawContext<'_>,
-    ) {
-        let glyphs = &ctx.theme.glyphs;
-        if selected {
-            put(
-                buf,
-                line,
-                line.x,
-                glyphs.selection,
-                ctx.theme.style(Role::Active),
-            );
-        }
-        if row.gone.is_some() {
-            put(
-                buf,
-                line,
-                line.x + 1,
-                glyphs.gone,
-                ctx.theme.style(Role::Alarm),
-            );
-        }
-        let mut x = line.x + MARGIN;
-        for (column, width) in self.columns.iter().zip(widths) {
-            let Some(width) = *width else { continue };
-            let width_of_cell = usize::from(width);
-            let context = CellContext {
-                theme: ctx.theme,
-                width: width_of_cell,
-                epoch: ctx.epoch,
-            };
-            let cell = (column.cell)(row, &context);
-            let role = if row.gone.is_some() {
-                Role::Gone
-            } else {
-                cell.role
-            };
-            let text = fit(&cell.text, width_of_cell, column.align, glyphs.ellipsis);
-            // The style of a row that is gone strikes text out, not the room around it.
-            let (lead, bare) = match column.align {
-                Align::Left => (0, text.trim_end()),
-                Align::Right => (text.width() - text.trim_start().width(), text.trim_start()),
-            };
-            put(
-                buf,
-                line,
-                x + u16::try_from(lead).unwrap_or(0),
-                bare,
-                ctx.theme.style(role),
-            );
-            x = x.saturating_add(width + GAP);
-        }
-        if selected {
-            let rest = Rect {
-                x: line.x + 1,
-                width: line.width.saturating_sub(1),
-                ..line
-            };
-            buf.set_style(rest, ctx.theme.style(Role::Selected));
-        }
+fn draw_row<T: Item>(
+    buf: &mut Buffer,
+    line: Rect,
+    columns: &[(&Column<T>, u16)],
+    row: &Row<'_, T>,
+    selected: bool,
+    ctx: &DrawContext<'_>,
+) {
+    let glyphs = &ctx.theme.glyphs;
+    if selected {
+        put(
+            buf,
+            line,
+            line.x,
+            glyphs.selection,
+            ctx.theme.style(Role::Active),
+        );
+    }
+    if row.gone.is_some() {
+        put(
+            buf,
+            line,
+            line.x + 1,
+            glyphs.gone,
+            ctx.theme.style(Role::Alarm),
+        );
+    }
+    let mut x = line.x + MARGIN;
+    for &(column, width) in columns {
+        let width_of_cell = usize::from(width);
+        let context = CellContext {
+            theme: ctx.theme,
+            width: width_of_cell,
+            epoch: ctx.epoch,
+        };
+        let cell = (column.cell)(row, &context);
+        let role = if row.gone.is_some() {
+            Role::Gone
+        } else {
+            cell.role
+        };
+        let text = fit(&cell.text, width_of_cell, column.align, glyphs.ellipsis);
+        // The style of a row that is gone strikes text out, not the room around it.
+        let (lead, bare) = match column.align {
+            Align::Left => (0, text.trim_end()),
+            Align::Right => (text.width() - text.trim_start().width(), text.trim_start()),
+        };
+        put(
+            buf,
+            line,
+            x + u16::try_from(lead).unwrap_or(0),
+            bare,
+            ctx.theme.style(role),
+        );
+        x = x.saturating_add(width + GAP);
+    }
+    if selected {
+        let rest = Rect {
+            x: line.x + 1,
+            width: line.width.saturating_sub(1),
+            ..line
+        };
+        buf.set_style(rest, ctx.theme.style(Role::Selected));
     }
 }
 

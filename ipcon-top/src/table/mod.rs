@@ -2,6 +2,7 @@
 //! A table of rows: which are shown, in what order, which is selected, how they are drawn.
 
 mod cells;
+mod choice;
 mod draw;
 
 use std::cmp::Ordering;
@@ -15,6 +16,7 @@ use crate::theme::{Role, Theme};
 use crate::trouble::{Severity, Troubled, Weight};
 
 pub use cells::{queue, rate, text, value};
+pub use choice::{Choice, Direction};
 
 /// What one cell shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,8 @@ type OrderOf<T> = Box<dyn Fn(&Row<'_, T>, &Row<'_, T>) -> Ordering + Send>;
 
 /// One column.
 pub struct Column<T: 'static> {
+    /// Stable name: key of its field, with `/s` after it for a rate.
+    pub key: String,
     /// Title, upper case.
     pub title: String,
     /// One sentence for the help.
@@ -82,9 +86,11 @@ impl<T> Column<T> {
             max: 0,
             priority: u8::MAX,
         };
+        let key = title.to_lowercase().replace(' ', "_");
         let title = title.to_owned();
         let (cell, order) = (Box::new(cell), Box::new(order));
         Self {
+            key,
             title,
             help,
             align,
@@ -113,7 +119,12 @@ pub struct Natural<T: 'static> {
 
 /// A table and what the user has done to it.
 pub struct Table<T: 'static> {
+    /// Those that can be chosen, the usual ones first.
     columns: Vec<Column<T>>,
+    /// How many of them are usual.
+    usual: usize,
+    /// Those that show, given the room: indices of `columns`.
+    chosen: Vec<usize>,
     natural: Natural<T>,
     /// `None`: the natural order.
     sort: Option<usize>,
@@ -130,11 +141,15 @@ pub struct Table<T: 'static> {
 }
 
 impl<T: Item + Troubled> Table<T> {
-    /// A table in its natural order, the first row selected.
+    /// A table in its natural order, the first row selected. It shows these columns; others can be chosen, one for each
+    /// field.
     #[must_use]
     pub fn new(columns: Vec<Column<T>>, natural: Natural<T>) -> Self {
+        let usual = columns.len();
         Self {
-            columns,
+            columns: choice::complete(columns),
+            usual,
+            chosen: (0..usual).collect(),
             natural,
             sort: None,
             reverse: false,
@@ -147,10 +162,9 @@ impl<T: Item + Troubled> Table<T> {
         }
     }
 
-    /// The columns.
-    #[must_use]
-    pub fn columns(&self) -> &[Column<T>] {
-        &self.columns
+    /// The columns that show, given the room.
+    pub fn columns(&self) -> impl Iterator<Item = &Column<T>> {
+        self.chosen.iter().map(|&i| &self.columns[i])
     }
 
     /// What the rows are sorted by, and whether that is the reverse of the usual.
@@ -252,11 +266,8 @@ impl<T: Item + Troubled> Table<T> {
                 self.settle(self.page);
             }
             Action::Last => self.go_to(usize::MAX, store),
-            Action::SortNext => self.sort_by(self.sort.map_or(0, |i| i + 1), store, filter),
-            Action::SortPrevious => {
-                let before = self.sort.unwrap_or(self.columns.len()).checked_sub(1);
-                self.sort_by(before.unwrap_or(usize::MAX), store, filter);
-            }
+            Action::SortNext => self.sort_beside(1, store, filter),
+            Action::SortPrevious => self.sort_beside(-1, store, filter),
             Action::SortReverse => {
                 self.reverse = !self.reverse;
                 self.refresh(store, filter);
@@ -266,9 +277,15 @@ impl<T: Item + Troubled> Table<T> {
         true
     }
 
-    /// Sorts by a column; beyond the last comes the natural order again.
-    fn sort_by(&mut self, column: usize, store: &Store, filter: &Filter) {
-        self.sort = (column < self.columns.len()).then_some(column);
+    /// Sorts by the column that shows so far to the right; between the last and the first is the natural order.
+    fn sort_beside(&mut self, step: isize, store: &Store, filter: &Filter) {
+        let now = self
+            .sort
+            .and_then(|sort| self.chosen.iter().position(|&i| i == sort));
+        let places = self.chosen.len() + 1;
+        let place = now.map_or(0, |at| at + 1) + places;
+        let to = place.saturating_add_signed(step) % places;
+        self.sort = to.checked_sub(1).map(|at| self.chosen[at]);
         self.reverse = false;
         self.refresh(store, filter);
     }

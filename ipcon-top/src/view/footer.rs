@@ -46,10 +46,10 @@ fn line(others: &[&Binding], last: &Binding, words: usize, ctx: &DrawContext<'_>
         .enumerate()
         .map(|(i, binding)| (*binding, i < words));
     for (binding, with_word) in others.chain([(last, true)]) {
-        pieces.push((
-            format!(" {}", binding.shown.split(' ').next().unwrap_or_default()),
-            ctx.theme.style(Role::Active),
-        ));
+        let Some(key) = ctx.keymap.first(binding.action) else {
+            continue;
+        };
+        pieces.push((format!(" {key}"), ctx.theme.style(Role::Active)));
         let word = binding
             .label
             .filter(|_| with_word || binding.action == Action::Quit);

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{DrawContext, Piece, View, put_pieces, rule};
 use crate::format::{self, Align, fit};
-use crate::keymap::BINDINGS;
+use crate::keymap::{BINDINGS, Keymap, Place};
 use crate::store::{Item, Store};
 use crate::theme::Role;
 
@@ -24,13 +24,21 @@ pub(super) enum Entry {
 }
 
 /// The lines of the help on a terminal of so many columns.
-pub(super) fn entries(view: &dyn View, store: &Store, columns: u16) -> Vec<Entry> {
+pub(super) fn entries(view: &dyn View, store: &Store, keymap: &Keymap, columns: u16) -> Vec<Entry> {
     let width = usize::from(columns).saturating_sub(LABEL + 3).max(10);
     let mut entries = Vec::new();
     let keys = BINDINGS
         .iter()
-        .map(|binding| (binding.shown, binding.help.to_owned()));
-    add(&mut entries, width, keys);
+        .filter(|binding| binding.action.place() == Place::Views)
+        .map(|binding| (keymap.shown(binding.action), binding.help))
+        .filter(|(keys, _)| !keys.is_empty());
+    for (keys, help) in keys {
+        add(
+            &mut entries,
+            width,
+            std::iter::once((keys.as_str(), help.to_owned())),
+        );
+    }
     entries.push(Entry::Title(format!("Columns of {}", view.name())));
     add(
         &mut entries,
@@ -100,7 +108,7 @@ pub(super) fn draw(
         ctx,
     );
 
-    let entries = entries(view, ctx.store, area.width);
+    let entries = entries(view, ctx.store, ctx.keymap, area.width);
     let body = area.y + 1..area.bottom().saturating_sub(1);
     for (y, entry) in body.zip(entries.iter().skip(offset.into())) {
         let pieces: Vec<Piece> = match entry {

@@ -13,6 +13,7 @@
 //! Drawing only reads ([`DrawContext`]); what the user does goes through [`View::handle`].
 
 mod channels;
+mod chooser;
 mod detail;
 mod events;
 mod filter_line;
@@ -33,8 +34,9 @@ use ratatui::style::Style;
 use crate::app::App;
 use crate::clock::Now;
 use crate::filter::{Filter, FilterError};
-use crate::keymap::Action;
+use crate::keymap::{Action, Keymap};
 use crate::store::Store;
+use crate::table::Choice;
 use crate::theme::{Role, Theme};
 use crate::trouble::Severity;
 
@@ -47,6 +49,8 @@ pub struct DrawContext<'a> {
     pub theme: &'a Theme,
     /// The filter in force.
     pub filter: &'a str,
+    /// The keys in force.
+    pub keymap: &'a Keymap,
     /// Time now, `CLOCK_MONOTONIC`.
     pub now: std::time::Duration,
     /// Wall-clock time at zero of `CLOCK_MONOTONIC`.
@@ -90,6 +94,24 @@ pub trait View: Send {
 
     /// Does what the user asks for. False when it is nothing for a view.
     fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool;
+
+    /// All columns that can be chosen: those that show in their order, then the others. None where there is nothing to choose.
+    fn choices(&self) -> Vec<Choice> {
+        Vec::new()
+    }
+
+    /// Keys of the columns that show unless others are chosen.
+    fn usual(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Shows the columns with these keys, in this order.
+    fn choose(&mut self, _keys: &[String]) {}
+
+    /// Sorts by the column with this key, shown or not, in its usual direction or the reverse. False when there is none.
+    fn sort_on(&mut self, _key: &str, _reverse: bool, _store: &Store, _filter: &Filter) -> bool {
+        false
+    }
 
     /// Draws the body.
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
@@ -166,6 +188,7 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
         store: app.store(),
         theme,
         filter: app.filter(),
+        keymap: app.keymap(),
         now: now.monotonic,
         epoch: now.epoch,
     };
@@ -181,12 +204,15 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
     }
     filter_line::draw_error(app, buf, plan.tabs, below(plan.tabs, plan.footer), &ctx);
     footer::draw(buf, plan.footer, &ctx);
+    let over = Rect {
+        y: area.y + 1,
+        height: area.height - 2,
+        ..area
+    };
+    if let Some(chooser) = app.chooser() {
+        chooser::draw(chooser, app.view().name(), buf, over, &ctx);
+    }
     if let Some(offset) = app.help() {
-        let over = Rect {
-            y: area.y + 1,
-            height: area.height - 2,
-            ..area
-        };
         help::draw(app.view(), offset, buf, over, &ctx);
     }
 }
@@ -202,8 +228,8 @@ fn below(upper: Rect, lower: Rect) -> Rect {
 
 /// Lines of the help of a view on a terminal of so many columns.
 #[must_use]
-pub fn help_lines(view: &dyn View, store: &Store, columns: u16) -> u16 {
-    u16::try_from(help::entries(view, store, columns).len()).unwrap_or(u16::MAX)
+pub fn help_lines(view: &dyn View, store: &Store, keymap: &Keymap, columns: u16) -> u16 {
+    u16::try_from(help::entries(view, store, keymap, columns).len()).unwrap_or(u16::MAX)
 }
 
 /// Lines of the help that show at once on a terminal of so many lines.

@@ -9,7 +9,7 @@ use super::{DrawContext, View};
 use crate::filter::{Filter, FilterError, keys};
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
-use crate::table::Table;
+use crate::table::{Choice, Table};
 use crate::trouble::{Severity, Troubled};
 
 /// The view.
@@ -40,7 +40,7 @@ impl<T: Item + Troubled> View for TableView<T> {
     }
 
     fn legend(&self) -> Vec<(&str, &'static str)> {
-        let columns = self.table.columns().iter();
+        let columns = self.table.columns();
         columns
             .map(|column| (column.title.as_str(), column.help))
             .collect()
@@ -65,6 +65,22 @@ impl<T: Item + Troubled> View for TableView<T> {
 
     fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool {
         self.table.handle(action, store, filter)
+    }
+
+    fn choices(&self) -> Vec<Choice> {
+        self.table.choices()
+    }
+
+    fn usual(&self) -> Vec<String> {
+        self.table.usual()
+    }
+
+    fn choose(&mut self, keys: &[String]) {
+        self.table.choose(keys);
+    }
+
+    fn sort_on(&mut self, key: &str, reverse: bool, store: &Store, filter: &Filter) -> bool {
+        self.table.sort_on(key, reverse, store, filter)
     }
 
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
