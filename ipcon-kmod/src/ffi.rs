@@ -10,6 +10,16 @@ use kernel::ffi::{c_int, c_void};
 #[derive(Default)]
 pub(crate) struct RequestHead([u32; 7]);
 
+/// `struct ipcon_delivery`.
+#[repr(C)]
+pub(crate) struct Delivery {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) group: u64,
+    pub(crate) len: u32,
+    pub(crate) replay: u32,
+}
+
 // The kernel structures hold zero-sized lock classes, which C never looks at.
 #[allow(improper_ctypes)]
 extern "C" {
@@ -36,7 +46,14 @@ extern "C" {
     pub(crate) fn ipcon_sock_closed(sk: *const sock) -> bool;
     pub(crate) fn ipcon_sock_queue_bytes(sk: *const sock) -> u32;
     pub(crate) fn ipcon_sock_queue_limit(sk: *const sock) -> u32;
-    pub(crate) fn ipcon_sock_queue(sk: *mut sock, skb: *mut sk_buff, limit: u32) -> c_int;
+    pub(crate) fn ipcon_sock_queue_oldest(sk: *mut sock) -> u64;
+    pub(crate) fn ipcon_sock_unread(sk: *mut sock, peer: u64);
+    pub(crate) fn ipcon_sock_queue(
+        sk: *mut sock,
+        skb: *mut sk_buff,
+        limit: u32,
+        delivery: *const Delivery,
+    ) -> c_int;
 
     pub(crate) fn ipcon_message_new(payload: usize) -> *mut sk_buff;
     pub(crate) fn ipcon_message_stamp(skb: *mut sk_buff);
@@ -82,8 +99,9 @@ extern "C" {
     pub(crate) fn ipcon_now() -> u64;
 
     pub(crate) fn ipcon_trace_send(peer: u64, group: u64, port: u32, len: u32);
-    pub(crate) fn ipcon_trace_deliver(from: u64, to: u64, group: u64, len: u32, replay: u32);
     pub(crate) fn ipcon_trace_drop(from: u64, to: u64, group: u64, len: u32, reason: u32);
+    pub(crate) fn ipcon_error_is_traced() -> bool;
+    pub(crate) fn ipcon_trace_error(peer: u64, command: u32, error: u32);
     pub(crate) fn ipcon_trace_peer(id: u64, port: u32, pid: u32, uid: u32, added: u32);
     pub(crate) fn ipcon_trace_service(id: u64, peer: u64, added: u32);
     pub(crate) fn ipcon_trace_group(id: u64, owner: u64, added: u32);

@@ -51,10 +51,26 @@ impl Request<'_> {
         // SAFETY: `info` is valid by the requirements of this function.
         let bus = unsafe { bus_of_request(info) };
         // INVARIANT: By the requirements of this function.
-        match handler(&Request { skb, info, bus }) {
-            Ok(()) => 0,
-            // SAFETY: `info` is valid, and handlers blame only attributes of their operation.
-            Err(refusal) => unsafe { refusal.tell(info) },
+        let request = Request { skb, info, bus };
+        let Err(refusal) = handler(&request) else {
+            return 0;
+        };
+        request.trace_error(&refusal);
+        // SAFETY: `info` is valid, and handlers blame only attributes of their operation.
+        unsafe { refusal.tell(info) }
+    }
+
+    /// Tells whoever traces refused requests. For others it does not even look for the peer.
+    fn trace_error(&self, refusal: &Refusal) {
+        // SAFETY: No requirements.
+        if unsafe { ffi::ipcon_error_is_traced() } {
+            let peer = self.caller().map_or(0, |peer| peer.id);
+            // SAFETY: `info` is valid by the type invariants, and its header is that of the request. The tracepoint
+            // takes scalars only.
+            unsafe {
+                let command = (*(*self.info).genlhdr).cmd;
+                ffi::ipcon_trace_error(peer, u32::from(command), refusal.errno());
+            }
         }
     }
 

@@ -50,6 +50,11 @@ impl Refusal {
         }
     }
 
+    /// The errno, above 0.
+    pub(crate) fn errno(&self) -> u32 {
+        self.error.to_errno().unsigned_abs()
+    }
+
     /// Tells the sender, and gives the value that the handler returns.
     ///
     /// # Safety

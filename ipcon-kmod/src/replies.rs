@@ -84,7 +84,8 @@ pub(crate) fn new_peer(out: &mut Attributes, peer: &Peer<Netlink>) -> Put {
 
 pub(crate) fn peer(out: &mut Attributes, peer: &Peer<Netlink>) -> Put {
     use uapi::attr::peer::{
-        COMM, COUNTERS, CREATED_AT, ID, LOST, PAD, PID, PORT, QUEUE_BYTES, QUEUE_LIMIT, UID,
+        COMM, COUNTERS, CREATED_AT, ID, LOST, PAD, PID, PORT, QUEUE_BYTES, QUEUE_LIMIT,
+        QUEUE_OLDEST, UID,
     };
     let comm = &peer.identity.comm;
     let fill = peer.queue_fill();
@@ -99,6 +100,9 @@ pub(crate) fn peer(out: &mut Attributes, peer: &Peer<Netlink>) -> Put {
     out.u64(CREATED_AT, peer.created_at, PAD)?;
     out.u32(QUEUE_BYTES, fill.bytes)?;
     out.u32(QUEUE_LIMIT, fill.limit)?;
+    if let Some(oldest) = peer.queue_oldest() {
+        out.u64(QUEUE_OLDEST, oldest, PAD)?;
+    }
     out.u64(LOST, peer.unreported_losses(), PAD)?;
     out.nest(COUNTERS, |nest| counters(nest, &peer.counters, PAD))
 }

@@ -257,19 +257,69 @@ u32 ipcon_sock_queue_limit(const struct sock *sk)
 }
 
 /*
+ * When the oldest message that waits was queued, CLOCK_MONOTONIC in nanoseconds; 0 when none waits. Netlink's own
+ * answers may be among them, and have no time.
+ */
+u64 ipcon_sock_queue_oldest(struct sock *sk)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	const struct sk_buff *skb;
+	unsigned long flags;
+	u64 oldest = 0;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	skb_queue_walk(queue, skb) {
+		oldest = ktime_to_ns(skb->tstamp);
+		if (oldest)
+			break;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return oldest;
+}
+
+/*
+ * Tells whoever traces it of each message that a closed socket leaves unread. They are taken out of the queue for
+ * that, so that its lock, which keeps interrupts away, is held no longer for many of them. Nobody else will: who reads
+ * holds the socket open, and who queues looks under the same lock whether it is closed.
+ */
+void ipcon_sock_unread(struct sock *sk, u64 peer)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	struct sk_buff_head unread;
+	const struct sk_buff *skb;
+	unsigned long flags;
+
+	if (!ipcon_unread_is_traced() || !sock_flag(sk, SOCK_DEAD))
+		return;
+	__skb_queue_head_init(&unread);
+	spin_lock_irqsave(&queue->lock, flags);
+	skb_queue_splice_init(queue, &unread);
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	skb_queue_walk(&unread, skb)
+		ipcon_trace_unread(skb, peer);
+	__skb_queue_purge(&unread);
+}
+
+/*
  * Queues to the socket itself and not to its port: the port may belong to somebody else a moment after it was
  * looked up. Neither does a full queue mark the receiver as congested, which would make netlink refuse all that
  * follows until it has read everything. Consumes @skb when it returns 0.
+ *
+ * The message is traced before anybody can read it, so that whoever traces both sees the two in this order. Its time
+ * is for ipcon_sock_queue_oldest(): of the clock that is as old as the last tick, since it is for waits of seconds, and
+ * reading the hardware for each message would cost more than all else here. Netlink gives it to no program.
  *
  * The room is looked at and taken in one step, or each of many senders would find the same room. The receiver's
  * socket filter runs before that step, since it may be slow. What it throws away was given to the receiver, who did
  * not want it: the sender need not try again.
  */
-int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit,
+		     const struct ipcon_delivery *delivery)
 {
 	struct sk_buff_head *queue = &sk->sk_receive_queue;
 	unsigned long flags;
-	bool room;
+	int err = 0;
 
 	if (sock_flag(sk, SOCK_DEAD))
 		return -ECONNREFUSED;
@@ -278,6 +328,7 @@ int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
 	case SKB_NOT_DROPPED_YET:
 		break;
 	case SKB_DROP_REASON_SOCKET_FILTER:
+		ipcon_trace_deliver(delivery, NULL);
 		consume_skb(skb);
 		return 0;
 	default:
@@ -285,15 +336,20 @@ int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit)
 	}
 
 	spin_lock_irqsave(&queue->lock, flags);
-	room = ipcon_sock_queue_bytes(sk) < limit;
-	if (room) {
+	if (sock_flag(sk, SOCK_DEAD)) {
+		err = -ECONNREFUSED;
+	} else if (ipcon_sock_queue_bytes(sk) >= limit) {
+		err = -EAGAIN;
+	} else {
 		skb_set_owner_r(skb, sk);
+		skb_set_delivery_time(skb, ktime_get_coarse(), SKB_CLOCK_MONOTONIC);
+		ipcon_trace_deliver(delivery, skb);
 		__skb_queue_tail(queue, skb);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	if (!room)
-		return -EAGAIN;
+	if (err)
+		return err;
 	sk->sk_data_ready(sk);
 	return 0;
 }

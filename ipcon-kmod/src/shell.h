@@ -48,7 +48,20 @@ void ipcon_sock_put(struct sock *sk);
 bool ipcon_sock_closed(const struct sock *sk);
 u32 ipcon_sock_queue_bytes(const struct sock *sk);
 u32 ipcon_sock_queue_limit(const struct sock *sk);
-int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit);
+u64 ipcon_sock_queue_oldest(struct sock *sk);
+void ipcon_sock_unread(struct sock *sk, u64 peer);
+
+/* What is told of a message that is put into a receive queue; the arguments of the tracepoint ipcon_deliver. */
+struct ipcon_delivery {
+	u64 from;
+	u64 to;
+	u64 group;
+	u32 len;
+	u32 replay;
+};
+
+int ipcon_sock_queue(struct sock *sk, struct sk_buff *skb, u32 limit,
+		     const struct ipcon_delivery *delivery);
 
 struct sk_buff *ipcon_message_new(size_t payload);
 void ipcon_message_stamp(struct sk_buff *skb);
@@ -86,8 +99,12 @@ void ipcon_current_comm(u8 *comm, size_t size);
 u64 ipcon_now(void);
 
 void ipcon_trace_send(u64 peer, u64 group, u32 port, u32 len);
-void ipcon_trace_deliver(u64 from, u64 to, u64 group, u32 len, u32 replay);
+void ipcon_trace_deliver(const struct ipcon_delivery *delivery, const struct sk_buff *skb);
+bool ipcon_unread_is_traced(void);
+void ipcon_trace_unread(const struct sk_buff *skb, u64 peer);
 void ipcon_trace_drop(u64 from, u64 to, u64 group, u32 len, u32 reason);
+bool ipcon_error_is_traced(void);
+void ipcon_trace_error(u64 peer, u32 command, u32 error);
 void ipcon_trace_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added);
 void ipcon_trace_service(u64 id, u64 peer, u32 added);
 void ipcon_trace_group(u64 id, u64 owner, u32 added);

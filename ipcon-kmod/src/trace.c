@@ -29,14 +29,41 @@ void ipcon_trace_send(u64 peer, u64 group, u32 port, u32 len)
 	FIRE(send, peer, group, port, len);
 }
 
-void ipcon_trace_deliver(u64 from, u64 to, u64 group, u32 len, u32 replay)
+static u64 ipcon_cookie(const struct sk_buff *skb)
 {
-	FIRE(deliver, from, to, group, len, replay);
+	return (unsigned long)skb;
+}
+
+/* @skb is NULL when the receiver's socket filter has thrown the message away. */
+void ipcon_trace_deliver(const struct ipcon_delivery *delivery, const struct sk_buff *skb)
+{
+	FIRE(deliver, delivery->from, delivery->to, delivery->group, delivery->len,
+	     delivery->replay, ipcon_cookie(skb));
+}
+
+bool ipcon_unread_is_traced(void)
+{
+	return trace_ipcon_unread_enabled();
+}
+
+void ipcon_trace_unread(const struct sk_buff *skb, u64 peer)
+{
+	FIRE(unread, ipcon_cookie(skb), peer);
 }
 
 void ipcon_trace_drop(u64 from, u64 to, u64 group, u32 len, u32 reason)
 {
 	FIRE(drop, from, to, group, len, reason);
+}
+
+bool ipcon_error_is_traced(void)
+{
+	return trace_ipcon_error_enabled();
+}
+
+void ipcon_trace_error(u64 peer, u32 command, u32 error)
+{
+	FIRE(error, peer, command, error);
 }
 
 void ipcon_trace_peer(u64 id, u32 port, u32 pid, u32 uid, u32 added)

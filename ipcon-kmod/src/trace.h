@@ -32,16 +32,22 @@ TRACE_EVENT(ipcon_send,
 		  __entry->peer, __entry->group, __entry->port, __entry->len)
 );
 
-/* A message was put into the receive queue of @to. */
+/*
+ * A message is put into the receive queue of @to, and nobody can have read it yet: this fires under the lock of the
+ * queue. @message is the address of its buffer, which tells it from all others in receive queues, and with which
+ * skb_copy_datagram_iovec of the kernel tells that it is read. It is 0 when the receiver's socket filter has thrown the
+ * message away: that counts as delivered, and nobody will read it.
+ */
 TRACE_EVENT(ipcon_deliver,
-	TP_PROTO(u64 from, u64 to, u64 group, u32 len, u32 replay),
-	TP_ARGS(from, to, group, len, replay),
+	TP_PROTO(u64 from, u64 to, u64 group, u32 len, u32 replay, u64 message),
+	TP_ARGS(from, to, group, len, replay, message),
 	TP_STRUCT__entry(
 		__field(u64, from)
 		__field(u64, to)
 		__field(u64, group)
 		__field(u32, len)
 		__field(u32, replay)
+		__field(u64, message)
 	),
 	TP_fast_assign(
 		__entry->from = from;
@@ -49,9 +55,27 @@ TRACE_EVENT(ipcon_deliver,
 		__entry->group = group;
 		__entry->len = len;
 		__entry->replay = replay;
+		__entry->message = message;
 	),
-	TP_printk("from=%llu to=%llu group=%llu len=%u replay=%u", __entry->from,
-		  __entry->to, __entry->group, __entry->len, __entry->replay)
+	TP_printk("from=%llu to=%llu group=%llu len=%u replay=%u message=%p",
+		  __entry->from, __entry->to, __entry->group, __entry->len,
+		  __entry->replay, (void *)(unsigned long)__entry->message)
+);
+
+/* @message waits in the receive queue of @peer, which is ending: nobody will read it. */
+TRACE_EVENT(ipcon_unread,
+	TP_PROTO(u64 message, u64 peer),
+	TP_ARGS(message, peer),
+	TP_STRUCT__entry(
+		__field(u64, message)
+		__field(u64, peer)
+	),
+	TP_fast_assign(
+		__entry->message = message;
+		__entry->peer = peer;
+	),
+	TP_printk("message=%p peer=%llu",
+		  (void *)(unsigned long)__entry->message, __entry->peer)
 );
 
 /*
@@ -77,6 +101,27 @@ TRACE_EVENT(ipcon_drop,
 	),
 	TP_printk("from=%llu to=%llu group=%llu len=%u reason=%u", __entry->from,
 		  __entry->to, __entry->group, __entry->len, __entry->reason)
+);
+
+/*
+ * A request of @peer (0: of a socket that acts for none) was refused with @error, an errno above 0. @command is a
+ * command of enum ipcon_cmd. What generic netlink itself refuses, such as an attribute of the wrong length, is not seen.
+ */
+TRACE_EVENT(ipcon_error,
+	TP_PROTO(u64 peer, u32 command, u32 error),
+	TP_ARGS(peer, command, error),
+	TP_STRUCT__entry(
+		__field(u64, peer)
+		__field(u32, command)
+		__field(u32, error)
+	),
+	TP_fast_assign(
+		__entry->peer = peer;
+		__entry->command = command;
+		__entry->error = error;
+	),
+	TP_printk("peer=%llu command=%u error=%u", __entry->peer,
+		  __entry->command, __entry->error)
 );
 
 /* A peer came or went. */

@@ -2,7 +2,7 @@
 
 //! The world around the bus, as the kernel has it.
 
-use crate::bus::{DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport};
+use crate::bus::{Delivery, DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport};
 use crate::ffi;
 use crate::packet::Packet;
 use crate::seam::{Counter, NoMemory};
@@ -39,10 +39,28 @@ impl Transport for Netlink {
         }
     }
 
-    fn queue(socket: &Socket, message: Packet, limit: u32) -> Result<(), DropReason> {
+    fn queue_oldest(socket: &Socket) -> Option<u64> {
+        // SAFETY: The socket is held.
+        let oldest = unsafe { ffi::ipcon_sock_queue_oldest(socket.as_ptr()) };
+        (oldest != 0).then_some(oldest)
+    }
+
+    fn queue(
+        socket: &Socket,
+        message: Packet,
+        limit: u32,
+        delivery: Delivery,
+    ) -> Result<(), DropReason> {
         let skb = message.into_raw();
-        // SAFETY: The socket is held, and the buffer is ours to give.
-        let error = unsafe { ffi::ipcon_sock_queue(socket.as_ptr(), skb, limit) };
+        let delivery = ffi::Delivery {
+            from: delivery.from,
+            to: delivery.to,
+            group: delivery.group,
+            len: delivery.len,
+            replay: u32::from(delivery.replay),
+        };
+        // SAFETY: The socket is held, the buffer is ours to give, and the rest is only looked at.
+        let error = unsafe { ffi::ipcon_sock_queue(socket.as_ptr(), skb, limit, &delivery) };
         if error == 0 {
             return Ok(());
         }
@@ -53,6 +71,11 @@ impl Transport for Netlink {
             e if e == ECONNREFUSED.to_errno() => DropReason::NoPeer,
             _ => DropReason::NoMemory,
         })
+    }
+
+    fn leave_unread(socket: &Socket, peer: u64) {
+        // SAFETY: The socket is held.
+        unsafe { ffi::ipcon_sock_unread(socket.as_ptr(), peer) }
     }
 
     fn copy(message: &Packet, marks: Marks) -> Result<Packet, NoMemory> {
@@ -114,13 +137,6 @@ fn trace(event: Trace) {
                 port,
                 len,
             } => ffi::ipcon_trace_send(peer, group, port, len),
-            Trace::Deliver {
-                from,
-                to,
-                group,
-                len,
-                replay,
-            } => ffi::ipcon_trace_deliver(from, to, group, len, u32::from(replay)),
             Trace::Drop {
                 from,
                 to,

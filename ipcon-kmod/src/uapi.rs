@@ -155,6 +155,9 @@ pub(crate) mod attr {
         pub(crate) const PAD: u16 = 12;
         /// Largest payload that the bus carries, in bytes.
         pub(crate) const MAX_MSG_LEN: u16 = 13;
+        /// When the oldest message in the receive queue was put there, CLOCK_MONOTONIC,
+        /// nanoseconds, exact to a tick of the kernel; absent when none waits.
+        pub(crate) const QUEUE_OLDEST: u16 = 14;
     }
 
     /// Attributes of the set `service`.

@@ -27,6 +27,7 @@ fn main() -> anyhow::Result<()> {
                 "comm": peer.comm,
                 "queue_bytes": peer.queue_bytes,
                 "queue_limit": peer.queue_limit,
+                "queue_oldest": peer.queue_oldest.map(|it| it.as_nanos() as u64),
                 "lost": peer.lost,
             }),
             &peer.counters,

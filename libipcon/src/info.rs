@@ -57,6 +57,9 @@ pub struct PeerInfo {
     pub queue_bytes: u32,
     /// Bound of `queue_bytes`.
     pub queue_limit: u32,
+    /// When the oldest message in the receive queue was put there, `CLOCK_MONOTONIC`, exact to a tick of the kernel, some
+    /// milliseconds. `None` when none waits.
+    pub queue_oldest: Option<Duration>,
     /// Copies of group messages lost and not yet reported to the peer.
     pub lost: u64,
     /// Its messages.

@@ -74,6 +74,10 @@ pub(crate) fn peer(attributes: Attributes<'_>) -> Result<PeerInfo, Malformed> {
         created_at: fields.time(set::CREATED_AT, "created-at")?,
         queue_bytes: fields.u32(set::QUEUE_BYTES, "queue-bytes")?,
         queue_limit: fields.u32(set::QUEUE_LIMIT, "queue-limit")?,
+        queue_oldest: fields
+            .find(set::QUEUE_OLDEST)
+            .map(|it| it.time("queue-oldest"))
+            .transpose()?,
         lost: fields.u64(set::LOST, "lost")?,
         counters: counters(fields.need(set::COUNTERS, "counters")?.nested())?,
     })

@@ -47,6 +47,7 @@ pub const PEER: &[Field] = &[
     Field { name: "counters", number: 11, kind: Kind::Nest(COUNTERS), min: 0, max_len: None },
     Field { name: "pad", number: 12, kind: Kind::Pad, min: 0, max_len: None },
     Field { name: "max-msg-len", number: 13, kind: Kind::Number(4), min: 0, max_len: None },
+    Field { name: "queue-oldest", number: 14, kind: Kind::Number(8), min: 0, max_len: None },
 ];
 
 /// Attributes of the set `service`.

@@ -10,7 +10,7 @@ use ipcon_vm_tests::{Case, cases};
 use libipcon::{Inspector, KEVENT_GROUP, Peer, Replay};
 
 use crate::support::{drain, observer};
-use crate::uapi::drop_reason;
+use crate::uapi::{cmd, drop_reason};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -36,8 +36,17 @@ fn every_event_has_its_scalar_fields() {
         ),
         (
             "ipcon_deliver",
-            vec!["u64 from", "u64 to", "u64 group", "u32 len", "u32 replay"],
+            vec![
+                "u64 from",
+                "u64 to",
+                "u64 group",
+                "u32 len",
+                "u32 replay",
+                "u64 message",
+            ],
         ),
+        ("ipcon_unread", vec!["u64 message", "u64 peer"]),
+        ("ipcon_error", vec!["u64 peer", "u32 command", "u32 error"]),
         (
             "ipcon_drop",
             vec!["u64 from", "u64 to", "u64 group", "u32 len", "u32 reason"],
@@ -66,6 +75,8 @@ fn every_event_fires_exactly_once() {
     let sends = Histogram::start("ipcon_send", "peer,group");
     let deliveries = Histogram::start("ipcon_deliver", "to,group,replay");
     let drops = Histogram::start("ipcon_drop", "to,group,reason");
+    let errors = Histogram::start("ipcon_error", "peer,command,error");
+    let unread = Histogram::start("ipcon_unread", "peer");
     let arrivals = ["ipcon_peer", "ipcon_service", "ipcon_group", "ipcon_member"]
         .map(|event| Histogram::start(event, "added"));
 
@@ -123,7 +134,24 @@ fn every_event_fires_exactly_once() {
             (format!("to: 0, group: 0, reason: {nobody}"), 3),
         ])
     );
+    let unicast = cmd::SEND_UNICAST;
+    let (again, refused) = (libc::EAGAIN, libc::ECONNREFUSED);
+    assert_eq!(
+        errors.hits(),
+        hits(&[
+            (format!("peer: {o}, command: {unicast}, error: {again}"), 1),
+            (
+                format!("peer: {o}, command: {unicast}, error: {refused}"),
+                3
+            ),
+        ])
+    );
+    // Nobody has read the three messages that found room again, nor the kevents.
     drop((ears, owner, member));
+    assert_eq!(
+        unread.hits(),
+        hits(&[(format!("peer: {m}"), 3), (format!("peer: {e}"), 5)])
+    );
     let [peers, services, groups, members] = arrivals.map(|histogram| histogram.hits());
     let both = |count| {
         hits(&[

@@ -2,6 +2,7 @@
 //! From dumps to peers, groups and the bus.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use libipcon::{BusInfo, GroupInfo, KEVENT_GROUP, MemberInfo, PeerInfo, ServiceInfo};
 
@@ -16,6 +17,8 @@ pub(crate) struct Dumps {
     pub(crate) services: Vec<ServiceInfo>,
     pub(crate) groups: Vec<GroupInfo>,
     pub(crate) members: Vec<MemberInfo>,
+    /// When the peers had been read, `CLOCK_MONOTONIC`.
+    pub(crate) peers_read_at: Duration,
     /// Whether nothing came or went while the lists were read.
     pub(crate) consistent: bool,
 }
@@ -27,7 +30,7 @@ pub(crate) fn snapshot(dumps: Dumps, observer: Option<u64>) -> Snapshot {
     let mut peers: BTreeMap<u64, Peer> = dumps
         .peers
         .iter()
-        .map(|info| (info.id, peer(info, observer)))
+        .map(|info| (info.id, peer(info, dumps.peers_read_at, observer)))
         .collect();
     let mut groups: BTreeMap<u64, Group> = dumps
         .groups
@@ -96,7 +99,7 @@ fn bus(info: &BusInfo) -> Bus {
     }
 }
 
-fn peer(info: &PeerInfo, observer: Option<u64>) -> Peer {
+fn peer(info: &PeerInfo, read_at: Duration, observer: Option<u64>) -> Peer {
     Peer {
         id: info.id,
         port: info.port.get(),
@@ -109,7 +112,7 @@ fn peer(info: &PeerInfo, observer: Option<u64>) -> Peer {
         joined_groups: Vec::new(),
         queue_bytes: info.queue_bytes.into(),
         queue_limit: info.queue_limit.into(),
-        queue_oldest: None,
+        queue_oldest: info.queue_oldest.map(|since| read_at.saturating_sub(since)),
         queue_latency: None,
         lost: info.lost,
         counters: counters(&info.counters),
@@ -165,7 +168,6 @@ mod tests {
     use super::*;
     use crate::model::{FlowKey, FlowKind};
     use libipcon::{Name, Port};
-    use std::time::Duration;
 
     fn port(number: u32) -> Port {
         Port::new(number).unwrap()
@@ -185,6 +187,7 @@ mod tests {
             created_at: Duration::from_secs(id),
             queue_bytes: 5,
             queue_limit: 10,
+            queue_oldest: (id == 2).then_some(Duration::from_secs(7)),
             lost: 2,
             counters: libipcon::Counters {
                 sent_unicast_messages: 4,
@@ -261,6 +264,7 @@ mod tests {
             services: vec![service_info(5, 1, "second"), service_info(4, 1, "first")],
             groups: vec![group_info(1, 0, KEVENT_GROUP), group_info(6, 1, "news")],
             members: vec![member_info(6, 2), member_info(1, 2)],
+            peers_read_at: Duration::from_secs(10),
             consistent: true,
         }
     }
@@ -283,6 +287,8 @@ mod tests {
         assert_eq!(member.name(), None);
         assert_eq!(member.joined_groups, ["news".into(), KEVENT_GROUP.into()]);
         assert!(member.observer);
+        let oldest = (peer.queue_oldest, member.queue_oldest);
+        assert_eq!(oldest, (None, Some(Duration::from_secs(3))));
 
         let news = snapshot.group(6).unwrap();
         assert_eq!(news.owner_name, Some("first".into()));

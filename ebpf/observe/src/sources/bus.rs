@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use libipcon::{Dump, Inspector, Result};
 
 use crate::join::Dumps;
@@ -50,6 +52,7 @@ impl BusSource {
         let bus = self.inspector.bus()?;
         let mut interrupted = false;
         let peers = items(self.inspector.peers()?, &mut interrupted);
+        let peers_read_at = now();
         let services = items(self.inspector.services()?, &mut interrupted);
         let groups = items(self.inspector.groups()?, &mut interrupted);
         let members = items(self.inspector.members()?, &mut interrupted);
@@ -61,9 +64,15 @@ impl BusSource {
             services,
             groups,
             members,
+            peers_read_at,
             consistent,
         })
     }
+}
+
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 fn items<T>(dump: Dump<T>, interrupted: &mut bool) -> Vec<T> {

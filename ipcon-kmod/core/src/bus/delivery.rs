@@ -2,6 +2,21 @@
 
 //! How a message reaches a receive queue, or why it does not.
 
+/// What whoever traces the bus is told of a message that is put into a receive queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Id of the sender; 0 for the kernel.
+    pub from: u64,
+    /// Id of the receiver.
+    pub to: u64,
+    /// Id of the group; 0 for unicast.
+    pub group: u64,
+    /// Payload bytes.
+    pub len: u32,
+    /// Whether it is the last message of the group, for a new member.
+    pub replay: bool,
+}
+
 /// Why a message was not put into a receive queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {

@@ -45,7 +45,7 @@ mod transport;
 mod views;
 
 pub use counters::Counters;
-pub use delivery::{DropReason, Marks, QueueFill};
+pub use delivery::{Delivery, DropReason, Marks, QueueFill};
 pub use error::Error;
 pub use group::Group;
 pub use kevent::{Event, KEVENT_GROUP, KEVENT_LEN, Kevent};

@@ -5,7 +5,7 @@
 use crate::seam::{Arc, Counter, Flag, Locked};
 
 use super::counters::{Counters, Kind};
-use super::delivery::{DropReason, Marks, QueueFill};
+use super::delivery::{Delivery, DropReason, Marks, QueueFill};
 use super::quota::{Charge, Payers, SUPERUSER};
 use super::transport::{Trace, Transport};
 
@@ -59,6 +59,11 @@ impl<T: Transport> Peer<T> {
         fill
     }
 
+    /// When the oldest message that waits was put into the receive queue.
+    pub fn queue_oldest(&self) -> Option<u64> {
+        T::queue_oldest(&self.socket)
+    }
+
     /// Copies of group messages lost and not yet reported to the peer.
     pub fn unreported_losses(&self) -> u64 {
         self.lost.get()
@@ -72,26 +77,26 @@ impl<T: Transport> Peer<T> {
         totals: &Counters,
     ) -> Result<(), DropReason> {
         let len = T::payload_len(&message);
+        let delivery = Delivery {
+            from,
+            to: self.id,
+            group: 0,
+            len,
+            replay: false,
+        };
         let queued = self.telling_losses(|lost| {
             let marks = Marks {
                 replay: false,
                 lost,
             };
             if marks.is_plain() {
-                return self.queue(message);
+                return self.queue(message, delivery);
             }
             let marked = T::copy(&message, marks).map_err(|_| DropReason::NoMemory)?;
-            self.queue(marked)
+            self.queue(marked, delivery)
         });
         if queued.is_ok() {
             self.count_delivery(Kind::Unicast, len, totals);
-            T::trace(Trace::Deliver {
-                from,
-                to: self.id,
-                group: 0,
-                len,
-                replay: false,
-            });
         }
         queued
     }
@@ -106,30 +111,28 @@ impl<T: Transport> Peer<T> {
         totals: &Counters,
     ) -> Result<(), DropReason> {
         let len = T::payload_len(message);
+        let delivery = Delivery {
+            from,
+            to: self.id,
+            group,
+            len,
+            replay,
+        };
         let queued = self.room().and_then(|()| {
             self.telling_losses(|lost| {
                 let copy = T::copy(message, Marks { replay, lost });
-                self.queue(copy.map_err(|_| DropReason::NoMemory)?)
+                self.queue(copy.map_err(|_| DropReason::NoMemory)?, delivery)
             })
         });
         match queued {
-            Ok(()) => {
-                self.count_delivery(Kind::Multicast, len, totals);
-                T::trace(Trace::Deliver {
-                    from,
-                    to: self.id,
-                    group,
-                    len,
-                    replay,
-                });
-            }
+            Ok(()) => self.count_delivery(Kind::Multicast, len, totals),
             Err(reason) => self.lose(from, group, len, reason, totals),
         }
         queued
     }
 
-    fn queue(&self, message: T::Message) -> Result<(), DropReason> {
-        T::queue(&self.socket, message, self.queue_fill().limit)
+    fn queue(&self, message: T::Message, delivery: Delivery) -> Result<(), DropReason> {
+        T::queue(&self.socket, message, self.queue_fill().limit, delivery)
     }
 
     /// Whether there is any use in making a message for the queue. Members that do not read are

@@ -220,6 +220,7 @@ impl<T: Transport> Bus<T> {
             self.end_group(control, &group, peer.identity.pid);
         }
         control.generation += 1;
+        T::leave_unread(&peer.socket, peer.id);
         trace_peer(peer, false);
         true
     }

@@ -4,7 +4,7 @@
 
 use crate::seam::NoMemory;
 
-use super::delivery::{DropReason, Marks, QueueFill};
+use super::delivery::{Delivery, DropReason, Marks, QueueFill};
 use super::kevent::Kevent;
 use super::quota::Resource;
 
@@ -12,7 +12,8 @@ use super::quota::Resource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketKey(pub usize);
 
-/// One thing that happened, for whoever traces the bus. `group` is 0 for unicast.
+/// One thing that happened, for whoever traces the bus, beside what [`Transport::queue`] and
+/// [`Transport::leave_unread`] tell. `group` is 0 for unicast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The fields of a variant are what its sentence names.
 pub enum Trace {
@@ -22,14 +23,6 @@ pub enum Trace {
         group: u64,
         port: u32,
         len: u32,
-    },
-    /// A message was put into the queue of `to`.
-    Deliver {
-        from: u64,
-        to: u64,
-        group: u64,
-        len: u32,
-        replay: bool,
     },
     /// A message was not put into the queue of `to`, or there is no `to`.
     Drop {
@@ -71,14 +64,28 @@ pub trait Transport: Sized + 'static {
     /// How full the receive queue is.
     fn queue_fill(socket: &Self::Socket) -> QueueFill;
 
+    /// When the oldest message in the receive queue was put there, CLOCK_MONOTONIC in nanoseconds.
+    fn queue_oldest(socket: &Self::Socket) -> Option<u64>;
+
     /// Puts a message into a receive queue that holds less than `limit` bytes, at once or not at all.
     /// Looking for room and taking it are one step, however many do it at once. A message that the
     /// receiver has thrown away on its way into the queue counts as put there.
     ///
+    /// Whoever traces the bus is told `delivery` before anybody can read the message.
+    ///
     /// # Errors
     ///
     /// Why it was not put there; the message is gone then.
-    fn queue(socket: &Self::Socket, message: Self::Message, limit: u32) -> Result<(), DropReason>;
+    fn queue(
+        socket: &Self::Socket,
+        message: Self::Message,
+        limit: u32,
+        delivery: Delivery,
+    ) -> Result<(), DropReason>;
+
+    /// Tells whoever traces the bus of each message that the closed socket of this peer leaves
+    /// unread.
+    fn leave_unread(socket: &Self::Socket, peer: u64);
 
     /// Another message of the same content, with marks.
     ///

@@ -2,12 +2,13 @@
 
 //! Messages: to whom they go, what becomes of those that do not arrive, and what is counted.
 
-use ipcon_core::bus::{DropReason, Error, Trace};
+use ipcon_core::bus::{Delivery, DropReason, Error, Trace};
 use ipcon_core::seam::NoMemory;
 use ipcon_model::snapshot::{Counters, Traffic};
 
 use crate::driver::counters;
 use crate::fixture::{Fixture, KEVENTS, after_loss, group, plain};
+use crate::world::Traced;
 
 #[test]
 fn a_message_is_stamped_and_arrives_in_order() {
@@ -238,45 +239,82 @@ fn a_probe_sees_what_became_of_each_message() {
     a.send(2, b"abc").unwrap();
     a.send(2, b"de").unwrap_err();
     a.send(7, b"f").unwrap_err();
-    let drop = |to, len, reason| Trace::Drop {
-        from,
-        to,
-        group: 0,
-        len,
-        reason,
+    let event = Traced::Event;
+    let drop = |to, len, reason| {
+        event(Trace::Drop {
+            from,
+            to,
+            group: 0,
+            len,
+            reason,
+        })
     };
     assert_eq!(
         bus.world.take_traces(),
         [
-            Trace::Send {
+            event(Trace::Send {
                 peer: from,
                 group: 0,
                 port: 2,
                 len: 3
-            },
-            Trace::Deliver {
+            }),
+            Traced::Delivery(Delivery {
                 from,
                 to,
                 group: 0,
                 len: 3,
                 replay: false
-            },
-            Trace::Send {
+            }),
+            event(Trace::Send {
                 peer: from,
                 group: 0,
                 port: 2,
                 len: 2
-            },
+            }),
             drop(to, 2, DropReason::QueueFull),
-            Trace::Send {
+            event(Trace::Send {
                 peer: from,
                 group: 0,
                 port: 7,
                 len: 1
-            },
+            }),
             drop(0, 1, DropReason::NoPeer),
         ]
     );
+}
+
+#[test]
+fn a_probe_sees_what_nobody_will_read() {
+    let bus = Fixture::new();
+    let (a, b) = (bus.peer(1), bus.peer(2));
+    let id = b.peer.id;
+    for _ in 0..3 {
+        a.send(2, b"abc").unwrap();
+    }
+    b.socket.receive().unwrap();
+    bus.world.record();
+    b.die();
+    let traces = bus.world.take_traces();
+    // Before the peer ends, so that what is kept of it can take them.
+    assert_eq!(traces[..2], [Traced::Unread(id); 2]);
+    let is_end = |it: &Traced| matches!(it, Traced::Event(Trace::Peer { added: false, .. }));
+    assert!(is_end(&traces[2]), "{traces:?}");
+}
+
+#[test]
+fn the_oldest_message_that_waits_is_known() {
+    let bus = Fixture::new();
+    let (a, b) = (bus.peer(1), bus.peer(2));
+    assert_eq!(b.peer.queue_oldest(), None);
+    a.send(2, b"first").unwrap();
+    let first = b.peer.queue_oldest().unwrap();
+    let later = bus.peer(3);
+    a.send(2, b"second").unwrap();
+    assert_eq!(b.peer.queue_oldest(), Some(first));
+    b.socket.receive().unwrap();
+    assert!(b.peer.queue_oldest().unwrap() >= later.peer.created_at);
+    b.socket.receive().unwrap();
+    assert_eq!(b.peer.queue_oldest(), None);
 }
 
 #[test]

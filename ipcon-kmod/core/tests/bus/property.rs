@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ipcon_core::bus::{DropReason, Trace};
+use ipcon_core::bus::{Delivery, DropReason, Trace};
 use ipcon_model::Model;
 use ipcon_model::met::Met;
 use ipcon_model::operation::{Operation, Outcome, Refusal};
@@ -15,6 +15,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use crate::driver::Driver;
+use crate::world::Traced;
 
 /// Messages that a queue takes: so few that it fills often.
 const LIMITS: std::ops::Range<usize> = 1..8;
@@ -106,14 +107,34 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn note(&mut self, traces: Vec<Trace>) {
+    fn note(&mut self, traces: Vec<Traced>) {
         for trace in traces {
-            self.note_one(trace);
+            match trace {
+                Traced::Event(event) => self.note_event(event),
+                Traced::Delivery(delivery) => self.note_delivery(delivery),
+                Traced::Unread(_) => {}
+            }
         }
     }
 
-    fn note_one(&mut self, trace: Trace) {
-        match trace {
+    fn note_delivery(&mut self, delivery: Delivery) {
+        let Delivery { to, len, .. } = delivery;
+        if delivery.group == 0 {
+            self.peer(to).delivered_unicast.count(len);
+            return;
+        }
+        self.peer(to).delivered_multicast.count(len);
+        let copies = &mut self.group(delivery.group).copies;
+        let traffic = if delivery.replay {
+            &mut copies.replayed
+        } else {
+            &mut copies.delivered
+        };
+        traffic.count(len);
+    }
+
+    fn note_event(&mut self, event: Trace) {
+        match event {
             Trace::Send {
                 peer,
                 group: 0,
@@ -129,25 +150,6 @@ impl Ledger {
                 assert_eq!(port, 0, "a multicast goes to no port");
                 self.peer(peer).sent_multicast.count(len);
                 self.group(group).sent.count(len);
-            }
-            Trace::Deliver {
-                to, group: 0, len, ..
-            } => self.peer(to).delivered_unicast.count(len),
-            Trace::Deliver {
-                to,
-                group,
-                len,
-                replay,
-                ..
-            } => {
-                self.peer(to).delivered_multicast.count(len);
-                let copies = &mut self.group(group).copies;
-                let traffic = if replay {
-                    &mut copies.replayed
-                } else {
-                    &mut copies.delivered
-                };
-                traffic.count(len);
             }
             Trace::Drop {
                 from,

@@ -13,16 +13,33 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ipcon_core::bus::{Resource, Trace};
+use ipcon_core::bus::{Delivery, Resource, Trace};
 
 pub use wire::{Body, Host, Packet, Received, Socket};
+
+/// One thing that whoever traces the bus is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traced {
+    /// Something happened.
+    Event(Trace),
+    /// A message is put into a receive queue.
+    Delivery(Delivery),
+    /// This peer leaves a message unread.
+    Unread(u64),
+}
+
+impl From<Trace> for Traced {
+    fn from(event: Trace) -> Self {
+        Self::Event(event)
+    }
+}
 
 /// What the bus of one test sees beside its sockets.
 #[derive(Debug, Default)]
 pub struct World {
     clock: AtomicU64,
     ids: AtomicU64,
-    traces: Mutex<Option<Vec<Trace>>>,
+    traces: Mutex<Option<Vec<Traced>>>,
     kevents_fail: AtomicBool,
     copies_fail: AtomicBool,
     quotas: Mutex<BTreeMap<Resource, u64>>,
@@ -52,7 +69,7 @@ impl World {
     }
 
     /// Takes the events since the last call out of the log.
-    pub fn take_traces(&self) -> Vec<Trace> {
+    pub fn take_traces(&self) -> Vec<Traced> {
         let mut traces = self.traces.lock().unwrap();
         let traces = traces.as_mut().expect("World::record comes first");
         std::mem::take(traces)
@@ -101,14 +118,19 @@ impl World {
         self.clock.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// The time, which stays as it is.
+    fn time(&self) -> u64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+
     fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn note(&self, event: Trace) {
+    fn note(&self, event: impl Into<Traced>) {
         let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(traces) = traces.as_mut() {
-            traces.push(event);
+            traces.push(event.into());
         }
     }
 }

@@ -12,11 +12,11 @@ use loom::sync::{Condvar, Mutex, MutexGuard};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use ipcon_core::bus::{
-    DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport,
+    Delivery, DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport,
 };
 use ipcon_core::seam::{NoMemory, allocate};
 
-use super::World;
+use super::{Traced, World};
 
 /// The seam of the bus on the host.
 pub struct Host;
@@ -53,7 +53,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    queue: VecDeque<Packet>,
+    /// What waits, and when it was put there.
+    queue: VecDeque<(Packet, u64)>,
     /// Messages that the queue takes.
     limit: usize,
     closed: bool,
@@ -88,7 +89,7 @@ impl Socket {
 
     /// The next message, if there is one.
     pub fn receive(&self) -> Option<Received> {
-        self.state().queue.pop_front()
+        self.state().take()
     }
 
     /// The next message; waits for one. None when the socket is closed.
@@ -97,12 +98,13 @@ impl Socket {
         while state.queue.is_empty() && !state.closed {
             state = self.0.arrived.wait(state).unwrap();
         }
-        state.queue.pop_front()
+        state.take()
     }
 
     /// All messages in the queue.
     pub fn drain(&self) -> Vec<Received> {
-        self.state().queue.drain(..).collect()
+        let mut state = self.state();
+        std::iter::from_fn(|| state.take()).collect()
     }
 
     /// What tells this socket from others.
@@ -112,6 +114,12 @@ impl Socket {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<Packet> {
+        self.queue.pop_front().map(|(packet, _)| packet)
     }
 }
 
@@ -164,7 +172,16 @@ impl Transport for Host {
         }
     }
 
-    fn queue(socket: &Socket, message: Packet, limit: u32) -> Result<(), DropReason> {
+    fn queue_oldest(socket: &Socket) -> Option<u64> {
+        socket.state().queue.front().map(|&(_, time)| time)
+    }
+
+    fn queue(
+        socket: &Socket,
+        message: Packet,
+        limit: u32,
+        delivery: Delivery,
+    ) -> Result<(), DropReason> {
         let mut state = socket.state();
         if state.closed {
             return Err(DropReason::NoPeer);
@@ -175,10 +192,27 @@ impl Transport for Host {
         if state.starved {
             return Err(DropReason::NoMemory);
         }
-        state.queue.push_back(message);
+        let time = World::current(|world| {
+            world.note(Traced::Delivery(delivery));
+            world.time()
+        });
+        state.queue.push_back((message, time));
         drop(state);
         socket.0.arrived.notify_all();
         Ok(())
+    }
+
+    fn leave_unread(socket: &Socket, peer: u64) {
+        let state = socket.state();
+        if !state.closed {
+            return;
+        }
+        World::current(|world| {
+            state
+                .queue
+                .iter()
+                .for_each(|_| world.note(Traced::Unread(peer)));
+        });
     }
 
     fn copy(message: &Packet, marks: Marks) -> Result<Packet, NoMemory> {
