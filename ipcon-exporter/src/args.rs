@@ -89,6 +89,7 @@ impl Args {
             probes: !self.no_probes,
             kevents: !self.no_kevents,
             channels: !self.no_channels,
+            ..Options::default()
         }
     }
 

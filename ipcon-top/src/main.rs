@@ -75,6 +75,7 @@ fn open(sources: Sources) -> anyhow::Result<Box<dyn SnapshotSource>> {
         probes: !sources.no_probes,
         kevents: !sources.no_kevents,
         channels: !sources.no_channels,
+        ..Options::default()
     };
     Ok(Box::new(Collector::open(options)?))
 }

@@ -14,6 +14,7 @@ pub struct Case {
     pub(crate) deadline: Duration,
     pub(crate) bus: Bus,
     pub(crate) need: Option<Need>,
+    pub(crate) is_watched: bool,
 }
 
 /// Says what the kernel lacks that a test cannot do without.
@@ -37,6 +38,7 @@ impl Case {
             deadline: Duration::from_secs(60),
             bus: Bus::Fresh,
             need: None,
+            is_watched: true,
         }
     }
 
@@ -60,6 +62,15 @@ impl Case {
     pub const fn within(self, seconds: u64) -> Self {
         Self {
             deadline: Duration::from_secs(seconds),
+            ..self
+        }
+    }
+
+    /// Has no probes count along: they hold the module.
+    #[must_use]
+    pub const fn unwatched(self) -> Self {
+        Self {
+            is_watched: false,
             ..self
         }
     }

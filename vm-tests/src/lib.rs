@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod case;
+pub mod clock;
 pub mod counters;
 pub mod faults;
 pub mod fuzz;
@@ -20,6 +21,7 @@ pub mod settings;
 pub mod step;
 mod suite;
 pub mod tracing;
+mod watch;
 
 pub use case::{Case, Need};
 pub use suite::{in_vm, run};

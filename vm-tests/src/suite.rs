@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Runs the tests one after the other, each on a thread of its own with a deadline, on a bus that must be empty after it.
+//! Runs the tests one after the other, each on a thread of its own with a deadline, on a bus that must be empty after it,
+//! and with probes whose counts must add up.
 
 use std::any::Any;
 use std::fs;
@@ -14,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::{Bus, Case};
 use crate::kernel_log::{self, Bracket};
-use crate::{counters, place, results};
+use crate::{counters, place, results, watch};
 
 /// Runs the tests of each subject that the arguments of the process select.
 ///
@@ -78,8 +79,14 @@ fn run_on_its_bus(case: Case) {
     if case.bus == Bus::Fresh {
         place::enter_fresh_namespace();
     }
+    if case.is_watched {
+        watch::begin();
+    } else {
+        watch::end();
+    }
     (case.body)();
     expect_empty_bus();
+    watch::expect_identities();
 }
 
 /// Everybody has gone, so nothing may be left behind, and the books must balance.

@@ -21,7 +21,7 @@ pub const fn drop_slot(kind: Kind, reason_index: usize) -> u32 {
 }
 
 /// Entries of the array of tallies.
-pub const PROGRAMS: u32 = 5;
+pub const PROGRAMS: u32 = 8;
 
 /// Where each program keeps its [`TallyCounts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +37,21 @@ pub enum ProgramIndex {
     Peer = 3,
     /// Program `ipcon_group`.
     Group = 4,
+    /// Program `ipcon_receive`.
+    Receive = 5,
+    /// Program `ipcon_unread`.
+    Unread = 6,
+    /// Program `ipcon_error`.
+    Error = 7,
 }
 
 /// What became of the events of one program on one processor. An event is either counted for every peer
-/// and group that it concerns or for none of them, so `seen` is always the sum of the other fields, but
+/// and group that it concerns or for none of them, so `seen` is always `counted` and the lost, but
 /// for an event that is just being counted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TallyCounts {
-    /// Events for which the program ran.
+    /// Events for which the program ran. Of `ipcon_receive` and `ipcon_unread` those of stamped messages only.
     pub seen: u64,
     /// Events counted for their peers and groups.
     pub counted: u64,
@@ -55,18 +61,24 @@ pub struct TallyCounts {
     pub lost_groups_full: u64,
     /// Events not counted because the kernel refused a map entry for another reason.
     pub lost_refused: u64,
+    /// Events that were exceptions.
+    pub exceptions: u64,
+    /// Exceptions that found no room in the ring buffer.
+    pub unreported: u64,
 }
 
 // As in `counts.rs`: both sides must see the same bytes.
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
-    assert!(size_of::<TallyCounts>() == 40 && align_of::<TallyCounts>() == 8);
+    assert!(size_of::<TallyCounts>() == 56 && align_of::<TallyCounts>() == 8);
     assert!(offset_of!(TallyCounts, seen) == 0);
     assert!(offset_of!(TallyCounts, counted) == 8);
     assert!(offset_of!(TallyCounts, lost_peers_full) == 16);
     assert!(offset_of!(TallyCounts, lost_groups_full) == 24);
     assert!(offset_of!(TallyCounts, lost_refused) == 32);
-    assert!(PROGRAMS == ProgramIndex::Group as u32 + 1);
+    assert!(offset_of!(TallyCounts, exceptions) == 40);
+    assert!(offset_of!(TallyCounts, unreported) == 48);
+    assert!(PROGRAMS == ProgramIndex::Error as u32 + 1);
     assert!(DROP_SLOTS == drop_slot(Kind::Multicast, REASONS - 1) + 1);
 };
 

@@ -10,20 +10,27 @@
 //! [`ProbeReading::identities`] tells what must be equal on a quiet bus.
 
 mod counters;
+mod flows;
 mod identity;
 mod loader;
 mod missed;
 mod object;
 mod read_error;
 mod reading;
+mod ring;
+mod settings;
+mod stamps;
 mod sum;
 mod unavailable;
+mod waiting;
 
 pub use identity::Identity;
-pub use loader::{Limits, Probes};
+pub use loader::Probes;
 pub use read_error::ReadError;
 pub use reading::{
-    ByReason, Drops, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program,
-    SizeHistogram, Sizes, Tally, Volume,
+    ByReason, Drops, DropsOfKind, Fill, FlowEnds, FlowProbe, GroupProbe, PeerProbe, ProbeReading,
+    Program, SizeHistogram, Sizes, Tally, Volume,
 };
+pub use settings::{Limits, Settings};
 pub use unavailable::{Capability, Unavailable};
+pub use waiting::{PeerWaiting, Stamps, Waiting};

@@ -31,6 +31,7 @@ fn collector() -> Collector {
         probes: false,
         kevents: false,
         channels: true,
+        ..Options::default()
     })
     .unwrap()
 }

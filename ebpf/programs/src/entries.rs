@@ -11,9 +11,9 @@ use crate::maps::{GROUPS, PEERS};
 use crate::tally::Lost;
 
 /// What the kernel answers when a hash map has no room.
-const E2BIG: i32 = 7;
+pub(crate) const E2BIG: i32 = 7;
 /// What the kernel answers when another processor made the entry meanwhile.
-const EEXIST: i32 = 17;
+pub(crate) const EEXIST: i32 = 17;
 
 /// This processor's counters of a peer or group; empty when an event concerns none.
 #[derive(Clone, Copy)]

@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_server_that_was_killed_and_started_again_is_found_at_once,
         a_name_that_goes_to_another_server_meanwhile_leads_to_that_one,
         two_network_namespaces_have_servers_of_their_own,
-        the_path_is_for_when_the_module_is_not_loaded => on_the_initial_bus(),
+        the_path_is_for_when_the_module_is_not_loaded => on_the_initial_bus().unwatched(),
     ];
     all.extend(impostors::all());
     all

@@ -22,6 +22,7 @@ mod events;
 mod exporter;
 mod faults;
 mod filters;
+mod flows;
 mod forging;
 mod groups;
 mod kevents;
@@ -42,6 +43,7 @@ mod tracepoints;
 #[path = "../../../libipcon/src/wire/uapi.rs"]
 mod uapi;
 mod unprivileged;
+mod waiting;
 mod ynl;
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         &services::ROLES,
         &soak::ROLES,
         &unprivileged::ROLES,
+        &waiting::ROLES,
     ];
     if process::play(&[roles.concat(), attack::roles(), discovery::roles()].concat()) {
         return ExitCode::SUCCESS;
@@ -83,6 +86,8 @@ fn main() -> ExitCode {
         ("faults", faults::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
+        ("flows", flows::all()),
+        ("waiting", waiting::all()),
         ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("exporter", exporter::all()),

@@ -16,11 +16,11 @@ pub(crate) fn all() -> Vec<Case> {
     // A second for each time, and what else it takes.
     let seconds = settings::loads() + 190;
     cases![
-        unloading_is_refused_while_there_are_peers => on_the_initial_bus(),
-        without_the_module_connecting_says_what_to_do => on_the_initial_bus(),
-        the_limit_of_messages_is_a_parameter => on_the_initial_bus(),
-        a_limit_out_of_range_is_refused => on_the_initial_bus(),
-        loading_and_unloading_under_use => on_the_initial_bus().within(seconds),
+        unloading_is_refused_while_there_are_peers => on_the_initial_bus().unwatched(),
+        without_the_module_connecting_says_what_to_do => on_the_initial_bus().unwatched(),
+        the_limit_of_messages_is_a_parameter => on_the_initial_bus().unwatched(),
+        a_limit_out_of_range_is_refused => on_the_initial_bus().unwatched(),
+        loading_and_unloading_under_use => on_the_initial_bus().unwatched().within(seconds),
     ]
 }
 

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use ipcon_observe::probes::{
-    Capability, Identity, Limits, PeerProbe, ProbeReading, Probes, Unavailable,
+    Capability, FlowEnds, Identity, Limits, PeerProbe, ProbeReading, Probes, Settings, Unavailable,
 };
 use ipcon_observe::{Collector, Options, reconcile};
 use ipcon_vm_tests::counters;
@@ -128,9 +128,14 @@ fn sizes_fall_into_the_buckets_of_their_bounds() {
 }
 
 fn what_a_full_map_cannot_count_is_counted_as_lost() {
-    let mut probes = Probes::attach_with(Limits {
+    let limits = Limits {
         peers: 2,
         groups: 1,
+        ..Limits::default()
+    };
+    let mut probes = Probes::attach_with(Settings {
+        limits,
+        ..Settings::default()
     })
     .unwrap();
     let peers: Vec<Peer> = (0..6).map(|_| Peer::connect().unwrap()).collect();
@@ -181,6 +186,11 @@ fn the_departed_stay_in_the_sums() {
         assert!(round >= 2 || !reading.peers.is_empty(), "reading {round}");
         after_the_last += usize::from(reading.peers.is_empty());
         if after_the_last == 2 {
+            // So do their flows and what became of their messages.
+            assert!(reading.flows.into_keys().eq([FlowEnds::OTHERS]));
+            let waiting = reading.waiting.unwrap();
+            assert!(waiting.peers.is_empty() && waiting.departed.latency.count() > 0);
+            assert_eq!(waiting.stamps.waiting, 0);
             break;
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{reading:?}");
@@ -291,13 +301,13 @@ fn exchange() -> (Peer, Peer) {
     (owner, member)
 }
 
-fn assert_sound(reading: &ProbeReading) {
+pub(crate) fn assert_sound(reading: &ProbeReading) {
     assert_identities(reading);
     let blind: Vec<_> = reading.blind_spots().collect();
     assert!(blind.is_empty(), "{blind:?}");
 }
 
-fn assert_identities(reading: &ProbeReading) {
+pub(crate) fn assert_identities(reading: &ProbeReading) {
     let broken: Vec<Identity> = reading
         .identities()
         .into_iter()

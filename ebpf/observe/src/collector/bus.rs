@@ -7,7 +7,7 @@ use super::{Error, Options, now, outcome, timed};
 use crate::join::{self, Dumps};
 use crate::model::{Probe, ProbeCounts, Snapshot, Source, SourceStatus};
 use crate::optional::{Optional, Read};
-use crate::probes::Probes;
+use crate::probes::{Probes, ReadError, Settings};
 use crate::reconcile::Start;
 use crate::sources::bus::BusSource;
 use crate::sources::kevents::{Account, KeventSource};
@@ -20,6 +20,7 @@ pub(super) struct BusCollector {
     /// Outlives the source, so that what happens before it is opened again counts as lost.
     kevent_account: Account,
     probes: Optional<Probes>,
+    settings: Settings,
     /// Where the counts of these probes and the dumps begin to be compared.
     start: Start,
 }
@@ -39,8 +40,12 @@ impl BusCollector {
         } else {
             Optional::unwanted()
         };
+        let settings = Settings {
+            latency: options.latency,
+            ..Settings::default()
+        };
         let probes = if options.probes {
-            Optional::open(now(), Probes::attach)
+            Optional::open(now(), || Probes::attach_with(settings))
         } else {
             Optional::unwanted()
         };
@@ -49,6 +54,7 @@ impl BusCollector {
             kevents,
             kevent_account,
             probes,
+            settings,
             start: Start::default(),
         })
     }
@@ -62,7 +68,9 @@ impl BusCollector {
         let begun = now();
         self.kevents
             .revive(begun, || KeventSource::open(&self.kevent_account));
-        if self.probes.revive(begun, Probes::attach) {
+        let settings = self.settings;
+        let attach = || Probes::attach_with(settings);
+        if self.probes.revive(begun, attach) {
             self.start = Start::default();
         }
         let (before, before_took) = timed(|| self.counts_before_dumps());
@@ -128,17 +136,22 @@ impl BusCollector {
     ) {
         let (read, took) = timed(|| {
             let before = before?;
-            let reading = self.probes.with(now(), Probes::read)?;
-            Ok((before, reading))
+            let read = |probes: &mut Probes| {
+                Ok::<_, ReadError>((probes.read()?, probes.take_exceptions()))
+            };
+            let (reading, exceptions) = self.probes.with(now(), read)?;
+            Ok((before, reading, exceptions))
         });
         let (read, mut status) = outcome(Source::Probes, read, before_took + took);
-        if let Some((before, reading)) = read {
+        if let Some((before, reading, exceptions)) = read {
             if let Some(before) = before {
                 self.start.find(&before, snapshot, &join::counts(&reading));
             }
             let probes = join::probes(&reading, self.start.baseline());
             status.lost = probes.probes.iter().map(Probe::blind_to).sum();
             snapshot.probes = Some(probes);
+            snapshot.exceptions = join::exceptions(&exceptions);
+            join::add_rows(&reading, snapshot);
         }
         snapshot.sources.push(status);
     }

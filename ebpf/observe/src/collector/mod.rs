@@ -18,6 +18,9 @@ use bus::BusCollector;
 pub struct Options {
     /// Attach eBPF probes. While they are attached, the module cannot be unloaded.
     pub probes: bool,
+    /// Let the probes measure how long messages wait until they are read. For that they look at each datagram that any
+    /// program of the machine reads.
+    pub latency: bool,
     /// Listen to kevents. This makes the observer a peer of the bus, flagged as [`observer`].
     ///
     /// [`observer`]: crate::model::Peer::observer
@@ -30,6 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             probes: true,
+            latency: true,
             kevents: true,
             channels: true,
         }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Flows to and from groups, from the dumps: a group has one owner who publishes, and each membership has its counts.
+//! Flows. Those to and from groups come from the dumps: a group has one owner who publishes, and each membership has its
+//! counts. Those from peer to peer come from the probes.
 
 use std::collections::BTreeMap;
 
 use libipcon::MemberInfo;
 
-use crate::model::{Flow, FlowCounters, FlowKind, Group, Peer};
+use crate::model::{Flow, FlowCounters, FlowKind, Group, Peer, SafeText};
+use crate::probes::{FlowEnds, FlowProbe};
 
 /// One flow for each group of a peer or of the kernel, and one for each membership.
 pub(super) fn of_groups(
@@ -21,6 +23,30 @@ pub(super) fn of_groups(
     let mut flows: Vec<Flow> = published.chain(copies).collect();
     flows.sort_unstable_by_key(Flow::key);
     flows
+}
+
+/// One flow for each pair of peers that the probes tell apart, and one for all others together if there are any. `name`
+/// tells the name of a peer that is there.
+pub(super) fn of_peers(
+    flows: &BTreeMap<FlowEnds, FlowProbe>,
+    name: impl Fn(u64) -> Option<SafeText>,
+) -> Vec<Flow> {
+    let is_empty =
+        |ends, flow: &FlowProbe| ends == FlowEnds::OTHERS && *flow == FlowProbe::default();
+    let known = flows.iter().filter(|&(&ends, flow)| !is_empty(ends, flow));
+    let rows = known.map(|(ends, flow)| Flow {
+        kind: FlowKind::Unicast,
+        from_id: ends.from,
+        to_id: ends.to,
+        from_name: name(ends.from),
+        to_name: name(ends.to),
+        counters: FlowCounters {
+            messages: flow.delivered.messages,
+            bytes: flow.delivered.bytes,
+            lost_messages: flow.refused,
+        },
+    });
+    rows.collect()
 }
 
 fn published(group: &Group) -> Flow {

@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a reading of the probes to the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::{flows, names};
 use crate::model::{
-    Baseline, Counters, Drops, GroupCounters, Identity, Kind, Lost, MapFill, PROBE_BACKEND, Probe,
-    ProbeCounts, Probes, SizeHistogram,
+    Baseline, Counters, Drops, Flow, GroupCounters, Identity, Kind, KindLatency, Lost, MapFill,
+    PROBE_BACKEND, Probe, ProbeCounts, Probes, RequestErrors, SizeHistogram, Snapshot,
 };
 use crate::probes::{
-    ByReason, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally,
+    ByReason, DropsOfKind, Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally, Waiting,
 };
+
+/// Adds to the rows of a snapshot what a reading tells of them: flows from peer to peer, and waiting times.
+pub(crate) fn add_rows(reading: &ProbeReading, snapshot: &mut Snapshot) {
+    let name = |id| snapshot.peer(id).and_then(|peer| peer.name().cloned());
+    let unicast = flows::of_peers(&reading.flows, name);
+    snapshot.flows.extend(unicast);
+    snapshot.flows.sort_unstable_by_key(Flow::key);
+    if let Some(waiting) = &reading.waiting {
+        for peer in &mut snapshot.peers {
+            // Of a peer without a row no message was read.
+            let row = waiting.peers.get(&peer.id).copied().unwrap_or_default();
+            peer.queue_latency = Some(row.latency);
+        }
+    }
+}
 
 /// A reading as a part of the model.
 pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes {
@@ -20,10 +37,7 @@ pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes 
             .iter()
             .map(|(program, tally)| probe(*program, tally))
             .collect(),
-        maps: vec![
-            map("peers", reading.peers_fill),
-            map("groups", reading.groups_fill),
-        ],
+        maps: maps(reading),
         // Not those of kevents: they are all of one size, and the bus counts them. The probes hold them apart
         // to keep them out of the histogram of the groups, and an identity accounts for them.
         sizes: vec![
@@ -33,9 +47,9 @@ pub(crate) fn probes(reading: &ProbeReading, baseline: Arc<Baseline>) -> Probes 
         drops: drops(Kind::Unicast, &reading.drops.unicast)
             .chain(drops(Kind::Multicast, &reading.drops.multicast))
             .collect(),
-        queue_latencies: Vec::new(),
-        request_errors: Vec::new(),
-        unreported_exceptions: 0,
+        queue_latencies: reading.waiting.as_ref().map_or_else(Vec::new, latencies),
+        request_errors: request_errors(reading),
+        unreported_exceptions: reading.unreported_exceptions(),
         identities: reading
             .identities()
             .into_iter()
@@ -105,19 +119,57 @@ fn probe(program: Program, tally: &Tally) -> Probe {
         reason: reason.to_owned(),
         events,
     };
+    let mut reasons = vec![
+        lost("peers_full", tally.lost_peers_full),
+        lost("groups_full", tally.lost_groups_full),
+        lost("refused", tally.lost_refused),
+    ];
+    if program == Program::Receive {
+        reasons.push(lost("unstamped", tally.lost_unstamped));
+    }
     Probe {
         name: program.tracepoint().to_owned(),
         backend: PROBE_BACKEND.to_owned(),
         attached: true,
         seen: tally.seen,
         counted: tally.counted,
-        lost: vec![
-            lost("peers_full", tally.lost_peers_full),
-            lost("groups_full", tally.lost_groups_full),
-            lost("refused", tally.lost_refused),
-        ],
+        lost: reasons,
         missed: tally.missed,
     }
+}
+
+fn latencies(waiting: &Waiting) -> Vec<KindLatency> {
+    let of = |kind, latency| KindLatency { kind, latency };
+    vec![
+        of(Kind::Unicast, waiting.unicast),
+        of(Kind::Multicast, waiting.multicast),
+    ]
+}
+
+/// By the names of commands and errors. Those that have none are together.
+fn request_errors(reading: &ProbeReading) -> Vec<RequestErrors> {
+    let mut by_name = BTreeMap::new();
+    for (&(command, errno), &requests) in &reading.request_errors {
+        let names = (names::command(command), names::errno(errno));
+        *by_name.entry(names).or_insert(0) += requests;
+    }
+    let known = by_name.into_iter().filter(|&(_, requests)| requests > 0);
+    let rows = known.map(|((command, errno), requests)| RequestErrors {
+        command: command.to_owned(),
+        errno: errno.to_owned(),
+        requests,
+    });
+    rows.collect()
+}
+
+fn maps(reading: &ProbeReading) -> Vec<MapFill> {
+    let mut maps = vec![
+        map("peers", reading.peers_fill),
+        map("groups", reading.groups_fill),
+        map("flows", reading.flows_fill),
+    ];
+    maps.extend(reading.messages_fill.map(|fill| map("messages", fill)));
+    maps
 }
 
 fn map(name: &str, fill: Fill) -> MapFill {
@@ -163,7 +215,8 @@ fn drops(kind: Kind, drops: &DropsOfKind) -> impl Iterator<Item = Drops> + use<>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probes::Volume;
+    use crate::model::{Peer, QueueLatency, Service};
+    use crate::probes::{FlowEnds, FlowProbe, PeerWaiting, Volume};
 
     #[test]
     fn who_left_counts_in_the_sum_only() {
@@ -196,6 +249,91 @@ mod tests {
         let probes = probes(&reading, Arc::default());
         let sizes = probes.sizes.iter().map(|sizes| (sizes.kind, sizes.count()));
         assert!(sizes.eq([(Kind::Unicast, 1), (Kind::Multicast, 2)]));
+    }
+
+    #[test]
+    fn flows_and_waiting_times_find_their_rows() {
+        let peer = |id| Peer {
+            id,
+            ..Peer::default()
+        };
+        let mut snapshot = Snapshot {
+            peers: vec![peer(1), peer(2)],
+            ..Snapshot::default()
+        };
+        snapshot.peers[1].services.push(Service {
+            name: "archive".into(),
+            ..Service::default()
+        });
+        let flow = |messages, refused| FlowProbe {
+            delivered: Volume { messages, bytes: 7 },
+            refused,
+        };
+        let mut latency = QueueLatency::default();
+        latency.counts[4] = 3;
+        let waiting = Waiting {
+            peers: [(2, PeerWaiting { latency, unread: 1 })].into(),
+            ..Waiting::default()
+        };
+        let mut reading = ProbeReading {
+            flows: [
+                (FlowEnds::OTHERS, FlowProbe::default()),
+                (FlowEnds { from: 1, to: 2 }, flow(3, 1)),
+            ]
+            .into(),
+            waiting: Some(waiting),
+            ..ProbeReading::default()
+        };
+        add_rows(&reading, &mut snapshot);
+        let [only] = snapshot.flows.as_slice() else {
+            panic!("{:?}", snapshot.flows);
+        };
+        assert_eq!((only.from_id, only.to_id, &only.from_name), (1, 2, &None));
+        assert_eq!(only.to_name, Some("archive".into()));
+        let counters = only.counters;
+        assert_eq!(
+            (counters.messages, counters.bytes, counters.lost_messages),
+            (3, 7, 1)
+        );
+        assert_eq!(
+            snapshot.peers[0].queue_latency,
+            Some(QueueLatency::default())
+        );
+        assert_eq!(snapshot.peers[1].queue_latency, Some(latency));
+
+        // What is not measured is absent, and others have a row when there are any.
+        reading.waiting = None;
+        reading.flows.insert(FlowEnds::OTHERS, flow(5, 0));
+        let mut snapshot = Snapshot {
+            peers: vec![peer(1)],
+            ..Snapshot::default()
+        };
+        add_rows(&reading, &mut snapshot);
+        assert_eq!(snapshot.peers[0].queue_latency, None);
+        let ends: Vec<_> = snapshot
+            .flows
+            .iter()
+            .map(|it| (it.from_id, it.to_id))
+            .collect();
+        assert_eq!(ends, [(0, 0), (1, 2)]);
+        assert!(probes(&reading, Arc::default()).queue_latencies.is_empty());
+    }
+
+    #[test]
+    fn errors_without_a_name_are_together() {
+        let reading = ProbeReading {
+            request_errors: [((0, 0), 0), ((4, 17), 2), ((99, 5), 3), ((98, 6), 4)].into(),
+            ..ProbeReading::default()
+        };
+        let errors = probes(&reading, Arc::default()).request_errors;
+        let rows: Vec<_> = errors
+            .iter()
+            .map(|it| (it.command.as_str(), it.errno.as_str(), it.requests))
+            .collect();
+        assert_eq!(
+            rows,
+            [("other", "other", 7), ("service_register", "EEXIST", 2)]
+        );
     }
 
     #[test]

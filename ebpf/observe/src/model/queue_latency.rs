@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use ipcon_probes_abi::{WAIT_BOUNDS, WAIT_BUCKETS, wait_bucket};
+
 /// How long messages waited from their delivery into a receive queue until somebody read them, counted since the
 /// probes were attached.
 ///
@@ -17,7 +19,7 @@ pub struct QueueLatency {
 
 impl QueueLatency {
     /// Number of buckets: 25 with a bound and one above them.
-    pub const BUCKETS: usize = 26;
+    pub const BUCKETS: usize = WAIT_BUCKETS;
 
     /// The first bound is 2^-20 seconds, a little less than a microsecond, and the last 2^4 seconds.
     const FIRST_BOUND_LOG2: i32 = -20;
@@ -30,15 +32,12 @@ impl QueueLatency {
 
     /// [`QueueLatency::bound_seconds`], rounded up to a nanosecond.
     pub fn bound(bucket: usize) -> Option<Duration> {
-        let seconds = Self::bound_seconds(bucket)?;
-        Some(Duration::from_nanos((seconds * 1e9).ceil() as u64))
+        WAIT_BOUNDS.get(bucket).copied().map(Duration::from_nanos)
     }
 
     /// The bucket of a message that waited so long.
     pub fn bucket(waited: Duration) -> usize {
-        (0..Self::BUCKETS)
-            .find(|&bucket| Self::bound(bucket).is_none_or(|bound| waited <= bound))
-            .unwrap_or(Self::BUCKETS - 1)
+        wait_bucket(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX)) as usize
     }
 
     /// Messages that were read.
@@ -110,6 +109,14 @@ mod tests {
         assert_eq!(QueueLatency::bound(20), Some(Duration::from_secs(1)));
         assert_eq!(QueueLatency::bound_seconds(24), Some(16.0));
         assert_eq!(QueueLatency::bound(25), None);
+        for bucket in 0..QueueLatency::BUCKETS - 1 {
+            let seconds = QueueLatency::bound_seconds(bucket).unwrap();
+            let nanos = (seconds * 1e9).ceil() as u64;
+            assert_eq!(
+                QueueLatency::bound(bucket),
+                Some(Duration::from_nanos(nanos))
+            );
+        }
         assert_eq!(QueueLatency::bound(usize::MAX), None);
     }
 

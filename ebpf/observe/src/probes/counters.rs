@@ -43,6 +43,8 @@ pub(super) struct Counters<C: Pod, P> {
     ending: BTreeMap<u64, Duration>,
     /// Sum of the entries that were taken out.
     departed: P,
+    /// Ids whose entries the last reading took out.
+    removed: Vec<u64>,
 }
 
 impl<C: Pod, P: Probe> Counters<C, P> {
@@ -57,12 +59,18 @@ impl<C: Pod, P: Probe> Counters<C, P> {
             sum,
             ending: BTreeMap::new(),
             departed: P::default(),
+            removed: Vec::new(),
         }
     }
 
     /// Sum of all entries that were taken out so far.
     pub(super) fn departed(&self) -> P {
         self.departed
+    }
+
+    /// Ids whose entries the last reading took out, in ascending order.
+    pub(super) fn removed(&self) -> &[u64] {
+        &self.removed
     }
 
     /// Reads all entries, and takes out those that have been ending for [`GRACE`]. `now` is the time of
@@ -77,6 +85,7 @@ impl<C: Pod, P: Probe> Counters<C, P> {
         for &id in over.keys() {
             self.remove(id, probes[&id])?;
         }
+        self.removed = over.into_keys().collect();
         self.ending = ending;
         Ok(probes)
     }

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::reading::{GroupProbe, PeerProbe, ProbeReading, Program, Sizes, Tally};
+use super::reading::{FlowProbe, GroupProbe, PeerProbe, ProbeReading, Program, Sizes, Tally};
+use super::waiting::Waiting;
 
 /// Two numbers, counted in different places, that are the same on a quiet bus.
 ///
@@ -62,6 +63,15 @@ impl ProbeReading {
         } = &self.sizes;
         let sizes = unicast.count() + multicast.count() + kevents.count();
         let drops = self.drops.unicast.messages.total() + self.drops.multicast.messages.total();
+        let flows = self
+            .flows
+            .values()
+            .fold(FlowProbe::default(), |mut sum, &flow| {
+                sum += flow;
+                sum
+            });
+        let errors: u64 = self.request_errors.values().sum();
+        let (exceptions, unreported) = self.exceptions();
         let from_groups = groups.delivered.messages + groups.replayed.messages;
         all.extend([
             Identity::new("sizes observed = sends seen", sizes, send.seen),
@@ -91,8 +101,94 @@ impl ProbeReading {
                 groups.dropped.total(),
                 peers.dropped.total(),
             ),
+            Identity::new(
+                "delivered by flows = unicast delivered to peers",
+                flows.delivered.messages,
+                peers.delivered_unicast.messages,
+            ),
+            Identity::new(
+                "bytes delivered by flows = unicast bytes delivered to peers",
+                flows.delivered.bytes,
+                peers.delivered_unicast.bytes,
+            ),
+            Identity::new(
+                "refused by flows = refused of peers",
+                flows.refused,
+                peers.refused.total(),
+            ),
+            Identity::new(
+                "errors of requests = refusals counted",
+                errors,
+                self.tally(Program::Error).counted,
+            ),
+            Identity::new(
+                "exceptions of drops = drops seen",
+                drop.exceptions,
+                drop.seen,
+            ),
+            Identity::new(
+                "exceptions = reported + unreported",
+                exceptions,
+                self.reported + unreported,
+            ),
         ]);
+        if let Some(waiting) = &self.waiting {
+            all.extend(self.identities_of(waiting));
+        }
         all
+    }
+
+    /// What must be equal of messages after their delivery.
+    fn identities_of(&self, waiting: &Waiting) -> [Identity; 5] {
+        let Waiting {
+            unicast,
+            multicast,
+            stamps,
+            ..
+        } = waiting;
+        let mut peers = waiting.departed;
+        waiting.peers.values().for_each(|&peer| peers += peer);
+        [
+            Identity::new(
+                "deliveries seen = stamped + filtered + unstamped",
+                self.tally(Program::Deliver).seen,
+                stamps.stamped + stamps.filtered + stamps.unstamped(),
+            ),
+            Identity::new(
+                "stamped = read + unread + replaced + swept + waiting",
+                stamps.stamped,
+                stamps.read + stamps.unread + stamps.replaced + stamps.swept + stamps.waiting,
+            ),
+            Identity::new(
+                "waiting times by kind = read",
+                unicast.count() + multicast.count(),
+                stamps.read,
+            ),
+            Identity::new(
+                "waiting times by peer = receipts counted",
+                peers.latency.count(),
+                self.tally(Program::Receive).counted,
+            ),
+            Identity::new(
+                "unread by peer = unread counted",
+                peers.unread,
+                self.tally(Program::Unread).counted,
+            ),
+        ]
+    }
+
+    /// Exceptions of all programs, and those of them that found no room in the ring buffer.
+    fn exceptions(&self) -> (u64, u64) {
+        let tallies = self.programs.values();
+        tallies.fold((0, 0), |(all, unreported), tally| {
+            (all + tally.exceptions, unreported + tally.unreported)
+        })
+    }
+
+    /// Exceptions that were counted and that nobody can take.
+    #[must_use]
+    pub fn unreported_exceptions(&self) -> u64 {
+        self.exceptions().1 + self.forgotten
     }
 
     /// The tally of one program; all zero when the reading has none.
@@ -103,7 +199,7 @@ impl ProbeReading {
 
     fn account_of(&self, program: Program) -> Identity {
         let tally = self.tally(program);
-        let name = format!("{}: seen = counted + lost", program.tracepoint());
+        let name = format!("{}: seen = counted + lost", program.name());
         Identity::new(name, tally.seen, tally.counted + tally.lost())
     }
 }
@@ -127,7 +223,8 @@ fn sum_groups<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::{ByReason, Volume};
+    use super::super::reading::{ByReason, FlowEnds, Volume};
+    use super::super::waiting::{PeerWaiting, Stamps};
     use super::*;
 
     fn messages(messages: u64) -> Volume {
@@ -138,7 +235,8 @@ mod tests {
     }
 
     /// Peer 1 sends 5 messages to peer 2, of which one is refused, and 3 to a group that peer 2, which
-    /// has left, heard twice and lost once. One more send found the map of peers full.
+    /// has left, heard twice and lost once. One more send found the map of peers full. Peer 2 read 5 of the 6 messages,
+    /// and left one unread. One request was refused, and of the three exceptions one found no room.
     fn consistent() -> ProbeReading {
         let mut reading = ProbeReading::default();
         let sender = PeerProbe {
@@ -172,6 +270,14 @@ mod tests {
             ended: false,
         };
         reading.groups.insert(7, group);
+        let flow = FlowProbe {
+            delivered: messages(4),
+            refused: 1,
+        };
+        reading.flows.insert(FlowEnds::OTHERS, flow);
+        reading.request_errors.insert((14, 11), 1);
+        reading.reported = 2;
+        reading.waiting = Some(waiting());
         reading.sizes.unicast.buckets[1] = 6;
         reading.sizes.multicast.buckets[1] = 3;
         reading.drops.unicast.messages.queue_full = 1;
@@ -187,8 +293,36 @@ mod tests {
         };
         reading.programs.insert(Program::Send, send);
         reading.programs.insert(Program::Deliver, tally(6, 6));
-        reading.programs.insert(Program::Drop, tally(2, 2));
+        let drop = Tally {
+            exceptions: 2,
+            unreported: 1,
+            ..tally(2, 2)
+        };
+        reading.programs.insert(Program::Drop, drop);
+        reading.programs.insert(Program::Receive, tally(5, 5));
+        reading.programs.insert(Program::Unread, tally(1, 1));
+        let error = Tally {
+            exceptions: 1,
+            ..tally(1, 1)
+        };
+        reading.programs.insert(Program::Error, error);
         reading
+    }
+
+    fn waiting() -> Waiting {
+        let mut waiting = Waiting::default();
+        waiting.unicast.counts[3] = 3;
+        waiting.multicast.counts[3] = 2;
+        let mut latency = waiting.unicast;
+        latency += waiting.multicast;
+        waiting.departed = PeerWaiting { latency, unread: 1 };
+        waiting.stamps = Stamps {
+            stamped: 6,
+            read: 5,
+            unread: 1,
+            ..Stamps::default()
+        };
+        waiting
     }
 
     fn broken(reading: &ProbeReading) -> Vec<String> {
@@ -233,7 +367,48 @@ mod tests {
     fn an_event_that_is_not_accounted_for_is_found() {
         let mut reading = consistent();
         reading.programs.get_mut(&Program::Deliver).unwrap().seen += 1;
-        assert_eq!(broken(&reading), ["ipcon_deliver: seen = counted + lost"]);
+        assert_eq!(
+            broken(&reading),
+            [
+                "ipcon_deliver: seen = counted + lost",
+                "deliveries seen = stamped + filtered + unstamped"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_message_whose_wait_was_forgotten_is_found() {
+        let mut reading = consistent();
+        let stamps = &mut reading.waiting.as_mut().unwrap().stamps;
+        stamps.waiting += 1;
+        assert_eq!(
+            broken(&reading),
+            ["stamped = read + unread + replaced + swept + waiting"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_measured_has_no_identity() {
+        let all = consistent().identities().len();
+        let mut reading = consistent();
+        reading.waiting = None;
+        assert_eq!(reading.identities().len(), all - 5);
+    }
+
+    #[test]
+    fn a_flow_and_an_exception_that_are_missing_are_found() {
+        let mut reading = consistent();
+        reading.flows.clear();
+        reading.reported = 0;
+        assert_eq!(
+            broken(&reading),
+            [
+                "delivered by flows = unicast delivered to peers",
+                "bytes delivered by flows = unicast bytes delivered to peers",
+                "refused by flows = refused of peers",
+                "exceptions = reported + unreported"
+            ]
+        );
     }
 
     #[test]

@@ -10,35 +10,21 @@ use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader, Pod};
 use ipcon_probes_abi::{
-    Count, DROPS_MAP, GROUPS_MAP, GroupCounts, MAX_GROUPS, MAX_PEERS, PEERS_MAP, PeerCounts,
-    ProgramIndex, SIZES_MAP, TALLIES_MAP, TallyCounts,
+    Count, DROPS_MAP, EXCEPTIONS_MAP, Exception, FLOWS_MAP, GROUPS_MAP, GroupCounts,
+    LATENCY_CONSTANT, PEERS_MAP, PeerCounts, ProgramIndex, SIZES_MAP, SLOW_CONSTANT, STAMPS_MAP,
+    TALLIES_MAP, TallyCounts, WAITS_MAP,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 use super::counters::Counters;
+use super::flows::{Errors, Flows};
 use super::read_error::ReadError;
 use super::reading::{Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally};
+use super::ring::Ring;
+use super::settings::Settings;
+use super::stamps::WaitingMaps;
 use super::unavailable::{Capability, Unavailable, system_error};
 use super::{missed, object, sum};
-
-/// How much room the probes have. The kernel allocates it at once, 136 and 88 bytes an entry for each
-/// possible processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Peers that can be counted at the same time, at least 1.
-    pub peers: u32,
-    /// Groups that can be counted at the same time, at least 1.
-    pub groups: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            peers: MAX_PEERS,
-            groups: MAX_GROUPS,
-        }
-    }
-}
 
 /// The attached probes. Dropping them detaches the programs and frees their maps.
 pub struct Probes {
@@ -46,48 +32,53 @@ pub struct Probes {
     programs: Ebpf,
     peers: Counters<PeerCounts, PeerProbe>,
     groups: Counters<GroupCounts, GroupProbe>,
+    flows: Flows,
+    errors: Errors,
+    /// `None` when that is not measured.
+    waiting: Option<WaitingMaps>,
+    ring: Ring,
     drops: PerCpuArray<MapData, Count>,
     sizes: PerCpuArray<MapData, u64>,
     tallies: PerCpuArray<MapData, TallyCounts>,
-    limits: Limits,
+    settings: Settings,
     attached_at: Duration,
 }
 
 impl Probes {
-    /// Loads the programs and attaches all of them, with room for 16,384 peers and as many groups.
+    /// Loads the programs and attaches all of them, as [`Settings`] are by default.
     ///
     /// # Errors
     /// Why they cannot be attached. Nothing stays behind then.
     pub fn attach() -> Result<Self, Unavailable> {
-        Self::attach_with(Limits::default())
+        Self::attach_with(Settings::default())
     }
 
-    /// As [`Self::attach`], with other limits.
+    /// As [`Self::attach`], with other settings.
     ///
     /// # Errors
     /// As [`Self::attach`].
-    pub fn attach_with(limits: Limits) -> Result<Self, Unavailable> {
+    pub fn attach_with(settings: Settings) -> Result<Self, Unavailable> {
         let object = object::embedded().ok_or(Unavailable::NotBuilt)?;
         let missing = Capability::missing();
         if !missing.is_empty() {
             return Err(Unavailable::NotPermitted { missing });
         }
-        let mut programs = EbpfLoader::new()
-            .btf(None)
-            .map_max_entries(PEERS_MAP, limits.peers)
-            .map_max_entries(GROUPS_MAP, limits.groups)
-            .load(object)
-            .map_err(|error| Unavailable::refused("make the maps of the probes", error))?;
+        let mut programs = make_maps(object, &settings)?;
         let peers = Counters::new(take(&mut programs, PEERS_MAP)?, PEERS_MAP, sum::peer);
         let groups = Counters::new(take(&mut programs, GROUPS_MAP)?, GROUPS_MAP, sum::group);
+        let flows = Flows::open(&mut programs)?;
+        let errors = Errors::open(&mut programs)?;
+        let waiting = settings.latency.then(|| WaitingMaps::open(&mut programs));
+        let waiting = waiting.transpose()?;
+        let ring = Ring::open(&mut programs, settings.limits.exceptions)?;
         let drops = take(&mut programs, DROPS_MAP)?;
         let sizes = take(&mut programs, SIZES_MAP)?;
         let tallies = take(&mut programs, TALLIES_MAP)?;
-        for program in Program::ALL {
+        for program in wanted(&settings) {
             load(&mut programs, program)?;
         }
         // Ends first: who comes before its end can be seen must not be counted already.
-        for program in Program::ALL.into_iter().rev() {
+        for program in wanted(&settings) {
             attach(&mut programs, program)?;
         }
         let attached_at = now();
@@ -95,10 +86,14 @@ impl Probes {
             programs,
             peers,
             groups,
+            flows,
+            errors,
+            waiting,
+            ring,
             drops,
             sizes,
             tallies,
-            limits,
+            settings,
             attached_at,
         })
     }
@@ -115,25 +110,53 @@ impl Probes {
         let begun = now();
         let peers = self.peers.read(begun)?;
         let groups = self.groups.read(begun)?;
+        let flows = self.flows.read(self.peers.removed())?;
+        let request_errors = self.errors.read()?;
         let drops = sum::drops(|slot| at(&self.drops, DROPS_MAP, slot))?;
         let sizes = sum::sizes(|slot| at(&self.sizes, SIZES_MAP, slot))?;
         let mut programs = BTreeMap::new();
-        for program in Program::ALL {
+        for program in wanted(&self.settings) {
             programs.insert(program, self.tally(program)?);
         }
+        let seen = |program| programs.get(&program).map_or(0, |tally: &Tally| tally.seen);
+        let (read, unread) = (seen(Program::Receive), seen(Program::Unread));
+        let waiting = match &mut self.waiting {
+            Some(maps) => Some(maps.read(read, unread, self.peers.removed())?),
+            None => None,
+        };
+        if let (Some(waiting), Some(receive)) = (&waiting, programs.get_mut(&Program::Receive)) {
+            receive.lost_unstamped = waiting.stamps.unstamped();
+            receive.seen += receive.lost_unstamped;
+        }
+        self.ring.read();
+        let limits = &self.settings.limits;
         Ok(ProbeReading {
             attached_at: self.attached_at,
             taken_at: now(),
-            peers_fill: fill(peers.len(), self.limits.peers),
-            groups_fill: fill(groups.len(), self.limits.groups),
+            peers_fill: fill(peers.len() as u64, limits.peers),
+            groups_fill: fill(groups.len() as u64, limits.groups),
+            flows_fill: fill(flows.len() as u64, limits.flows),
+            messages_fill: waiting
+                .as_ref()
+                .map(|it| fill(it.stamps.waiting, limits.messages)),
             peers,
             groups,
             departed_peers,
             departed_groups,
             drops,
             sizes,
+            flows,
+            request_errors,
+            waiting,
+            reported: self.ring.reported(),
+            forgotten: self.ring.forgotten(),
             programs,
         })
+    }
+
+    /// The exceptions that readings found since the last call, oldest first.
+    pub fn take_exceptions(&mut self) -> Vec<Exception> {
+        self.ring.take()
     }
 
     fn tally(&self, program: Program) -> Result<Tally, ReadError> {
@@ -145,17 +168,46 @@ impl Probes {
     }
 }
 
+fn make_maps(object: &[u8], settings: &Settings) -> Result<Ebpf, Unavailable> {
+    let Settings {
+        limits,
+        latency,
+        slow,
+    } = settings;
+    let slow_nanos = u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX);
+    let room_if_measured = |room: u32| if *latency { room } else { 1 };
+    EbpfLoader::new()
+        .btf(None)
+        .override_global(SLOW_CONSTANT, &slow_nanos, true)
+        .override_global(LATENCY_CONSTANT, &u8::from(*latency), true)
+        .map_max_entries(PEERS_MAP, limits.peers)
+        .map_max_entries(GROUPS_MAP, limits.groups)
+        .map_max_entries(FLOWS_MAP, limits.flows)
+        .map_max_entries(STAMPS_MAP, room_if_measured(limits.messages))
+        .map_max_entries(WAITS_MAP, room_if_measured(limits.peers))
+        .map_max_entries(EXCEPTIONS_MAP, limits.exceptions)
+        .load(object)
+        .map_err(|error| Unavailable::refused("make the maps of the probes", error))
+}
+
+/// The programs that these settings want, in the order in which they are attached.
+fn wanted(settings: &Settings) -> impl Iterator<Item = Program> + use<> {
+    let latency = settings.latency;
+    let all = Program::ALL.into_iter();
+    all.filter(move |program| latency || !program.is_for_latency())
+}
+
 impl fmt::Debug for Probes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut probes = f.debug_struct("Probes");
         probes
-            .field("limits", &self.limits)
+            .field("settings", &self.settings)
             .field("attached_at", &self.attached_at);
         probes.finish_non_exhaustive()
     }
 }
 
-fn take<M>(programs: &mut Ebpf, name: &'static str) -> Result<M, Unavailable>
+pub(super) fn take<M>(programs: &mut Ebpf, name: &'static str) -> Result<M, Unavailable>
 where
     M: TryFrom<Map, Error = MapError>,
 {
@@ -167,20 +219,17 @@ where
 fn load(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
     raw_tracepoint_mut(programs, program)
         .and_then(RawTracePoint::load)
-        .map_err(|error| {
-            Unavailable::refused(format!("load the probe {}", program.tracepoint()), error)
-        })
+        .map_err(|error| Unavailable::refused(format!("load the probe {}", program.name()), error))
 }
 
 fn attach(programs: &mut Ebpf, program: Program) -> Result<(), Unavailable> {
     let tracepoint = program.tracepoint();
-    let attached =
-        raw_tracepoint_mut(programs, program).and_then(|program| program.attach(tracepoint));
+    let attached = raw_tracepoint_mut(programs, program).and_then(|probe| probe.attach(tracepoint));
     match attached {
         Ok(_) => Ok(()),
         Err(error) if is_not_found(&error) => Err(Unavailable::NoTracepoint { tracepoint }),
         Err(error) => Err(Unavailable::refused(
-            format!("attach the probe {tracepoint}"),
+            format!("attach the probe {}", program.name()),
             error,
         )),
     }
@@ -190,7 +239,7 @@ fn raw_tracepoint_mut(
     programs: &mut Ebpf,
     program: Program,
 ) -> Result<&mut RawTracePoint, ProgramError> {
-    let name = program.tracepoint();
+    let name = program.name();
     programs
         .program_mut(name)
         .ok_or_else(|| ProgramError::InvalidName {
@@ -204,10 +253,10 @@ fn is_not_found(error: &ProgramError) -> bool {
 }
 
 fn raw_tracepoint(programs: &Ebpf, program: Program) -> Option<&RawTracePoint> {
-    programs.program(program.tracepoint())?.try_into().ok()
+    programs.program(program.name())?.try_into().ok()
 }
 
-fn at<V: Pod>(
+pub(super) fn at<V: Pod>(
     map: &PerCpuArray<MapData, V>,
     name: &'static str,
     slot: u32,
@@ -225,12 +274,15 @@ fn index(program: Program) -> ProgramIndex {
         Program::Drop => ProgramIndex::Drop,
         Program::Peer => ProgramIndex::Peer,
         Program::Group => ProgramIndex::Group,
+        Program::Receive => ProgramIndex::Receive,
+        Program::Unread => ProgramIndex::Unread,
+        Program::Error => ProgramIndex::Error,
     }
 }
 
-fn fill(entries: usize, limit: u32) -> Fill {
+fn fill(entries: u64, limit: u32) -> Fill {
     Fill {
-        entries: entries as u64,
+        entries,
         limit: u64::from(limit),
     }
 }

@@ -11,13 +11,16 @@ pub(super) fn embedded() -> Option<&'static [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::mem::size_of;
 
     use aya_obj::{Object, ProgramSection};
     use ipcon_probes_abi::{
-        Count, DROP_SLOTS, DROPS_MAP, GROUPS_MAP, GroupCounts, MAX_GROUPS, MAX_PEERS, PEERS_MAP,
-        PROGRAMS, PeerCounts, SIZE_SLOTS, SIZES_MAP, TALLIES_MAP, TallyCounts,
+        Count, DROP_SLOTS, DROPS_MAP, ERRORS_MAP, EXCEPTIONS_BYTES, EXCEPTIONS_MAP, FLOWS_MAP,
+        FlowCounts, GROUPS_MAP, GroupCounts, KIND_WAITS_MAP, Kind, MAX_ERRORS, MAX_FLOWS,
+        MAX_GROUPS, MAX_PEERS, MAX_STAMPS, PEERS_MAP, PROGRAMS, PeerCounts, PeerWaits, SIZE_SLOTS,
+        SIZES_MAP, STAMP_COUNTS_MAP, STAMPS_MAP, Stamp, StampCounts, TALLIES_MAP, TallyCounts,
+        WAITS_MAP, Waits,
     };
 
     use super::super::reading::Program;
@@ -35,12 +38,8 @@ mod tests {
             eprintln!("not checked: the probes were not built in; run: cargo xtask build");
             return;
         };
-        let names: Vec<_> = object.programs.keys().map(String::as_str).collect();
-        let mut tracepoints = Program::ALL.map(Program::tracepoint);
-        tracepoints.sort_unstable();
-        let mut sorted = names;
-        sorted.sort_unstable();
-        assert_eq!(sorted, tracepoints);
+        let names: BTreeSet<_> = object.programs.keys().map(String::as_str).collect();
+        assert_eq!(names, Program::ALL.map(Program::name).into());
         let raw = |section: &ProgramSection| matches!(section, ProgramSection::RawTracePoint);
         assert!(
             object
@@ -59,6 +58,7 @@ mod tests {
         let maps: BTreeMap<_, _> = object
             .maps
             .iter()
+            .filter(|(name, _)| !name.starts_with('.'))
             .map(|(name, map)| {
                 (
                     name.as_str(),
@@ -72,6 +72,13 @@ mod tests {
             (DROPS_MAP, (4, size_of::<Count>(), DROP_SLOTS)),
             (SIZES_MAP, (4, size_of::<u64>(), SIZE_SLOTS)),
             (TALLIES_MAP, (4, size_of::<TallyCounts>(), PROGRAMS)),
+            (FLOWS_MAP, (16, size_of::<FlowCounts>(), MAX_FLOWS)),
+            (ERRORS_MAP, (8, size_of::<u64>(), MAX_ERRORS)),
+            (STAMPS_MAP, (8, size_of::<Stamp>(), MAX_STAMPS)),
+            (STAMP_COUNTS_MAP, (4, size_of::<StampCounts>(), 1)),
+            (WAITS_MAP, (8, size_of::<PeerWaits>(), MAX_PEERS)),
+            (KIND_WAITS_MAP, (4, size_of::<Waits>(), Kind::COUNT)),
+            (EXCEPTIONS_MAP, (0, 0, EXCEPTIONS_BYTES)),
         ]);
         assert_eq!(maps, expected);
     }

@@ -12,3 +12,8 @@ pub struct ReadError {
     /// What the kernel answered.
     pub source: MapError,
 }
+
+/// The error of a map, from what the kernel answered.
+pub(super) fn failed(map: &'static str) -> impl Fn(MapError) -> ReadError + Copy {
+    move |source| ReadError { map, source }
+}

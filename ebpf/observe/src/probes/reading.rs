@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use super::waiting::Waiting;
+
 /// Messages and their payload bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
@@ -173,7 +175,37 @@ impl SizeHistogram {
     }
 }
 
-/// The probe programs, each on the tracepoint of the same name.
+/// Both ends of unicast messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowEnds {
+    /// Id of the sender.
+    pub from: u64,
+    /// Id of the receiver; 0 when there is none.
+    pub to: u64,
+}
+
+impl FlowEnds {
+    /// All flows together whose peers are gone, or that found no room in the map of flows.
+    pub const OTHERS: Self = Self { from: 0, to: 0 };
+}
+
+/// What went from one peer to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowProbe {
+    /// Unicast messages put into the receive queue.
+    pub delivered: Volume,
+    /// Unicast requests that were refused.
+    pub refused: u64,
+}
+
+impl AddAssign for FlowProbe {
+    fn add_assign(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.refused += other.refused;
+    }
+}
+
+/// The probe programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
     /// Requests to send.
@@ -186,38 +218,66 @@ pub enum Program {
     Peer,
     /// Groups that come and go.
     Group,
+    /// Messages that are read.
+    Receive,
+    /// Messages that are left unread.
+    Unread,
+    /// Requests that are refused.
+    Error,
 }
 
 impl Program {
-    /// All programs, in the order in which they are attached: the ends of peers and groups first, so
-    /// that none which is counted can end unseen.
-    pub const ALL: [Self; 5] = [
+    /// All programs, in the order in which they are attached: the ends of peers, groups and waiting first, so
+    /// that nothing which is counted can end unseen.
+    pub const ALL: [Self; 8] = [
         Self::Peer,
         Self::Group,
+        Self::Receive,
+        Self::Unread,
+        Self::Error,
         Self::Drop,
         Self::Deliver,
         Self::Send,
     ];
 
-    /// The tracepoint, and the name of the program in the object.
+    /// The name of the program in the object.
     #[must_use]
-    pub const fn tracepoint(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Send => "ipcon_send",
             Self::Deliver => "ipcon_deliver",
             Self::Drop => "ipcon_drop",
             Self::Peer => "ipcon_peer",
             Self::Group => "ipcon_group",
+            Self::Receive => "ipcon_receive",
+            Self::Unread => "ipcon_unread",
+            Self::Error => "ipcon_error",
         }
+    }
+
+    /// The tracepoint, which is the kernel's own for [`Self::Receive`], and else is called like the program.
+    #[must_use]
+    pub const fn tracepoint(self) -> &'static str {
+        match self {
+            Self::Receive => "skb_copy_datagram_iovec",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether it is there for waiting times only.
+    #[must_use]
+    pub const fn is_for_latency(self) -> bool {
+        matches!(self, Self::Receive | Self::Unread)
     }
 }
 
 /// What became of the events that one program should have seen.
 ///
-/// On a quiet bus `seen` is exactly `counted` plus the three losses: see [`Tally::unexplained`].
+/// On a quiet bus `seen` is exactly `counted` plus the four losses: see [`Tally::unexplained`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Events for which the program ran.
+    /// Events for which the program ran. Those of [`Program::Receive`] and [`Program::Unread`] are of stamped
+    /// messages only; the former has those as well that will not be recognised when they are read.
     pub seen: u64,
     /// Events that are part of the peers and groups of the reading.
     pub counted: u64,
@@ -228,6 +288,13 @@ pub struct Tally {
     /// Events that no peer or group carries, because the kernel refused the map entry for another
     /// reason (its bucket was locked, no memory).
     pub lost_refused: u64,
+    /// Messages that got no stamp as they were delivered, so that nobody knows when they are read. Of
+    /// [`Program::Receive`] only.
+    pub lost_unstamped: u64,
+    /// Events that were exceptions: see [`ProbeReading::reported`].
+    pub exceptions: u64,
+    /// Exceptions that found no room in the ring buffer.
+    pub unreported: u64,
     /// Events for which the kernel did not run the program, because it ran on that processor already
     /// for a task that was preempted meanwhile. They are not part of `seen`. `None` when the kernel
     /// does not tell.
@@ -238,7 +305,7 @@ impl Tally {
     /// Events that were seen but that no peer or group carries.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_peers_full + self.lost_groups_full + self.lost_refused
+        self.lost_peers_full + self.lost_groups_full + self.lost_refused + self.lost_unstamped
     }
 
     /// Seen events that are neither counted nor lost. 0 on a quiet bus; while events happen it may be
@@ -285,12 +352,27 @@ pub struct ProbeReading {
     pub drops: Drops,
     /// Sizes of all messages of the whole machine.
     pub sizes: Sizes,
-    /// What became of each program's events.
+    /// Unicast messages by sender and receiver, of every network namespace; those of peers that are gone and those
+    /// that found no room are together in [`FlowEnds::OTHERS`].
+    pub flows: BTreeMap<FlowEnds, FlowProbe>,
+    /// Requests that were refused, by the number of the command and the errno; both are 0 for those that found no room.
+    pub request_errors: BTreeMap<(u32, u32), u64>,
+    /// Messages after their delivery. `None` when that is not measured.
+    pub waiting: Option<Waiting>,
+    /// Exceptions that were read from the ring buffer.
+    pub reported: u64,
+    /// Exceptions that nobody can take any more, since nobody took them for long.
+    pub forgotten: u64,
+    /// What became of each program's events; programs that are not wanted are not there.
     pub programs: BTreeMap<Program, Tally>,
     /// How full the map of peers is.
     pub peers_fill: Fill,
     /// How full the map of groups is.
     pub groups_fill: Fill,
+    /// How full the map of flows is.
+    pub flows_fill: Fill,
+    /// How many messages wait, and how many may.
+    pub messages_fill: Option<Fill>,
 }
 
 impl ProbeReading {

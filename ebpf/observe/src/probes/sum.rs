@@ -2,13 +2,16 @@
 //! From the values that each processor keeps to the numbers of a reading. Pure.
 
 use ipcon_probes_abi::{
-    Count, GroupCounts, Histogram, Kind, PeerCounts, REASONS, SIZE_BUCKETS, TallyCounts, drop_slot,
-    size_slot, size_sum_slot,
+    Count, GroupCounts, Histogram, Kind, PeerCounts, PeerWaits, REASONS, SIZE_BUCKETS, StampCounts,
+    TallyCounts, Waits, drop_slot, size_slot, size_sum_slot,
 };
+
+use crate::model::QueueLatency;
 
 use super::reading::{
     ByReason, Drops, DropsOfKind, GroupProbe, PeerProbe, SizeHistogram, Sizes, Tally, Volume,
 };
+use super::waiting::{PeerWaiting, Stamps};
 
 /// Sums what every processor counted for one peer.
 pub(super) fn peer(per_cpu: &[PeerCounts]) -> PeerProbe {
@@ -54,8 +57,40 @@ pub(super) fn tally(per_cpu: &[TallyCounts], missed: Option<u64>) -> Tally {
         sum.lost_peers_full += counts.lost_peers_full;
         sum.lost_groups_full += counts.lost_groups_full;
         sum.lost_refused += counts.lost_refused;
+        sum.exceptions += counts.exceptions;
+        sum.unreported += counts.unreported;
     }
     sum
+}
+
+/// Sums what every processor counted of the stamps; what became of them later is 0.
+pub(super) fn stamps(per_cpu: &[StampCounts]) -> Stamps {
+    let mut sum = Stamps::default();
+    for counts in per_cpu {
+        sum.stamped += counts.stamped;
+        sum.filtered += counts.filtered;
+        sum.full += counts.full;
+        sum.refused += counts.refused;
+        sum.replaced += counts.replaced;
+    }
+    sum
+}
+
+/// Sums the waiting times that every processor counted.
+pub(super) fn waits(per_cpu: &[Waits]) -> QueueLatency {
+    let mut sum = QueueLatency::default();
+    for &Waits { counts, sum_nanos } in per_cpu {
+        sum += QueueLatency { counts, sum_nanos };
+    }
+    sum
+}
+
+/// What became of the messages of one peer.
+pub(super) fn peer_waits(of: &PeerWaits) -> PeerWaiting {
+    PeerWaiting {
+        latency: waits(&[of.waits]),
+        unread: of.unread,
+    }
 }
 
 /// Sums the array of drops. `slot` gives each processor's value of an entry.
@@ -223,6 +258,41 @@ mod tests {
     }
 
     #[test]
+    fn each_number_of_the_stamps_is_the_sum_of_its_own_field() {
+        let counts = |step| StampCounts {
+            stamped: step,
+            filtered: 2 * step,
+            full: 3 * step,
+            refused: 4 * step,
+            replaced: 5 * step,
+        };
+        let expected = Stamps {
+            stamped: 101,
+            filtered: 202,
+            full: 303,
+            refused: 404,
+            replaced: 505,
+            ..Stamps::default()
+        };
+        assert_eq!(stamps(&[counts(1), counts(100)]), expected);
+    }
+
+    #[test]
+    fn waiting_times_are_summed_by_bucket() {
+        let mut one = Waits::NONE;
+        (one.counts[3], one.counts[25], one.sum_nanos) = (5, 1, 700);
+        let sum = waits(&[one, one]);
+        assert_eq!((sum.counts[3], sum.counts[25]), (10, 2));
+        assert_eq!((sum.count(), sum.sum_nanos), (12, 1400));
+        let peer = PeerWaits {
+            waits: one,
+            unread: 9,
+        };
+        let peer = peer_waits(&peer);
+        assert_eq!((peer.latency.count(), peer.unread), (6, 9));
+    }
+
+    #[test]
     fn drops_and_sizes_are_read_from_their_own_slots() {
         let drops = drops(|slot| {
             assert!(slot < DROP_SLOTS);
@@ -275,6 +345,8 @@ mod tests {
                     lost_peers_full: peers,
                     lost_groups_full: groups,
                     lost_refused: refused,
+                    exceptions: counted,
+                    unreported: refused,
                 })
                 .collect();
             let sum = tally(&per_cpu, None);
@@ -283,6 +355,8 @@ mod tests {
             let lost = per_cpu.iter().map(|cpu| cpu.seen - cpu.counted).sum::<u64>();
             prop_assert_eq!(sum.lost(), lost);
             prop_assert_eq!(sum.is_blind(), lost > 0);
+            prop_assert_eq!(sum.exceptions, sum.counted);
+            prop_assert_eq!(sum.unreported, sum.lost_refused);
         }
     }
 }
