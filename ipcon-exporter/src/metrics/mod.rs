@@ -8,6 +8,7 @@ mod families;
 mod kevents;
 mod own;
 mod parts;
+mod probed;
 mod probes;
 mod process;
 #[cfg(test)]

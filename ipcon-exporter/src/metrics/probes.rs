@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the eBPF probes tell, and how the probes themselves are doing.
+//! How the eBPF probes are doing; what they tell is in `probed`.
 
 use ipcon_observe::model::{PROBE_BACKEND, Probes};
 use ipcon_observe::probes::Program;
 
-use super::Scrape;
 use super::families::Families;
+use super::{Scrape, probed};
 
-/// Adds the families of the probes. Without probes there is no sample but that they are not attached.
+/// Adds the families of the probes, and of what they tell. Where they were never attached, that is all there is to say.
 pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
+    probed::collect(scrape, families);
     match scrape
         .snapshot
         .and_then(|snapshot| snapshot.probes.as_ref())
     {
         Some(probes) => {
-            sizes(probes, families);
             programs(probes, families);
             maps(probes, families);
         }
@@ -24,24 +24,6 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
             }
         }
         None => {}
-    }
-}
-
-fn sizes(probes: &Probes, families: &mut Families) {
-    for histogram in &probes.sizes {
-        let (buckets, above) = histogram.counts.split_at(histogram.bounds.len());
-        families.histogram(
-            "ipcon_message_size_bytes",
-            "Payload sizes of the send requests on this machine since the probes were attached.",
-            &[("kind", histogram.kind.key())],
-            histogram
-                .bounds
-                .iter()
-                .map(|&bound| bound as f64)
-                .zip(buckets.iter().copied()),
-            above.iter().sum(),
-            histogram.sum as f64,
-        );
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{
     Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Endpoint, EndpointCounters,
-    EventKind, Group, GroupCounters, Kevents, Kind, Lost, MapFill, PROBE_BACKEND, Peer, Probe,
-    Probes, Service, SizeHistogram, Source, SourceState, SourceStatus,
+    EventKind, Exception, ExceptionKind, Group, GroupCounters, Kevents, Kind, KindLatency, Lost,
+    MapFill, PROBE_BACKEND, Peer, Probe, Probes, QueueLatency, RequestErrors, Service,
+    SizeHistogram, Source, SourceState, SourceStatus,
 };
 use ipcon_observe::{Ledger, Snapshot};
 
@@ -59,8 +60,31 @@ fn busy() -> Snapshot {
             status(Source::Channels, SourceState::On, Some(700)),
         ],
         channels: Some(channels()),
+        exceptions: [
+            ExceptionKind::default(),
+            ExceptionKind::default(),
+            ExceptionKind::Failed {
+                peer_id: 1,
+                command: "group_join".into(),
+                errno: "ENOENT".into(),
+            },
+        ]
+        .map(|what| Exception {
+            time: Duration::from_secs(99),
+            what,
+        })
+        .into(),
         ..Snapshot::default()
     }
+}
+
+/// As many messages waited for the least time, some for a second, and one for longer than any bound.
+fn latency(quick: u64) -> QueueLatency {
+    let mut latency = QueueLatency::default();
+    (latency.counts[0], latency.counts[20]) = (quick, 7);
+    latency.counts[QueueLatency::BUCKETS - 1] = 1;
+    latency.sum_nanos = 27_250_000_000;
+    latency
 }
 
 /// Two connections of a service, one of a server with a hostile name, and one too many; endpoints of the same servers.
@@ -151,6 +175,9 @@ fn peer(id: u64, names: &[&str], sent: u64) -> Peer {
         pid: 70 + id as u32,
         queue_bytes: 1000 * id,
         queue_limit: 212_992,
+        // Nothing is known of the last one.
+        queue_oldest: (id < 5).then(|| Duration::from_millis(250 * id)),
+        queue_latency: (id < 5).then(|| latency(sent)),
         services: services.collect(),
         counters: Counters {
             sent_unicast_messages: sent,
@@ -227,6 +254,20 @@ fn probes() -> Probes {
             sizes(Kind::Unicast, [1, 20, 300, 4], 123_456),
             sizes(Kind::Multicast, [0, 0, 0, 0], 0),
         ],
+        queue_latencies: [(Kind::Unicast, 500), (Kind::Multicast, 0)]
+            .map(|(kind, quick)| KindLatency {
+                kind,
+                latency: latency(quick),
+            })
+            .into(),
+        request_errors: [("service_register", "EEXIST", 2), ("other", "other", 1)]
+            .map(|(command, errno, requests)| RequestErrors {
+                command: command.into(),
+                errno: errno.into(),
+                requests,
+            })
+            .into(),
+        unreported_exceptions: 9,
         ..Probes::default()
     }
 }
@@ -333,10 +374,11 @@ fn a_busy_bus() {
 
 #[test]
 fn without_probes_and_kevents() {
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         probes: None,
         kevents: None,
         channels: None,
+        exceptions: Vec::new(),
         sources: vec![
             status(Source::Dumps, SourceState::On, Some(1250)),
             status(
@@ -356,17 +398,23 @@ fn without_probes_and_kevents() {
         ],
         ..busy()
     };
+    for peer in &mut snapshot.peers {
+        (peer.queue_oldest, peer.queue_latency) = (None, None);
+    }
     let page = render(Some(&snapshot), true);
     check_golden("dumps_only.prom", &page);
     check_promtool(&page);
-    assert!(
-        !page.contains("ipcon_message_size_bytes"),
-        "what is not measured is absent"
-    );
-    assert!(
-        !page.contains("ipcon_kernel_events_total"),
-        "what is not measured is absent"
-    );
+    for absent in [
+        "ipcon_message_size_bytes",
+        "ipcon_queue_latency_seconds",
+        "ipcon_receive_queue_oldest_age_seconds",
+        "ipcon_read_messages_total",
+        "ipcon_request_errors_total",
+        "exceptions_total",
+        "ipcon_kernel_events_total",
+    ] {
+        assert!(!page.contains(absent), "{absent} is not measured");
+    }
     let page = render(Some(&snapshot), false);
     assert!(
         !page.contains("ipcon_exporter_probe_attached"),
@@ -511,4 +559,51 @@ fn the_sum_over_peers_is_what_the_bus_counted() {
         .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
         .sum();
     assert_eq!(sum, 543_216.0);
+}
+
+#[test]
+fn the_bounds_of_waiting_times_are_exact_powers_of_two() {
+    let page = render(Some(&busy()), true);
+    let start = "ipcon_queue_latency_seconds_bucket{kind=\"unicast\",le=\"";
+    let bounds = page
+        .lines()
+        .filter_map(|line| line.strip_prefix(start)?.split('"').next());
+    let bounds: Vec<f64> = bounds.map(|bound| bound.parse().unwrap()).collect();
+    let exact: Vec<_> = (-20..=4).map(|log2| f64::from(log2).exp2()).collect();
+    assert_eq!(bounds, [exact, vec![f64::INFINITY]].concat());
+}
+
+/// The age of the oldest message of these peers, by label.
+fn ages(peers: Vec<Peer>) -> Vec<String> {
+    let page = render(Some(&Snapshot { peers, ..busy() }), true);
+    let start = "ipcon_receive_queue_oldest_age_seconds{peer=";
+    let lines = page.lines().filter_map(|line| line.strip_prefix(start));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_age_of_the_oldest_message_is_zero_only_where_none_waits() {
+    let waiting = |queue_bytes, oldest: Option<u64>, measured: bool| Peer {
+        queue_bytes,
+        queue_oldest: oldest.map(Duration::from_secs),
+        queue_latency: measured.then(QueueLatency::default),
+        ..peer(1, &["a"], 1)
+    };
+    assert_eq!(
+        ages(vec![waiting(900, Some(7), true)]),
+        ["\"a\"} 7"],
+        "it waits"
+    );
+    assert_eq!(ages(vec![waiting(0, None, true)]), ["\"a\"} 0"]);
+    let unknown = "what waits came before the probes";
+    assert!(ages(vec![waiting(900, None, true)]).is_empty(), "{unknown}");
+    assert!(ages(vec![waiting(0, None, false)]).is_empty(), "no probes");
+    // Of those that share a label, the one that waits longest counts.
+    let mut shared = [(2, 3), (3, 9), (4, 5)].map(|(id, age)| Peer {
+        id,
+        services: Vec::new(),
+        ..waiting(900, Some(age), true)
+    });
+    shared[2].queue_oldest = None;
+    assert_eq!(ages(shared.into()), ["\"_anonymous\"} 9"]);
 }

@@ -75,6 +75,13 @@ impl Book {
         self.credit_departed(now, totals);
     }
 
+    /// The counters of all rows are at zero again; the totals stay.
+    pub(super) fn begin_again(&mut self) {
+        for row in self.rows.values_mut() {
+            row.counts.clear();
+        }
+    }
+
     /// Adds the growth from `earlier` to `counts` to a label; returns the highest counts seen.
     fn credit(
         &mut self,

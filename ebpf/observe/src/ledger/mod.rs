@@ -14,12 +14,16 @@
 //! Connections of coroipc count for the command name of their server and the number of their service, in the same way,
 //! endpoints for the command name alone.
 //!
+//! What only the probes count begins again whenever they are attached anew. Its growth is added up in the same way, so
+//! that it goes on here, also when the module was loaded anew.
+//!
 //! The totals of the bus must be read before the peers. Then a peer that is not listed has left for good,
 //! the totals never hold more than peers listed and left have counted, and nothing is counted twice.
 
 mod book;
 mod channels;
 mod endpoints;
+mod probes;
 
 use std::time::Duration;
 
@@ -29,6 +33,7 @@ use book::{Book, Entry};
 
 pub use channels::{ChannelLabel, ChannelTotals, Channels};
 pub use endpoints::Endpoints;
+pub use probes::Probed;
 
 /// Label of all peers without a service.
 pub const ANONYMOUS: &str = "_anonymous";
@@ -72,6 +77,7 @@ pub struct Ledger {
     groups: Book,
     channels: Channels,
     endpoints: Endpoints,
+    probed: Probed,
 }
 
 impl Ledger {
@@ -85,13 +91,14 @@ impl Ledger {
             groups,
             channels: Channels::new(limits.channels, limits.retain),
             endpoints: Endpoints::new(limits.channels, limits.retain),
+            probed: Probed::new(limits.peers, limits.retain),
         }
     }
 
     /// Adds what happened since the snapshot before. Snapshots must come in order of time.
     ///
-    /// When the module was loaded anew, all its counters begin again, here as well. While there is no bus, nothing of
-    /// it changes.
+    /// When the module was loaded anew, all its counters begin again, here as well; those of the probes go on. While
+    /// there is no bus, nothing of it changes.
     pub fn apply(&mut self, snapshot: &Snapshot) {
         self.channels.apply(snapshot);
         self.endpoints.apply(snapshot);
@@ -116,6 +123,7 @@ impl Ledger {
             (group.id, label(&group.name))
         });
         self.groups.apply(snapshot.taken_at, groups, &[]);
+        self.probed.apply(snapshot, |id| self.peers.label_of(id));
     }
 
     /// Counters exported for each label of [`Ledger::peers`], in the same order as its numbers.
@@ -157,6 +165,11 @@ impl Ledger {
     /// Totals of the endpoints of coroipc.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Totals of what only the probes count.
+    pub fn probed(&self) -> &Probed {
+        &self.probed
     }
 
     /// How many times a peer had to go to [`OTHER`].

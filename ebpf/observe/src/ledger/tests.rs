@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Bus, Counters, Group, GroupCounters, Service};
+use crate::model::{Bus, Counters, Group, GroupCounters, Probes, QueueLatency, Service};
 
 /// A bus with the same bookkeeping as the module: totals hold what all peers ever counted.
 #[derive(Debug, Default)]
@@ -15,6 +15,12 @@ struct TestBus {
     clock: u64,
     total: Counters,
     peers: Vec<Peer>,
+    attached_at: u64,
+    /// What all peers read, and of it what happened since somebody watched, by peer.
+    read: u64,
+    unseen: BTreeMap<u64, u64>,
+    /// What was never seen, since a peer left or the probes were detached before anybody watched.
+    missed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -25,6 +31,8 @@ enum Step {
     Unname(usize),
     Send(usize, u64),
     Drop(usize, u64),
+    Read(usize, u64),
+    Attach,
     Watch { meanwhile: Option<(usize, u64)> },
 }
 
@@ -45,12 +53,14 @@ impl TestBus {
                 self.peers.push(Peer {
                     id: self.next_id,
                     created_at,
+                    queue_latency: Some(QueueLatency::default()),
                     ..Peer::default()
                 });
             }
             Step::Leave(index) => {
                 if !self.peers.is_empty() {
-                    self.peers.remove(index % self.peers.len());
+                    let gone = self.peers.remove(index % self.peers.len());
+                    self.missed += self.unseen.remove(&gone.id).unwrap_or(0);
                 }
             }
             Step::Name(index, name) => {
@@ -86,6 +96,20 @@ impl TestBus {
                     self.total.dropped_queue_full += messages;
                 }
             }
+            Step::Read(index, messages) => {
+                let Some(peer) = self.pick(index) else { return };
+                let (id, latency) = (peer.id, peer.queue_latency.as_mut());
+                latency.unwrap().counts[index % QueueLatency::BUCKETS] += messages;
+                self.read += messages;
+                *self.unseen.entry(id).or_default() += messages;
+            }
+            Step::Attach => {
+                self.attached_at = self.clock;
+                for peer in &mut self.peers {
+                    peer.queue_latency = Some(QueueLatency::default());
+                }
+                self.missed += std::mem::take(&mut self.unseen).values().sum::<u64>();
+            }
             Step::Watch { .. } => {}
         }
     }
@@ -101,11 +125,16 @@ impl TestBus {
             self.run(&Step::Send(index, messages));
             self.run(&Step::Leave(index / 2));
         }
-        let taken_at = Duration::from_secs(self.clock);
+        self.unseen.clear();
+        let probes = Probes {
+            attached_at: Duration::from_secs(self.attached_at),
+            ..Probes::default()
+        };
         Snapshot {
-            taken_at,
+            taken_at: Duration::from_secs(self.clock),
             bus: Some(bus),
             peers: self.peers.clone(),
+            probes: Some(probes),
             ..Snapshot::default()
         }
     }
@@ -120,6 +149,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index.clone().prop_map(Step::Unname),
         4 => (index.clone(), 1..100u64).prop_map(|(peer, n)| Step::Send(peer, n)),
         1 => (index.clone(), 1..100u64).prop_map(|(peer, n)| Step::Drop(peer, n)),
+        2 => (index.clone(), 1..100u64).prop_map(|(peer, n)| Step::Read(peer, n)),
+        1 => Just(Step::Attach),
         4 => proptest::option::of((index, 1..100u64))
             .prop_map(|meanwhile| Step::Watch { meanwhile }),
     ]
@@ -143,6 +174,34 @@ fn labels(ledger: &Ledger) -> BTreeMap<String, Vec<u64>> {
         .collect()
 }
 
+/// What was read, by label, in the form of [`labels`].
+fn reads(ledger: &Ledger) -> BTreeMap<String, Vec<u64>> {
+    let reads = ledger.probed().reads();
+    reads
+        .map(|(label, read)| (label.to_owned(), vec![read]))
+        .collect()
+}
+
+/// Fails when a total is less than before, or has vanished together with what it counted, or a limit is exceeded.
+fn nothing_fell(
+    before: &BTreeMap<String, Vec<u64>>,
+    now: &BTreeMap<String, Vec<u64>>,
+    limit: usize,
+) -> Result<(), TestCaseError> {
+    for (label, counts) in before {
+        let Some(counts_now) = now.get(label) else {
+            prop_assert!(!label.starts_with("_d"), "{} vanished", label);
+            continue;
+        };
+        for (before, now) in counts.iter().zip(counts_now) {
+            prop_assert!(now >= before, "{} fell from {} to {}", label, before, now);
+        }
+    }
+    let is_named = |label: &&String| !label.starts_with('_') || label.starts_with("__");
+    prop_assert!(now.keys().filter(is_named).count() <= limit);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -155,25 +214,18 @@ proptest! {
         let limits = Limits { peers: limit, groups: 0, channels: 0, retain: Duration::from_secs(retain) };
         let mut ledger = Ledger::new(limits);
         let mut bus = TestBus::default();
-        let mut before = labels(&ledger);
+        let mut before = (labels(&ledger), reads(&ledger));
         for step in &steps {
             bus.run(step);
             let Step::Watch { meanwhile } = *step else { continue };
             ledger.apply(&bus.watch(meanwhile));
 
-            let now = labels(&ledger);
-            for (label, counts) in &before {
-                let Some(counts_now) = now.get(label) else {
-                    prop_assert!(!label.starts_with("_d"), "{} vanished", label);
-                    continue;
-                };
-                for (before, now) in counts.iter().zip(counts_now) {
-                    prop_assert!(now >= before, "{} fell from {} to {}", label, before, now);
-                }
-            }
-            let named = now.keys().filter(|l| !l.starts_with('_') || l.starts_with("__")).count();
-            prop_assert!(named <= limit);
+            let now = (labels(&ledger), reads(&ledger));
+            nothing_fell(&before.0, &now.0, limit)?;
+            nothing_fell(&before.1, &now.1, limit)?;
             prop_assert!(sums(&ledger)["sent_unicast_messages"] <= bus.total.sent_unicast_messages);
+            let read: u64 = now.1.values().flatten().sum();
+            prop_assert_eq!(read, bus.read - bus.missed);
             before = now;
         }
         // The bus is quiet now.

@@ -75,6 +75,9 @@ impl Default for ExceptionKind {
 }
 
 impl ExceptionKind {
+    /// What [`ExceptionKind::key`] can be.
+    pub const KEYS: [&'static str; 4] = ["refused", "dropped", "failed", "slow"];
+
     /// Stable name: JSON value and word of the filter.
     pub fn key(&self) -> &'static str {
         match self {
