@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Totals by label, for rows of one sort.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{DEPARTED, OTHER};
@@ -22,13 +23,15 @@ pub(super) struct Book {
     limit: usize,
     retain: Duration,
     rows: BTreeMap<u64, Row>,
-    labels: BTreeMap<String, Total>,
+    labels: BTreeMap<Arc<str>, Total>,
+    /// Labels that are not the book's own; as many rows ask for it, it is not counted each time.
+    named: usize,
     folded: u64,
 }
 
 #[derive(Debug)]
 struct Row {
-    label: String,
+    label: Arc<str>,
     counts: Vec<u64>,
 }
 
@@ -50,7 +53,8 @@ impl Book {
             limit,
             retain,
             rows: BTreeMap::new(),
-            labels: always.iter().map(|&l| (l.to_owned(), zero())).collect(),
+            labels: always.iter().map(|&l| (l.into(), zero())).collect(),
+            named: 0,
             folded: 0,
         }
     }
@@ -59,19 +63,20 @@ impl Book {
     /// good; `totals`, where known, are at least what all rows, gone ones included, ever counted.
     pub(super) fn apply(&mut self, now: Duration, entries: Vec<Entry>, totals: &[Option<u64>]) {
         self.forget_labels_unused(now, &entries);
-        let mut rows = BTreeMap::new();
+        let before = std::mem::take(&mut self.rows);
+        let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
-            let before = self.rows.remove(&entry.id);
+            let before = before.get(&entry.id);
             let label = self.admit(&entry.label);
-            let was_folded = before.as_ref().is_some_and(|row| row.label == OTHER);
-            if label == OTHER && !was_folded {
+            let was_folded = before.is_some_and(|row| &*row.label == OTHER);
+            if &*label == OTHER && !was_folded {
                 self.folded += 1;
             }
-            let earlier = before.map(|row| row.counts).unwrap_or_default();
-            let counts = self.credit(&label, now, &earlier, entry.counts);
-            rows.insert(entry.id, Row { label, counts });
+            let earlier = before.map_or(&[][..], |row| &row.counts);
+            let counts = self.credit(&label, now, earlier, entry.counts);
+            rows.push((entry.id, Row { label, counts }));
         }
-        self.rows = rows;
+        self.rows = rows.into_iter().collect();
         self.credit_departed(now, totals);
     }
 
@@ -85,7 +90,7 @@ impl Book {
     /// Adds the growth from `earlier` to `counts` to a label; returns the highest counts seen.
     fn credit(
         &mut self,
-        label: &str,
+        label: &Arc<str>,
         now: Duration,
         earlier: &[u64],
         mut counts: Vec<u64>,
@@ -107,44 +112,54 @@ impl Book {
             let known: u64 = self.labels.values().map(|label| label.counts[index]).sum();
             let unseen = total.saturating_sub(known);
             if unseen > 0 {
-                self.total(DEPARTED, totals.len(), now).counts[index] += unseen;
+                self.total(&DEPARTED.into(), totals.len(), now).counts[index] += unseen;
             }
         }
     }
 
     /// Moves the totals of labels that no row has had for a while to the departed.
     fn forget_labels_unused(&mut self, now: Duration, entries: &[Entry]) {
-        let used: std::collections::BTreeSet<&str> =
-            entries.iter().map(|entry| entry.label.as_str()).collect();
-        let unused = |label: &str, total: &Total| {
-            !is_own(label)
-                && !used.contains(label)
-                && now.saturating_sub(total.last_used) > self.retain
+        let is_old = |label: &str, total: &Total| {
+            !is_own(label) && now.saturating_sub(total.last_used) > self.retain
         };
+        if !self
+            .labels
+            .iter()
+            .any(|(label, total)| is_old(label, total))
+        {
+            return;
+        }
+        let used: BTreeSet<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
         let (gone, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.labels)
             .into_iter()
-            .partition(|(label, total)| unused(label, total));
+            .partition(|(label, total)| is_old(label, total) && !used.contains(&**label));
         self.labels = kept;
+        self.named -= gone.len();
         for total in gone.into_values() {
-            self.credit(DEPARTED, now, &[], total.counts);
+            self.credit(&DEPARTED.into(), now, &[], total.counts);
         }
     }
 
     /// The label to use: a new one only while there is room.
-    fn admit(&self, label: &str) -> String {
-        let own = self.labels.keys().filter(|label| is_own(label)).count();
-        let room = self.labels.len() - own < self.limit;
-        if is_own(label) || self.labels.contains_key(label) || room {
-            label.to_owned()
+    fn admit(&self, label: &str) -> Arc<str> {
+        let known = |label: &str| self.labels.get_key_value(label).map(|(label, _)| label);
+        if let Some(known) = known(label) {
+            Arc::clone(known)
+        } else if is_own(label) || self.named < self.limit {
+            label.into()
         } else {
-            OTHER.to_owned()
+            known(OTHER).map_or_else(|| OTHER.into(), Arc::clone)
         }
     }
 
-    fn total(&mut self, label: &str, width: usize, now: Duration) -> &mut Total {
-        let total = self.labels.entry(label.to_owned()).or_insert(Total {
-            counts: vec![0; width],
-            last_used: now,
+    fn total(&mut self, label: &Arc<str>, width: usize, now: Duration) -> &mut Total {
+        let named = &mut self.named;
+        let total = self.labels.entry(Arc::clone(label)).or_insert_with(|| {
+            *named += usize::from(!is_own(label));
+            Total {
+                counts: vec![0; width],
+                last_used: now,
+            }
         });
         total.last_used = now;
         total
@@ -154,12 +169,12 @@ impl Book {
     pub(super) fn totals(&self) -> impl Iterator<Item = (&str, &[u64])> {
         self.labels
             .iter()
-            .map(|(label, total)| (label.as_str(), total.counts.as_slice()))
+            .map(|(label, total)| (&**label, total.counts.as_slice()))
     }
 
     /// The label that a row of the last call counts for.
     pub(super) fn label_of(&self, id: u64) -> Option<&str> {
-        self.rows.get(&id).map(|row| row.label.as_str())
+        self.rows.get(&id).map(|row| &*row.label)
     }
 
     /// How many rows had to share a label because there were too many.
