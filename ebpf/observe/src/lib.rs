@@ -7,13 +7,16 @@
 
 mod collector;
 pub mod fields;
+pub mod format;
 mod join;
 pub mod ledger;
+pub mod linter;
 pub mod model;
 mod optional;
 pub mod probes;
 mod rates;
 pub mod reconcile;
+pub mod senders;
 mod sources;
 
 pub use collector::{Collector, Error, Options};

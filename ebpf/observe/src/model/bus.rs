@@ -72,6 +72,16 @@ impl Peer {
         self.services.first().map(|service| &service.name)
     }
 
+    /// What a person calls the peer: its oldest service and how many more it has; for one without a name the command,
+    /// marked as a stand-in, and the number that tells it from others of the same program. Safe to print.
+    pub fn label(&self) -> String {
+        match (self.name(), self.services.len()) {
+            (Some(name), 0 | 1) => name.to_string(),
+            (Some(name), n) => format!("{name} +{}", n - 1),
+            (None, _) => format!("~{}#{}", self.comm, self.id),
+        }
+    }
+
     /// How full the receive queue is, 0 to about 1. `None` when the limit is unknown.
     pub fn queue_fill(&self) -> Option<f64> {
         (self.queue_limit > 0).then(|| self.queue_bytes as f64 / self.queue_limit as f64)

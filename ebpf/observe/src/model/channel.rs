@@ -116,6 +116,16 @@ pub struct Channel {
     pub latency: LatencyHistogram,
 }
 
+impl Channel {
+    /// What a person calls the connection: server, service and client. Safe to print.
+    pub fn label(&self) -> String {
+        format!(
+            "{} {} to process {}",
+            self.server_comm, self.service, self.client_pid
+        )
+    }
+}
+
 counter_set! {
     /// What a coroipc server counts for each connection, under the names that it has there. All only grow but for
     /// `queue_size`, `flow_control` and `events_queued`.

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::format;
+use crate::model::{
+    Bus, Channel, ChannelCounters, Channels, Counters, Event, Flow, FlowCounters, FlowKind, Group,
+    GroupCounters, MapFill, Probes, QueueLatency, RequestErrors, Service, SourceState,
+    SourceStatus,
+};
+
+fn seconds(at: u64) -> Duration {
+    Duration::from_secs(at)
+}
+
+fn peer(id: u64, name: &str, counters: Counters) -> Peer {
+    Peer {
+        id,
+        pid: 1000 + id as u32,
+        comm: "prog".into(),
+        services: vec![Service {
+            name: name.into(),
+            ..Service::default()
+        }],
+        queue_limit: 1000,
+        counters,
+        ..Peer::default()
+    }
+}
+
+fn snapshot(at: u64, peers: Vec<Peer>) -> Snapshot {
+    Snapshot {
+        taken_at: seconds(at),
+        bus: Some(Bus::default()),
+        peers,
+        ..Snapshot::default()
+    }
+}
+
+/// What is found in the last of these.
+fn last(linter: &mut Linter, snapshots: &[Snapshot]) -> Vec<Warning> {
+    let mut found = linter.look(&snapshots[0], &Rates::default());
+    for pair in snapshots.windows(2) {
+        found = linter.look(&pair[1], &Rates::between(&pair[0], &pair[1]));
+    }
+    found
+}
+
+fn found(snapshots: &[Snapshot]) -> Vec<Warning> {
+    last(&mut Linter::default(), snapshots)
+}
+
+fn of(rule: Rule, found: &[Warning]) -> &Warning {
+    let of_rule = found.iter().find(|it| it.rule == rule);
+    of_rule.unwrap_or_else(|| panic!("no {} in {found:?}", rule.key()))
+}
+
+fn rules(found: &[Warning]) -> Vec<Rule> {
+    found.iter().map(|it| it.rule).collect()
+}
+
+/// A logger with a queue, and a router that sends to it.
+fn logged(at: u64, oldest: Option<u64>, bytes: u64, delivered: u64, lost: u64) -> Snapshot {
+    let counters = Counters {
+        delivered_unicast_messages: delivered,
+        ..Counters::default()
+    };
+    let mut logger = peer(3, "logger", counters);
+    logger.queue_bytes = bytes;
+    logger.queue_oldest = oldest.map(seconds);
+    let mut snapshot = snapshot(at, vec![peer(2, "router", Counters::default()), logger]);
+    let counters = FlowCounters {
+        messages: delivered,
+        lost_messages: lost,
+        ..FlowCounters::default()
+    };
+    snapshot.flows = vec![Flow {
+        kind: FlowKind::Unicast,
+        from_id: 2,
+        to_id: 3,
+        counters,
+        ..Flow::default()
+    }];
+    snapshot
+}
+
+#[test]
+fn a_receiver_whose_oldest_message_grows_old_as_time_passes_does_not_read() {
+    let snapshots = [
+        logged(10, Some(2), 990, 100, 0),
+        logged(11, Some(3), 990, 100, 7),
+    ];
+    let found = found(&snapshots);
+    let stalled = of(Rule::ReceiverStalled, &found);
+    assert_eq!(
+        stalled.sentence(),
+        "logger (pid 1003 prog) does not read: oldest message waits 3.0s, queue 99% full; \
+         router sends it 7.0/s, 7.0/s lost"
+    );
+    assert_eq!(
+        stalled.brief(),
+        "logger does not read; router sends it 7.0/s, 7.0/s lost"
+    );
+    assert_eq!(stalled.since, seconds(8));
+    assert_eq!(found[0], *stalled, "it is the worst");
+    let flood = of(Rule::Flood, &found);
+    assert_eq!(flood.subject, Subject::Peer(2));
+    assert_eq!(
+        flood.reason(),
+        "floods logger: 7.0/s to it, 100% of the 7.0/s that it loses"
+    );
+}
+
+#[test]
+fn with_room_in_its_queue_a_receiver_has_five_seconds() {
+    let young = [
+        logged(10, Some(3), 100, 5, 0),
+        logged(11, Some(4), 200, 9, 0),
+    ];
+    assert_eq!(rules(&found(&young)), []);
+    let old = [
+        logged(10, Some(4), 100, 5, 0),
+        logged(11, Some(5), 200, 9, 0),
+    ];
+    assert_eq!(rules(&found(&old)), [Rule::ReceiverStalled]);
+}
+
+#[test]
+fn a_receiver_that_reads_is_slow_and_not_stalled() {
+    // A second later the oldest message is one that came a second later.
+    let snapshots = [
+        logged(10, Some(30), 990, 5, 0),
+        logged(11, Some(30), 990, 9, 0),
+    ];
+    let found = found(&snapshots);
+    assert_eq!(rules(&found), [Rule::ReceiverSlow]);
+    assert_eq!(found[0].severity, Severity::Alarm);
+}
+
+#[test]
+fn what_the_probes_saw_read_decides() {
+    let with_reads = |mut snapshot: Snapshot, reads: u64| {
+        let mut latency = QueueLatency::default();
+        latency.counts[3] = reads;
+        snapshot.peers[1].queue_latency = Some(latency);
+        snapshot
+    };
+    let [a, b] = [(10, 20), (11, 21)].map(|(at, old)| logged(at, Some(old), 990, 5, 0));
+    let reads = found(&[with_reads(a.clone(), 5), with_reads(b.clone(), 9)]);
+    assert_eq!(rules(&reads), [Rule::ReceiverSlow]);
+    let still = found(&[with_reads(a, 5), with_reads(b, 5)]);
+    assert_eq!(rules(&still), [Rule::ReceiverStalled]);
+}
+
+#[test]
+fn without_ages_a_full_queue_that_takes_nothing_is_not_read() {
+    let at = |at, delivered| logged(at, None, 990, delivered, 0);
+    let still = [at(10, 5), at(11, 5), at(12, 5)];
+    let warnings = found(&still);
+    assert_eq!(rules(&warnings), [Rule::ReceiverStalled]);
+    assert_eq!(
+        warnings[0].reason(),
+        "does not read: for 2.0s, queue 99% full"
+    );
+    let moving = [at(10, 5), at(11, 6), at(12, 7)];
+    assert_eq!(rules(&found(&moving)), [Rule::QueueFull], "it made room");
+}
+
+#[test]
+fn what_goes_on_keeps_its_beginning() {
+    let mut linter = Linter::default();
+    let at = |at, bytes| logged(at, None, bytes, at, 0);
+    let begun = last(&mut linter, &[at(10, 0), at(11, 850), at(12, 860)]);
+    assert_eq!(of(Rule::QueueFull, &begun).since, seconds(11));
+    assert_eq!(of(Rule::QueueFull, &begun).severity, Severity::Warning);
+    assert!(linter.look(&at(13, 0), &Rates::default()).is_empty());
+    let again = linter.look(&at(14, 960), &Rates::default());
+    assert_eq!(of(Rule::QueueFull, &again).since, seconds(14));
+    assert_eq!(of(Rule::QueueFull, &again).severity, Severity::Alarm);
+}
+
+#[test]
+fn copies_are_put_down_to_the_owner_of_the_group() {
+    let at = |at, lost| {
+        let counters = Counters {
+            dropped_queue_full: lost,
+            ..Counters::default()
+        };
+        let mut snapshot = snapshot(
+            at,
+            vec![
+                peer(2, "router", Counters::default()),
+                peer(3, "logger", counters),
+            ],
+        );
+        snapshot.groups = vec![Group {
+            id: 9,
+            name: "frames".into(),
+            owner_id: 2,
+            owner_name: Some("router".into()),
+            counters: GroupCounters {
+                dropped_queue_full: lost,
+                ..GroupCounters::default()
+            },
+            unheard_messages: lost,
+            ..Group::default()
+        }];
+        snapshot.flows = vec![Flow {
+            kind: FlowKind::Copies,
+            from_id: 9,
+            to_id: 3,
+            from_name: Some("frames".into()),
+            counters: FlowCounters {
+                lost_messages: lost,
+                ..FlowCounters::default()
+            },
+            ..Flow::default()
+        }];
+        snapshot
+    };
+    let found = found(&[at(10, 0), at(12, 28)]);
+    assert_eq!(
+        of(Rule::MemberLoses, &found).reason(),
+        "loses 14 group messages/s; 14/s of group frames, which router publishes"
+    );
+    assert_eq!(
+        of(Rule::GroupLoses, &found).sentence(),
+        "frames (group of router) has 14 of its copies lost/s by members"
+    );
+    assert_eq!(of(Rule::Flood, &found).subject, Subject::Peer(2));
+    assert_eq!(
+        of(Rule::Unheard, &found).reason(),
+        "has 14 messages/s that nobody hears"
+    );
+}
+
+#[test]
+fn one_of_three_that_sends_most_floods_the_bus() {
+    let at = |at, counts: &[u64]| {
+        let sent = |n| Counters {
+            sent_unicast_messages: n,
+            ..Counters::default()
+        };
+        let peers = (1..).zip(counts).map(|(id, &n)| peer(id, "p", sent(n)));
+        let mut snapshot = snapshot(at, peers.collect());
+        snapshot.bus.as_mut().unwrap().counters = sent(counts.iter().sum());
+        snapshot
+    };
+    let flood = found(&[at(10, &[0, 0, 0]), at(11, &[900, 50, 50])]);
+    assert_eq!(
+        of(Rule::Flood, &flood).reason(),
+        "sends 90% of all messages: 900/s of 1.00k/s"
+    );
+    assert!(found(&[at(10, &[0, 0]), at(11, &[900, 50])]).is_empty());
+    assert!(found(&[at(10, &[0, 0, 0]), at(11, &[50, 5, 5])]).is_empty());
+}
+
+#[test]
+fn refused_sends_tell_the_commonest_reason() {
+    let at = |at, full, gone| {
+        let counters = Counters {
+            refused_queue_full: full,
+            refused_no_peer: gone,
+            ..Counters::default()
+        };
+        snapshot(at, vec![peer(1, "client", counters)])
+    };
+    let found = found(&[at(10, 0, 0), at(11, 2, 10)]);
+    assert_eq!(
+        of(Rule::SendsRefused, &found).reason(),
+        "has 12 of its unicast sends refused/s: 10/s since nobody has the port"
+    );
+}
+
+#[test]
+fn latency_is_held_against_the_objective_and_never_rounded_over_it() {
+    let at = |at, bucket: usize, reads| {
+        let mut reader = peer(1, "reader", Counters::default());
+        let mut latency = QueueLatency::default();
+        latency.counts[bucket] = reads;
+        reader.queue_latency = Some(latency);
+        snapshot(at, vec![reader])
+    };
+    // From 62 to 125 ms: perhaps below 100 ms.
+    assert!(found(&[at(10, 17, 0), at(11, 17, 50)]).is_empty());
+    let late = found(&[at(10, 18, 0), at(11, 18, 50)]);
+    assert_eq!(
+        of(Rule::QueueLatency, &late).reason(),
+        "leaves one message in 100 unread for 125ms or longer: objective 100ms"
+    );
+    assert!(found(&[at(10, 18, 0), at(11, 18, 5)]).is_empty(), "too few");
+    let endless = found(&[at(10, 25, 0), at(11, 25, 50)]);
+    assert!(of(Rule::QueueLatency, &endless).what.contains("16.0s"));
+    let mut lenient = Linter::new(Objectives {
+        queue_latency: seconds(1),
+    });
+    assert!(last(&mut lenient, &[at(10, 18, 0), at(11, 18, 50)]).is_empty());
+}
+
+#[test]
+fn storms_and_churn_name_their_makers() {
+    let at = |at, requests, sequence| {
+        let mut snapshot = snapshot(at, Vec::new());
+        snapshot.bus.as_mut().unwrap().kevent_sequence = sequence;
+        let event = |pid| Event {
+            pid,
+            ..Event::default()
+        };
+        snapshot.events = [7, 7, 8].map(event).into();
+        snapshot.probes = Some(Probes {
+            request_errors: vec![RequestErrors {
+                command: "group_join".into(),
+                errno: "ENOENT".into(),
+                requests,
+            }],
+            maps: vec![MapFill {
+                map: "peers".into(),
+                entries: 90,
+                limit: 100,
+            }],
+            ..Probes::default()
+        });
+        snapshot
+    };
+    let found = found(&[at(10, 1000, 5), at(11, 1030, 30)]);
+    assert_eq!(
+        of(Rule::ErrorStorm, &found).reason(),
+        "answers 30 requests/s with ENOENT; group_join 30/s"
+    );
+    assert_eq!(
+        of(Rule::Churn, &found).cause.as_deref(),
+        Some("process 7 made 2 of 3")
+    );
+    assert_eq!(of(Rule::MapFull, &found).item, "peers");
+}
+
+#[test]
+fn a_blind_observer_says_so_for_a_minute() {
+    let at = |at, lost, state| {
+        let mut snapshot = snapshot(at, Vec::new());
+        snapshot.sources = vec![SourceStatus {
+            name: Source::Kevents,
+            state,
+            lost,
+            duration: None,
+        }];
+        snapshot
+    };
+    let on = SourceState::On;
+    let mut linter = Linter::default();
+    let lost = last(
+        &mut linter,
+        &[at(10, 0, on.clone()), at(11, 3, on.clone()), at(12, 3, on.clone())],
+    );
+    assert_eq!(of(Rule::ObserverBlind, &lost).since, seconds(11));
+    let later = linter.look(&at(70, 3, on.clone()), &Rates::default());
+    assert_eq!(rules(&later), [Rule::ObserverBlind]);
+    assert!(linter.look(&at(71, 3, on), &Rates::default()).is_empty());
+    let failed = SourceState::Failed {
+        reason: "no memory".into(),
+    };
+    let failed = linter.look(&at(72, 3, failed), &Rates::default());
+    assert_eq!(failed[0].reason(), "cannot read kevents: no memory");
+}
+
+#[test]
+fn data_is_old_after_three_intervals() {
+    let stale = |now, interval| stale(seconds(10), seconds(now), seconds(interval));
+    assert_eq!(stale(12, 0), None, "two seconds are not old");
+    assert_eq!(stale(13, 1), None);
+    assert_eq!(stale(9, 1), None, "clocks are read at different moments");
+    assert!(stale(14, 1).unwrap().what.contains("4.0s old"));
+}
+
+#[test]
+fn channels_say_what_is_lost_and_who_does_not_read() {
+    let at = |at: u64, count, held| {
+        let mut snapshot = snapshot(at, Vec::new());
+        snapshot.bus = None;
+        snapshot.channels = Some(Channels {
+            read_at: seconds(at),
+            connections: vec![Channel {
+                id: 4,
+                server_comm: "imaged".into(),
+                client_pid: 15,
+                service: 7,
+                counters: ChannelCounters {
+                    events_dropped: count,
+                    overload: count,
+                    expired: count,
+                    flow_control: held,
+                    ..ChannelCounters::default()
+                },
+                ..Channel::default()
+            }],
+            ..Channels::default()
+        });
+        snapshot
+    };
+    let warnings = found(&[at(10, 0, 1), at(12, 10, 1)]);
+    let expected = [
+        Rule::ChannelEventsDropped,
+        Rule::ChannelClientStuck,
+        Rule::ChannelOverload,
+        Rule::ChannelExpired,
+    ];
+    assert_eq!(rules(&warnings), expected);
+    assert_eq!(
+        warnings[0].brief(),
+        "imaged 7 to process 15 loses 5.0 events/s; its client does not read them"
+    );
+    assert!(found(&[at(10, 10, 0), at(12, 10, 0)]).is_empty());
+}
+
+#[test]
+fn rules_have_names_of_their_own() {
+    let mut keys: Vec<&str> = Rule::ALL.iter().map(|rule| rule.key()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), Rule::ALL.len());
+    assert!(Rule::ALL.iter().all(|rule| rule.help().ends_with('.')));
+}
+
+fn any_count() -> impl Strategy<Value = u64> {
+    prop_oneof![0..4u64, 0..100_000u64, Just(u64::MAX)]
+}
+
+prop_compose! {
+    /// Anything that a bus could claim, at a moment.
+    fn any_snapshot()(
+        at in 0..20u64, bytes in any_count(), limit in any_count(), oldest in prop::option::of(any_count()),
+        sent in any_count(), lost in any_count(), sequence in any_count(), bucket in 0..QueueLatency::BUCKETS,
+    ) -> Snapshot {
+        let mut snapshot = logged(at, oldest, bytes, sent, lost);
+        for peer in &mut snapshot.peers {
+            peer.queue_limit = limit;
+            peer.counters.dropped_queue_full = lost;
+            peer.counters.refused_no_peer = lost;
+            peer.counters.sent_unicast_messages = sent;
+            let mut latency = QueueLatency::default();
+            latency.counts[bucket] = sent;
+            peer.queue_latency = Some(latency);
+        }
+        let bus = snapshot.bus.as_mut().unwrap();
+        bus.kevent_sequence = sequence;
+        bus.counters.sent_unicast_messages = sent;
+        snapshot.probes = Some(Probes {
+            request_errors: vec![RequestErrors { requests: sent, ..RequestErrors::default() }],
+            maps: vec![MapFill { map: "m".into(), entries: bytes, limit }],
+            ..Probes::default()
+        });
+        snapshot.sources = vec![SourceStatus { lost, ..SourceStatus::default() }];
+        snapshot
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_claimed_that_is_no_number(
+        snapshots in prop::collection::vec(any_snapshot(), 1..5)
+    ) {
+        let found = found(&snapshots);
+        for warning in &found {
+            let sentence = warning.sentence();
+            prop_assert!(!sentence.contains("NaN") && !sentence.contains("inf"), "{}", sentence);
+            prop_assert!(!sentence.contains(&format!(" {}/s", format::ABSENT)), "{}", sentence);
+            prop_assert!(!sentence.chars().any(char::is_control));
+            prop_assert!(serde_json::to_string(warning).is_ok());
+        }
+        let mut keys: Vec<_> = found.iter().map(Warning::key).collect();
+        keys.sort();
+        keys.dedup();
+        prop_assert_eq!(keys.len(), found.len(), "each once");
+        prop_assert!(found.is_sorted_by(|a, b| a.severity >= b.severity), "the worst first");
+    }
+}
