@@ -19,10 +19,18 @@ pub enum Action {
     ShowPeers,
     /// Show the groups.
     ShowGroups,
+    /// Show who sends to whom.
+    ShowFlows,
     /// Show the events.
     ShowEvents,
+    /// Show how long messages wait.
+    ShowLatency,
     /// Show the connections of coroipc.
     ShowChannels,
+    /// Show what is wrong.
+    ShowWarnings,
+    /// Show the probes and the other sources.
+    ShowProbes,
     /// Show the view to the right, from the last to the first.
     NextView,
     /// Show the view to the left, from the first to the last.
@@ -63,6 +71,8 @@ pub enum Action {
     SortHere,
     /// Show the usual columns in the usual order.
     UsualColumns,
+    /// Add flows up in another way.
+    Aggregate,
     /// Freeze what is shown, or go on.
     Pause,
     /// Refresh more often.
@@ -145,16 +155,40 @@ pub const BINDINGS: &[Binding] = &[
         help: "show groups",
     },
     Binding {
-        action: Action::ShowEvents,
+        action: Action::ShowFlows,
         keys: &[Plain(Char('3'))],
+        label: None,
+        help: "show flows, who sends to whom",
+    },
+    Binding {
+        action: Action::ShowEvents,
+        keys: &[Plain(Char('4'))],
         label: None,
         help: "show events",
     },
     Binding {
+        action: Action::ShowLatency,
+        keys: &[Plain(Char('5'))],
+        label: None,
+        help: "show latency, how long messages wait",
+    },
+    Binding {
         action: Action::ShowChannels,
-        keys: &[Plain(Char('4'))],
+        keys: &[Plain(Char('6'))],
         label: None,
         help: "show channels, the connections of coroipc",
+    },
+    Binding {
+        action: Action::ShowWarnings,
+        keys: &[Plain(Char('7'))],
+        label: None,
+        help: "show warnings, what is wrong and why",
+    },
+    Binding {
+        action: Action::ShowProbes,
+        keys: &[Plain(Char('8'))],
+        label: None,
+        help: "show probes, and where the numbers come from",
     },
     Binding {
         action: Action::NextView,
@@ -172,7 +206,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Open,
         keys: &[Plain(Enter)],
         label: Some("details"),
-        help: "open or close the details of the selected row",
+        help: "open or close the details of the selected row, or go where it leads",
     },
     Binding {
         action: Action::Filter,
@@ -184,7 +218,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Back,
         keys: &[Plain(Esc)],
         label: None,
-        help: "close what is open, then drop the filter",
+        help: "go back where Enter led from, close what is open, then drop the filter",
     },
     Binding {
         action: Action::SortNext,
@@ -239,6 +273,12 @@ pub const BINDINGS: &[Binding] = &[
         keys: &[Plain(Char('d'))],
         label: None,
         help: "the usual columns",
+    },
+    Binding {
+        action: Action::Aggregate,
+        keys: &[Plain(Char('a'))],
+        label: None,
+        help: "flows by pair, by sender or by receiver",
     },
     Binding {
         action: Action::Pause,

@@ -2,17 +2,26 @@
 //! What is known of the bus over time: the newest snapshot, rates against the one before, who has just
 //! gone, what was announced. Pure: time is that of the snapshots.
 
-use std::collections::VecDeque;
+pub mod exceptions;
+pub mod streams;
+pub mod waits;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipcon_observe::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find,
 };
-use ipcon_observe::model::{Channel, Event, Group, Peer, Source, SourceState};
+use ipcon_observe::linter::{Linter, Rule, Subject, Warning};
+use ipcon_observe::model::{Channel, Event, Group, Peer, QueueLatency, Source, SourceState};
+use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
 use crate::log_fields::LOG_FIELDS;
+use exceptions::Mishap;
+use streams::Streams;
+use waits::Waits;
 
 /// How long a row that is gone stays visible.
 pub const RETAIN: Duration = Duration::from_secs(6);
@@ -30,6 +39,10 @@ pub struct Row<'a, T> {
     pub item: &'a T,
     /// Rates of its counters; `None` when there is nothing to compare with, and for those gone.
     pub rates: Option<&'a RowRates>,
+    /// How long the messages waited that it read lately; `None` when that is not known.
+    pub waits: Option<&'a QueueLatency>,
+    /// What is wrong with it, the worst first.
+    pub warnings: &'a [Warning],
     /// How long it has been gone; `None` while it lives.
     pub gone: Option<Duration>,
     /// Time of the snapshot.
@@ -44,7 +57,19 @@ impl<T> Clone for Row<'_, T> {
 
 impl<T> Copy for Row<'_, T> {}
 
-impl<T> Row<'_, T> {
+impl<'a, T> Row<'a, T> {
+    /// A row of something that is there and has no more than itself.
+    fn of(item: &'a T, store: &Store) -> Self {
+        Self {
+            item,
+            rates: None,
+            waits: None,
+            warnings: &[],
+            gone: None,
+            now: store.current.taken_at,
+        }
+    }
+
     /// The rate of a counter, per second.
     #[must_use]
     pub fn rate(&self, key: &str) -> Option<f64> {
@@ -54,8 +79,11 @@ impl<T> Row<'_, T> {
 
 /// Things that a table can show.
 pub trait Item: Sized + 'static {
-    /// Number that tells it from all others of its sort, for as long as the program runs.
-    fn id(&self) -> u64;
+    /// What tells it from all others of its sort, for as long as the program runs.
+    type Key: Clone + Ord + Send;
+
+    /// See [`Item::Key`].
+    fn key(&self) -> Self::Key;
 
     /// Whether one of the texts it is known by holds `needle`, which is in lower case.
     fn matches(&self, needle: &str) -> bool;
@@ -91,6 +119,15 @@ pub struct LogLine {
 pub enum Happened {
     /// The kernel announced an arrival or a departure.
     Kevent(Event),
+    /// A message or a request did not go as it should.
+    Exception(Mishap),
+    /// More of these than are shown.
+    More {
+        /// How many.
+        exceptions: u64,
+        /// When it was noticed, `CLOCK_MONOTONIC`.
+        noticed: Duration,
+    },
     /// Events were lost before they could be shown.
     Lost {
         /// Who lost them.
@@ -128,6 +165,14 @@ struct Departed<T> {
 pub struct Store {
     current: Arc<Snapshot>,
     rates: Rates,
+    senders: Senders,
+    streams: Streams,
+    waits: Waits,
+    linter: Linter,
+    /// The worst first.
+    warnings: Vec<Warning>,
+    /// The same by what they are about.
+    warnings_about: BTreeMap<Subject, Vec<Warning>>,
     departed_peers: Vec<Departed<Peer>>,
     departed_groups: Vec<Departed<Group>>,
     departed_channels: Vec<Departed<Channel>>,
@@ -143,6 +188,12 @@ impl Store {
         let mut store = Self {
             current: Arc::clone(&first),
             rates: Rates::default(),
+            senders: Senders::default(),
+            streams: Streams::default(),
+            waits: Waits::default(),
+            linter: Linter::default(),
+            warnings: Vec::new(),
+            warnings_about: BTreeMap::new(),
             departed_peers: Vec::new(),
             departed_groups: Vec::new(),
             departed_channels: Vec::new(),
@@ -150,6 +201,7 @@ impl Store {
             log: VecDeque::new(),
             logged: 0,
         };
+        store.judge(&first);
         store.log_events(&first);
         store
     }
@@ -183,8 +235,23 @@ impl Store {
                 self.history.pop_front();
             }
         }
+        self.waits.absorb(&before, &now, &self.rates);
+        self.judge(&now);
         self.log_losses(&before, &now);
         self.log_events(&now);
+        self.log_exceptions(&before, &now);
+    }
+
+    /// Works out who sends what to whom, and what is wrong.
+    fn judge(&mut self, now: &Snapshot) {
+        self.senders = Senders::of(now, &self.rates);
+        self.streams = Streams::of(now, &self.rates);
+        self.warnings = self.linter.look_with(now, &self.rates, &self.senders);
+        self.warnings_about.clear();
+        for warning in &self.warnings {
+            let about = self.warnings_about.entry(warning.subject).or_default();
+            about.push(warning.clone());
+        }
     }
 
     /// The newest snapshot.
@@ -197,6 +264,30 @@ impl Store {
     #[must_use]
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// All that is wrong, the worst first.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// All that is wrong with one subject, the worst first.
+    #[must_use]
+    pub fn warnings_about(&self, subject: Subject) -> &[Warning] {
+        self.warnings_about.get(&subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who sends to whom.
+    #[must_use]
+    pub fn senders(&self) -> &Senders {
+        &self.senders
+    }
+
+    /// How long messages waited until they were read.
+    #[must_use]
+    pub fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// A counter of the bus as a whole.
@@ -231,7 +322,8 @@ impl Store {
     }
 
     /// Why a source tells nothing; `None` while it does.
-    fn absence(&self, source: Source) -> Option<&str> {
+    #[must_use]
+    pub fn absence(&self, source: Source) -> Option<&str> {
         match &self.current.source(source)?.state {
             SourceState::On => None,
             SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
@@ -313,34 +405,41 @@ fn retain<T>(departed: &mut Vec<Departed<T>>, now: Duration) {
     departed.retain(|d| now.saturating_sub(d.noticed) < RETAIN);
 }
 
-/// Row `index` of the living in `rows`, then of the departed.
+/// Item `index` of the living in `rows`, then of the departed, and how long it has been gone.
 fn pick<'a, T>(
     rows: &'a [T],
     departed: &'a [Departed<T>],
-    rates: impl Fn(&T) -> Option<&'a RowRates>,
     index: usize,
-    now: Duration,
+    store: &Store,
 ) -> Option<Row<'a, T>> {
     if let Some(item) = rows.get(index) {
-        return Some(Row {
-            item,
-            rates: rates(item),
-            gone: None,
-            now,
-        });
+        return Some(Row::of(item, store));
     }
     let gone = departed.get(index - rows.len())?;
-    let since = now.saturating_sub(gone.noticed);
     Some(Row {
-        item: &gone.item,
-        rates: None,
-        gone: Some(since),
-        now,
+        gone: Some(store.current.taken_at.saturating_sub(gone.noticed)),
+        ..Row::of(&gone.item, store)
     })
 }
 
+impl<'a, T> Row<'a, T> {
+    /// The row with what is known of it beside itself, unless it is gone.
+    fn with(self, store: &'a Store, subject: Subject, rates: Option<&'a RowRates>) -> Self {
+        if self.gone.is_some() {
+            return self;
+        }
+        Self {
+            rates,
+            warnings: store.warnings_about(subject),
+            ..self
+        }
+    }
+}
+
 impl Item for Peer {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
@@ -360,15 +459,11 @@ impl Item for Peer {
     }
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
-        let now = store.current.taken_at;
-        let rates = |p: &Self| store.rates.peer(p.id);
-        pick(
-            &store.current.peers,
-            &store.departed_peers,
-            rates,
-            index,
-            now,
-        )
+        let row = pick(&store.current.peers, &store.departed_peers, index, store)?;
+        let id = row.item.id;
+        let row = row.with(store, Subject::Peer(id), store.rates.peer(id));
+        let waits = store.waits.peer(id).filter(|_| row.gone.is_none());
+        Some(Row { waits, ..row })
     }
 
     fn unseen(store: &Store) -> Option<String> {
@@ -377,7 +472,9 @@ impl Item for Peer {
 }
 
 impl Item for Group {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
@@ -399,15 +496,10 @@ impl Item for Group {
     }
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
-        let now = store.current.taken_at;
-        let rates = |g: &Self| store.rates.group(g.id);
-        pick(
-            &store.current.groups,
-            &store.departed_groups,
-            rates,
-            index,
-            now,
-        )
+        let row = pick(&store.current.groups, &store.departed_groups, index, store)?;
+        let id = row.item.id;
+        let row = row.with(store, Subject::Group(id), store.rates.group(id));
+        Some(row)
     }
 
     fn unseen(store: &Store) -> Option<String> {
@@ -416,7 +508,9 @@ impl Item for Group {
 }
 
 impl Item for Channel {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.id
     }
 
@@ -437,10 +531,15 @@ impl Item for Channel {
     }
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
-        let now = store.current.taken_at;
-        let rates = |c: &Self| store.rates.channel(c.id);
-        let living = store.current.channels();
-        pick(living, &store.departed_channels, rates, index, now)
+        let row = pick(
+            store.current.channels(),
+            &store.departed_channels,
+            index,
+            store,
+        )?;
+        let id = row.item.id;
+        let row = row.with(store, Subject::Channel(id), store.rates.channel(id));
+        Some(row)
     }
 
     fn unseen(store: &Store) -> Option<String> {
@@ -452,7 +551,9 @@ impl Item for Channel {
 }
 
 impl Item for LogLine {
-    fn id(&self) -> u64 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.number
     }
 
@@ -461,9 +562,11 @@ impl Item for LogLine {
     }
 
     fn matches(&self, needle: &str) -> bool {
-        let Happened::Kevent(event) = &self.what else {
+        let event = match &self.what {
+            Happened::Kevent(event) => event,
+            Happened::Exception(mishap) => return mishap.matches(needle),
             // A loss concerns whatever the user is looking for.
-            return true;
+            _ => return true,
         };
         event.name.as_ref().is_some_and(|name| holds(name, needle))
             || event.kind.key().contains(needle)
@@ -478,12 +581,30 @@ impl Item for LogLine {
     }
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
-        let item = store.log.get(index)?;
+        Some(Row::of(store.log.get(index)?, store))
+    }
+}
+
+impl Item for Warning {
+    type Key = (Rule, Subject, String);
+
+    fn key(&self) -> Self::Key {
+        Warning::key(self)
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        holds(&self.sentence(), needle) || self.rule.key().contains(needle)
+    }
+
+    fn count(store: &Store) -> usize {
+        store.warnings.len()
+    }
+
+    fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
+        let item = store.warnings.get(index)?;
         Some(Row {
-            item,
-            rates: None,
-            gone: None,
-            now: store.current.taken_at,
+            warnings: std::slice::from_ref(item),
+            ..Row::of(item, store)
         })
     }
 }

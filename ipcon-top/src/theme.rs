@@ -163,6 +163,12 @@ impl Theme {
             .collect()
     }
 
+    /// Index of [`Glyphs::levels`] for a value: 0 for nothing, 8 for the largest; anything above nothing is at least 1.
+    #[must_use]
+    pub fn level(&self, value: f64, top: f64) -> usize {
+        level(value, top)
+    }
+
     /// The last `width` of `values`, newest at the right, scaled to the largest shown.
     #[must_use]
     pub fn sparkline(&self, values: impl DoubleEndedIterator<Item = f64>, width: usize) -> String {

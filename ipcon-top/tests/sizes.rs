@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ipcon_observe::Snapshot;
 use ipcon_top::app::{App, Event};
 use ipcon_top::clock::Clock;
 use ipcon_top::theme::Theme;
 use ipcon_top::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
-use support::{FixedClock, START, bus, without_bus};
+use support::{FixedClock, START, bus, probed, without_bus};
 
 const COLUMNS: u16 = 200;
 const LINES: u16 = 60;
@@ -23,6 +24,10 @@ const LINES: u16 = 60;
 const UNTOUCHED: &str = "#";
 
 fn app(view: char) -> App {
+    app_of(probed, view)
+}
+
+fn app_of(bus: fn(u64) -> Snapshot, view: char) -> App {
     let mut app = App::new(Arc::new(bus(0)), Duration::from_secs(1), (80, 24));
     for second in 1..=5 {
         app.update(Event::Snapshot(Arc::new(bus(second))));
@@ -45,14 +50,16 @@ fn at_every_size(app: &mut App) {
     at_sizes(app, 1..=COLUMNS);
 }
 
-/// Draws with a frame of one cell around it that must stay as it is.
+/// Draws with a frame of one cell around it that must stay as it is, in each palette in turn.
 fn at_sizes(app: &mut App, widths: impl Iterator<Item = u16>) {
-    let theme = Theme::new(true, false);
+    let themes = [(true, false), (false, false), (true, true), (false, true)];
+    let themes = themes.map(|(colour, ascii)| Theme::new(colour, ascii));
     let now = FixedClock(START + Duration::from_secs(5)).now();
     // One buffer for all sizes: making one for each takes longer than drawing.
     let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS + 2, LINES + 2));
     for columns in widths {
         for lines in 1..=LINES {
+            let theme = themes[usize::from(columns + lines) % themes.len()];
             app.update(Event::Resize(columns, lines));
             let frame: Vec<Position> = frame_around(columns, lines).collect();
             for &position in &frame {
@@ -91,20 +98,56 @@ fn groups() {
 }
 
 #[test]
-fn events() {
-    at_every_size(&mut app('3'));
+fn flows() {
+    let mut app = app('3');
+    at_every_size(&mut app);
+    for _ in 0..2 {
+        press(&mut app, KeyCode::Char('a'));
+        at_many_sizes(&mut app);
+    }
 }
 
 #[test]
-fn channels() {
+fn events() {
     at_every_size(&mut app('4'));
 }
 
 #[test]
+fn latency() {
+    at_every_size(&mut app('5'));
+}
+
+#[test]
+fn channels() {
+    at_every_size(&mut app('6'));
+}
+
+#[test]
+fn warnings() {
+    at_every_size(&mut app('7'));
+}
+
+#[test]
+fn probes() {
+    let mut app = app('8');
+    at_every_size(&mut app);
+    press(&mut app, KeyCode::End);
+    at_many_sizes(&mut app);
+}
+
+#[test]
 fn details() {
-    for view in ['1', '2', '3', '4'] {
+    for view in '1'..='8' {
         let mut app = app(view);
         press(&mut app, KeyCode::Enter);
+        at_many_sizes(&mut app);
+    }
+}
+
+#[test]
+fn without_probes() {
+    for view in ['1', '3', '5', '8'] {
+        let mut app = app_of(bus, view);
         at_many_sizes(&mut app);
     }
 }

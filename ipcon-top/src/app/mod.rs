@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Subject;
 use ratatui::layout::Rect;
 
 use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
@@ -77,6 +78,8 @@ pub struct App {
     keymap: Keymap,
     chooser: Option<Chooser>,
     detail: bool,
+    /// Views that a row led away from, and whether their details were open.
+    trail: Vec<(usize, bool)>,
     /// First line of the help shown; `None` when closed.
     help: Option<u16>,
     interval: Duration,
@@ -84,8 +87,12 @@ pub struct App {
     size: (u16, u16),
 }
 
+/// Views that more than a key leads to, by their places among all.
+const PEERS: usize = 0;
+const GROUPS: usize = 1;
 /// The view that makes sense without a bus.
-const CHANNELS: usize = 3;
+const CHANNELS: usize = 5;
+const PROBES: usize = 7;
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS: [u64; 9] = [250, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000];
@@ -104,6 +111,7 @@ impl App {
             keymap: Keymap::default(),
             chooser: None,
             detail: false,
+            trail: Vec::new(),
             help: None,
             interval,
             failure: None,
@@ -240,13 +248,18 @@ impl App {
         }
         match action {
             Action::Quit => return vec![Effect::Quit],
-            Action::ShowPeers => self.show(0),
-            Action::ShowGroups => self.show(1),
-            Action::ShowEvents => self.show(2),
+            Action::ShowPeers => self.show(PEERS),
+            Action::ShowGroups => self.show(GROUPS),
+            Action::ShowFlows => self.show(2),
+            Action::ShowEvents => self.show(3),
+            Action::ShowLatency => self.show(4),
             Action::ShowChannels => self.show(CHANNELS),
+            Action::ShowWarnings => self.show(6),
+            Action::ShowProbes => self.show(PROBES),
             Action::NextView => self.show(self.front + 1),
             Action::PreviousView => self.show(self.front + self.views.len() - 1),
-            Action::Open => self.open_detail(!self.detail),
+            Action::Open => self.open(),
+            Action::Back if !self.trail.is_empty() => self.go_back(),
             Action::Back if self.detail => self.open_detail(false),
             Action::Back => self.set_filter(Filter::default()),
             Action::Filter => self.start_filter(),
@@ -287,9 +300,55 @@ impl App {
     }
 
     fn show(&mut self, view: usize) {
+        self.trail.clear();
+        self.bring_to_front(view);
+    }
+
+    fn bring_to_front(&mut self, view: usize) {
         self.front = view % self.views.len();
         if let Some(offset) = self.help.as_mut() {
             *offset = 0;
+        }
+    }
+
+    /// Goes where the selected row leads, or opens or closes its details.
+    fn open(&mut self) {
+        let leads_to = self.view().leads_to(self.store(), self.detail);
+        if !leads_to.is_some_and(|subject| self.follow(subject)) {
+            self.open_detail(!self.detail);
+        }
+    }
+
+    /// Shows the details of a subject in the view it belongs to. False when there is none, or it is gone.
+    fn follow(&mut self, subject: Subject) -> bool {
+        let view = match subject {
+            Subject::Bus => return false,
+            Subject::Peer(_) => PEERS,
+            Subject::Group(_) => GROUPS,
+            Subject::Channel(_) => CHANNELS,
+            Subject::Observer(_) => PROBES,
+        };
+        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        if !self.views[view].select(subject, store) {
+            // The filter may hide it.
+            self.views[view].refresh(store, &Filter::default());
+            if !self.views[view].select(subject, store) {
+                self.views[view].refresh(store, self.filters.of(view));
+                return false;
+            }
+            self.filters.set(view, Filter::default());
+        }
+        self.trail.push((self.front, self.detail));
+        self.bring_to_front(view);
+        self.open_detail(true);
+        true
+    }
+
+    /// Goes back to the view that a row led away from.
+    fn go_back(&mut self) {
+        if let Some((view, detail)) = self.trail.pop() {
+            self.bring_to_front(view);
+            self.open_detail(detail);
         }
     }
 
@@ -344,7 +403,7 @@ impl App {
         let (columns, lines) = self.size;
         let plan = view::plan(Rect::new(0, 0, columns, lines), self.detail);
         for view in &mut self.views {
-            view.settle(plan.map_or(1, |plan| plan.body.height));
+            view.settle(plan.map_or(Rect::new(0, 0, 1, 1), |plan| plan.body));
         }
     }
 }

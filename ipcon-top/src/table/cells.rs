@@ -12,7 +12,7 @@ use crate::filter::keys;
 use crate::format::{self, Align};
 use crate::store::{Fielded, Item, Row};
 use crate::theme::Role;
-use crate::trouble::{self, Severity};
+use crate::trouble;
 
 /// Room for a text of which nothing is known.
 const TEXT: Extent = Extent {
@@ -124,7 +124,7 @@ pub fn queue() -> Column<Peer> {
             ctx.width.saturating_sub(6),
         );
         let role = match severity {
-            Some(severity) => severity.role(),
+            Some(severity) => trouble::role(severity),
             None if peer.queue_bytes == 0 => Role::Quiet,
             None => Role::Graph,
         };
@@ -158,7 +158,7 @@ fn value_cell<T>(field: &Field<T>, value: &Value<'_>, gone: bool) -> Cell {
         _ if field.kind == Kind::Info => Role::Normal,
         Some(0) => Role::Quiet,
         Some(total) if !gone => {
-            trouble::of_total(field.key, total).map_or(Role::Normal, Severity::role)
+            trouble::of_total(field.key, total).map_or(Role::Normal, trouble::role)
         }
         _ => Role::Normal,
     };
@@ -185,7 +185,10 @@ fn rate_cell<T>(field: &Field<T>, rate: f64, ctx: &CellContext<'_>) -> Cell {
         Unit::Messages | Unit::Seconds | Unit::None => format::rate(rate),
     };
     match trouble::of_rate(field.key, rate) {
-        Some(severity) => Cell::new(format!("{}{text}", ctx.theme.glyphs.alarm), severity.role()),
+        Some(severity) => Cell::new(
+            format!("{}{text}", ctx.theme.glyphs.alarm),
+            trouble::role(severity),
+        ),
         None if rate == 0.0 => Cell::new(text, Role::Quiet),
         None => Cell::new(text, Role::Normal),
     }

@@ -7,7 +7,6 @@ use super::{Column, Table, cells};
 use crate::columns::{self, Extent};
 use crate::filter::{Filter, keys};
 use crate::store::{Item, Store};
-use crate::trouble::Troubled;
 
 /// A column that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub(super) fn complete<T: Item>(mut columns: Vec<Column<T>>) -> Vec<Column<T>> {
     columns
 }
 
-impl<T: Item + Troubled> Table<T> {
+impl<T: Item> Table<T> {
     /// All columns: those that show in their order, then the others.
     #[must_use]
     pub fn choices(&self) -> Vec<Choice> {

@@ -10,13 +10,12 @@ use crate::columns::GAP;
 use crate::format::{Align, fit};
 use crate::store::{Item, Row};
 use crate::theme::Role;
-use crate::trouble::Troubled;
 use crate::view::DrawContext;
 
 /// Cells before the first column: one for the mark of the selected row, one for that of a departed one.
 const MARGIN: u16 = 2;
 
-impl<T: Item + Troubled> Table<T> {
+impl<T: Item> Table<T> {
     /// Draws the titles and as many rows as fit below them.
     pub fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         let area = area.intersection(buf.area);

@@ -13,7 +13,7 @@ use crate::format::Align;
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
 use crate::theme::{Role, Theme};
-use crate::trouble::{Severity, Troubled, Weight};
+use crate::trouble::{Severity, Weight};
 
 pub use cells::{queue, rate, text, value};
 pub use choice::{Choice, Direction};
@@ -118,7 +118,7 @@ pub struct Natural<T: 'static> {
 }
 
 /// A table and what the user has done to it.
-pub struct Table<T: 'static> {
+pub struct Table<T: Item> {
     /// Those that can be chosen, the usual ones first.
     columns: Vec<Column<T>>,
     /// How many of them are usual.
@@ -134,13 +134,13 @@ pub struct Table<T: 'static> {
     /// Rows in trouble, those that the filter hides included, and how bad the worst is.
     troubled: Option<(usize, Severity)>,
     /// The row the user went to. `None`: whatever comes first.
-    pinned: Option<u64>,
+    pinned: Option<T::Key>,
     cursor: usize,
     offset: usize,
     page: usize,
 }
 
-impl<T: Item + Troubled> Table<T> {
+impl<T: Item> Table<T> {
     /// A table in its natural order, the first row selected. It shows these columns; others can be chosen, one for each
     /// field.
     #[must_use]
@@ -217,7 +217,7 @@ impl<T: Item + Troubled> Table<T> {
             Some(Weighed {
                 index,
                 row,
-                weight: T::weight(&row),
+                weight: Weight::of(row.warnings),
             })
         });
         let mut rows: Vec<Weighed<'_, T>> = all.collect();
@@ -231,18 +231,27 @@ impl<T: Item + Troubled> Table<T> {
         rows.retain(|row| filter.as_ref().is_none_or(|it| it.matches(&row.row)));
         rows.sort_by(|a, b| self.compare(a, b));
         self.shown = rows.iter().map(|row| row.index).collect();
-        let found = self
-            .pinned
-            .and_then(|id| rows.iter().position(|r| r.row.item.id() == id));
-        self.cursor = match (self.pinned, found) {
+        let pinned = self.pinned.as_ref();
+        let found = pinned.and_then(|key| rows.iter().position(|r| r.row.item.key() == *key));
+        self.cursor = match (pinned, found) {
             (None, _) => 0,
             (Some(_), Some(at)) => at,
             (Some(_), None) => self.cursor.min(rows.len().saturating_sub(1)),
         };
         if self.pinned.is_some() {
-            self.pinned = rows.get(self.cursor).map(|row| row.row.item.id());
+            self.pinned = rows.get(self.cursor).map(|row| row.row.item.key());
         }
         self.settle(self.page);
+    }
+
+    /// Goes to the row with this key. False when it is not among those shown, and nothing changes then.
+    pub fn select(&mut self, key: T::Key, store: &Store) -> bool {
+        let is_it = |&index: &usize| T::row(store, index).is_some_and(|row| row.item.key() == key);
+        let Some(cursor) = self.shown.iter().position(is_it) else {
+            return false;
+        };
+        self.go_to(cursor, store);
+        true
     }
 
     /// Takes note of how many rows fit, and scrolls so that the selected one is among them.
@@ -292,7 +301,7 @@ impl<T: Item + Troubled> Table<T> {
 
     fn go_to(&mut self, cursor: usize, store: &Store) {
         self.cursor = cursor.min(self.shown.len().saturating_sub(1));
-        self.pinned = self.selected(store).map(|row| row.item.id());
+        self.pinned = self.selected(store).map(|row| row.item.key());
         self.settle(self.page);
     }
 
@@ -316,7 +325,7 @@ impl<T: Item + Troubled> Table<T> {
         };
         chosen
             .then_with(natural)
-            .then_with(|| a.row.item.id().cmp(&b.row.item.id()))
+            .then_with(|| a.row.item.key().cmp(&b.row.item.key()))
     }
 }
 

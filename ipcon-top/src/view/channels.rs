@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use ipcon_observe::linter::Subject;
 use ipcon_observe::model::{Channel, Endpoint};
 
 use super::View;
@@ -12,7 +13,6 @@ use crate::format;
 use crate::store::{Row, Store};
 use crate::table::{Cell, Column, Natural, Table, rate, text, value};
 use crate::theme::Role;
-use crate::trouble::Troubled;
 
 /// The view of the channels.
 pub(super) fn view() -> Box<dyn View> {
@@ -21,9 +21,11 @@ pub(super) fn view() -> Box<dyn View> {
         order: by_server,
     };
     Box::new(TableView {
-        name: "Channels",
-        table: Table::new(columns(), natural),
-        detail,
+        row_of: |subject| match subject {
+            Subject::Channel(id) => Some(id),
+            _ => None,
+        },
+        ..TableView::new("Channels", Table::new(columns(), natural), detail)
     })
 }
 
@@ -104,11 +106,8 @@ fn detail(row: &Row<'_, Channel>, store: &Store) -> Detail {
         "events flow"
     };
     Detail {
-        title: format!(
-            "{} {} to process {}",
-            channel.server_comm, channel.service, channel.client_pid
-        ),
-        troubles: Channel::troubles(row),
+        title: channel.label(),
+        warnings: row.warnings.to_vec(),
         facts: vec![
             ("server", channel.server_pid.to_string()),
             ("service", channel.service.to_string()),
@@ -140,5 +139,6 @@ fn detail(row: &Row<'_, Channel>, store: &Store) -> Detail {
         lists: endpoints(channel, store),
         times: Some(channel.latency.clone()),
         counters: detail::counters(row),
+        ..Detail::default()
     }
 }

@@ -5,28 +5,33 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use ipcon_observe::fields::Unit;
-use ipcon_observe::model::LatencyHistogram;
+use ipcon_observe::linter::Warning;
+use ipcon_observe::model::{LatencyHistogram, QueueLatency};
 
-use super::{DrawContext, Piece, put_pieces, rule};
+use super::{DrawContext, Piece, put_pieces, rule, waits};
 use crate::format::{self, Align, fit};
 use crate::store::{Fielded, Row, counters as counter_fields};
 use crate::theme::Role;
-use crate::trouble::{self, Severity, Trouble};
+use crate::trouble::{self, Severity};
 
 /// Most lines that the pane takes from the table.
 pub(super) const HEIGHT: u16 = 15;
 
 /// What the pane shows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Detail {
     /// Name of the row.
     pub(super) title: String,
     /// What is wrong with it.
-    pub(super) troubles: Vec<Trouble>,
+    pub(super) warnings: Vec<Warning>,
+    /// Whether the warnings are about something else than the row, and need its name.
+    pub(super) named: bool,
     /// Short facts with their labels.
     pub(super) facts: Vec<(&'static str, String)>,
     /// Long facts with their labels.
     pub(super) lists: Vec<(&'static str, String)>,
+    /// How long messages waited until they were read.
+    pub(super) waits: Option<QueueLatency>,
     /// How long something took.
     pub(super) times: Option<LatencyHistogram>,
     /// Counters, exact.
@@ -88,18 +93,20 @@ pub(super) fn draw(detail: Option<&Detail>, buf: &mut Buffer, area: Rect, ctx: &
         ctx,
     );
 
-    let mut lines: Vec<Vec<Piece>> = Vec::new();
-    for trouble in &detail.troubles {
-        let text = format!("{} {}", theme.glyphs.alarm, trouble.text);
-        lines.push(vec![(text, theme.style(trouble.severity.role()))]);
-    }
     let width = usize::from(area.width.saturating_sub(2));
+    let warnings = detail.warnings.iter();
+    let mut lines: Vec<Vec<Piece>> = warnings
+        .flat_map(|warning| warning_lines(warning, detail.named, width, ctx))
+        .collect();
     lines.extend(wrap_facts(&detail.facts, width, ctx));
     for (label, text) in detail.lists.iter().filter(|(_, text)| !text.is_empty()) {
         lines.push(vec![
             (format!("{label} "), theme.style(Role::Label)),
             (text.to_owned(), theme.style(Role::Normal)),
         ]);
+    }
+    if let Some(waited) = &detail.waits {
+        lines.push(waits::line("waited 10 s", waited, ctx));
     }
     lines.extend(detail.times.iter().flat_map(|times| time_lines(times, ctx)));
     lines.extend(counter_lines(&detail.counters, width, ctx));
@@ -113,6 +120,31 @@ pub(super) fn draw(detail: Option<&Detail>, buf: &mut Buffer, area: Rect, ctx: &
         };
         put_pieces(buf, line_area, &line);
     }
+}
+
+/// What is wrong, in as many lines as it takes, and what to do.
+fn warning_lines(
+    warning: &Warning,
+    named: bool,
+    width: usize,
+    ctx: &DrawContext<'_>,
+) -> Vec<Vec<Piece>> {
+    let theme = ctx.theme;
+    let text = if named {
+        warning.sentence()
+    } else {
+        warning.reason()
+    };
+    let style = theme.style(trouble::role(warning.severity));
+    let wrapped = format::wrap(&text, width.saturating_sub(2).max(1));
+    let sentence = wrapped.into_iter().enumerate().map(|(i, text)| {
+        let mark = if i == 0 { theme.glyphs.alarm } else { " " };
+        vec![(format!("{mark} {text}"), style)]
+    });
+    let advice = warning
+        .advice
+        .map(|advice| vec![(format!("  {advice}"), theme.style(Role::Label))]);
+    sentence.chain(advice).collect()
 }
 
 /// As many facts on a line as fit.
@@ -186,7 +218,7 @@ fn counter_lines(counters: &[Counter], width: usize, ctx: &DrawContext<'_>) -> V
     let across = (width / COUNTER).max(1);
     let cell = |counter: &Counter| {
         let role = match (counter.severity, counter.total) {
-            (Some(severity), _) => severity.role(),
+            (Some(severity), _) => trouble::role(severity),
             (None, 0) => Role::Quiet,
             (None, _) => Role::Normal,
         };

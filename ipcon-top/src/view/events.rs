@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use ipcon_observe::model::EventKind;
+use ipcon_observe::linter::Subject;
+use ipcon_observe::model::{EventKind, ExceptionKind};
 
 use super::View;
 use super::detail::Detail;
@@ -21,10 +22,28 @@ pub(super) fn view() -> Box<dyn View> {
         order: newest_first,
     };
     Box::new(TableView {
-        name: "Events",
-        table: Table::new(columns(), natural),
-        detail,
+        leads_to: about,
+        ..TableView::new("Events", Table::new(columns(), natural), detail)
     })
+}
+
+/// The receiver of what did not arrive, or who asked for what failed; the group that came.
+fn about(line: &LogLine) -> Option<Subject> {
+    match &line.what {
+        Happened::Exception(mishap) => match mishap.exception.what {
+            ExceptionKind::Refused {
+                to_id: 0, from_id, ..
+            } => Some(Subject::Peer(from_id)),
+            ExceptionKind::Refused { to_id, .. } | ExceptionKind::Dropped { to_id, .. } => {
+                Some(Subject::Peer(to_id))
+            }
+            ExceptionKind::Failed { peer_id, .. } | ExceptionKind::Slow { peer_id, .. } => {
+                Some(Subject::Peer(peer_id))
+            }
+        },
+        Happened::Kevent(event) => event.group_id.map(Subject::Group),
+        _ => None,
+    }
 }
 
 fn columns() -> Vec<Column<LogLine>> {
@@ -50,12 +69,12 @@ fn columns() -> Vec<Column<LogLine>> {
         .extent(10, 10, 0),
         Column::new(
             "NAME",
-            "Service or group.",
+            "Service or group; of what went wrong, who sent what to whom and why it failed.",
             Align::Left,
             plain(name),
             by_name,
         )
-        .extent(16, 40, 1),
+        .extent(16, 100, 1),
         Column::new(
             "PORT",
             "Port of the peer.",
@@ -118,7 +137,9 @@ fn by_name(a: &Line<'_>, b: &Line<'_>) -> Ordering {
 fn kevent<'a>(line: &Line<'a>) -> Option<&'a ipcon_observe::model::Event> {
     match &line.item.what {
         Happened::Kevent(event) => Some(event),
-        Happened::Lost { .. }
+        Happened::Exception(_)
+        | Happened::More { .. }
+        | Happened::Lost { .. }
         | Happened::Restarted { .. }
         | Happened::BusGone { .. }
         | Happened::BusFound { .. } => None,
@@ -128,7 +149,9 @@ fn kevent<'a>(line: &Line<'a>) -> Option<&'a ipcon_observe::model::Event> {
 fn moment(line: &Line<'_>) -> Duration {
     match &line.item.what {
         Happened::Kevent(event) => event.time,
-        Happened::Lost { noticed, .. }
+        Happened::Exception(mishap) => mishap.exception.time,
+        Happened::More { noticed, .. }
+        | Happened::Lost { noticed, .. }
         | Happened::Restarted { noticed }
         | Happened::BusGone { noticed }
         | Happened::BusFound { noticed } => *noticed,
@@ -158,6 +181,13 @@ fn event(line: &Line<'_>) -> Cell {
             EventKind::GroupRemove => ("- group", Role::Warning),
             EventKind::PeerRemove => ("- peer", Role::Warning),
         },
+        Happened::Exception(mishap) => match mishap.exception.what {
+            ExceptionKind::Refused { .. } => ("! refused", Role::Warning),
+            ExceptionKind::Dropped { .. } => ("! dropped", Role::Alarm),
+            ExceptionKind::Failed { .. } => ("! failed", Role::Warning),
+            ExceptionKind::Slow { .. } => ("! slow", Role::Warning),
+        },
+        Happened::More { .. } => ("! more", Role::Quiet),
         Happened::Lost { .. } => ("! lost", Role::Alarm),
         Happened::Restarted { .. } => ("! new bus", Role::Alarm),
         Happened::BusGone { .. } => ("! no bus", Role::Alarm),
@@ -171,6 +201,11 @@ fn name(line: &Line<'_>) -> Cell {
         Happened::Kevent(event) => {
             let name = event.name.as_ref().map_or("", |name| name.as_str());
             Cell::new(name, Role::Normal)
+        }
+        Happened::Exception(mishap) => Cell::new(mishap.text.clone(), Role::Normal),
+        Happened::More { exceptions, .. } => {
+            let text = format!("{exceptions} more messages or requests went wrong");
+            Cell::new(text, Role::Quiet)
         }
         Happened::Lost { source, events, .. } => {
             Cell::new(format!("{events} missed by {}", source.key()), Role::Alarm)
@@ -232,11 +267,8 @@ fn detail(line: &Line<'_>, _: &Store) -> Detail {
     }
     Detail {
         title: event_title(line),
-        troubles: Vec::new(),
         facts,
-        lists: Vec::new(),
-        times: None,
-        counters: Vec::new(),
+        ..Detail::default()
     }
 }
 

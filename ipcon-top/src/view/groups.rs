@@ -3,16 +3,16 @@
 
 use std::cmp::Ordering;
 
-use ipcon_observe::model::Group;
+use ipcon_observe::linter::Subject;
+use ipcon_observe::model::{Group, Peer};
 
+use super::View;
 use super::detail::{self, Detail};
 use super::table_view::TableView;
-use super::{View, peers};
 use crate::format;
 use crate::store::{Row, Store};
 use crate::table::{Cell, Column, Natural, Table, rate, text, value};
 use crate::theme::Role;
-use crate::trouble::Troubled;
 
 /// The view of the groups.
 pub(super) fn view() -> Box<dyn View> {
@@ -21,9 +21,11 @@ pub(super) fn view() -> Box<dyn View> {
         order: by_name,
     };
     Box::new(TableView {
-        name: "Groups",
-        table: Table::new(columns(), natural),
-        detail,
+        row_of: |subject| match subject {
+            Subject::Group(id) => Some(id),
+            _ => None,
+        },
+        ..TableView::new("Groups", Table::new(columns(), natural), detail)
     })
 }
 
@@ -40,6 +42,8 @@ fn columns() -> Vec<Column<Group>> {
         rate("sent_bytes").extent(8, 8, 11),
         value("delivered_messages").extent(6, 6, 8),
         rate("delivered_messages").extent(8, 8, 3),
+        value("fan_out").extent(8, 8, 10),
+        rate("unheard_messages").extent(10, 10, 14),
         value("unheard_messages").extent(8, 8, 9),
         value("replayed_messages").extent(7, 7, 12),
         value("last_bytes").extent(7, 7, 13),
@@ -68,7 +72,7 @@ fn members(group: &Group, store: &Store) -> String {
         store
             .snapshot()
             .peer(id)
-            .map_or_else(|| format!("peer {id}"), peers::label)
+            .map_or_else(|| format!("peer {id}"), Peer::label)
     };
     group
         .member_ids
@@ -85,7 +89,7 @@ fn detail(row: &Row<'_, Group>, store: &Store) -> Detail {
         .map_or("nothing".to_owned(), |len| format::bytes(len.into()));
     Detail {
         title: group.name.to_string(),
-        troubles: Group::troubles(row),
+        warnings: row.warnings.to_vec(),
         facts: vec![
             ("owner", owner(row).text),
             ("members", group.members.to_string()),
@@ -97,7 +101,7 @@ fn detail(row: &Row<'_, Group>, store: &Store) -> Detail {
             ("group", group.id.to_string()),
         ],
         lists: vec![("members", members(group, store))],
-        times: None,
         counters: detail::counters(row),
+        ..Detail::default()
     }
 }

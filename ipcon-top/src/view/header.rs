@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The top of the screen: can these numbers be trusted, and how is the bus doing as a whole.
 
-use std::time::Duration;
-
+use ipcon_observe::linter::stale;
 use ipcon_observe::model::{Source, SourceState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,7 +11,7 @@ use crate::app::App;
 use crate::columns::{self, Extent, GAP};
 use crate::format::{self, Align, fit};
 use crate::theme::Role;
-use crate::trouble::{self, Severity};
+use crate::trouble;
 
 /// Draws as much of the header as `area` has lines: one, two or four.
 pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
@@ -154,8 +153,7 @@ fn population(ctx: &DrawContext<'_>) -> Vec<Piece> {
 /// Live, paused or stale, and the interval.
 fn state(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
     let age = ctx.now.saturating_sub(ctx.store.snapshot().taken_at);
-    // A refresh may be late, on a busy machine above all; three in a row are not coming.
-    let stale = age > (app.interval() * 3).max(STALE);
+    let stale = stale(ctx.store.snapshot().taken_at, ctx.now, app.interval()).is_some();
     let (state, role) = if app.paused() {
         (format!("PAUSED {}", format::duration(age)), Role::Warning)
     } else if stale {
@@ -176,9 +174,6 @@ fn clock(ctx: &DrawContext<'_>) -> Vec<Piece> {
     let text = format!(" {} UTC ", format::time_of_day(ctx.epoch + ctx.now));
     vec![(text, ctx.theme.style(Role::Normal))]
 }
-
-/// Youngest age at which data can be called old, however short the interval.
-const STALE: Duration = Duration::from_secs(2);
 
 /// A counter of the bus in the header.
 struct Tile {
@@ -273,7 +268,7 @@ fn rate_pieces(tile: &Tile, width: usize, ctx: &DrawContext<'_>) -> Vec<Piece> {
         width.saturating_sub(RATE_WIDTH),
     );
     let line_role = match trouble::of_rate(tile.key, 1.0) {
-        Some(severity) => severity.role(),
+        Some(severity) => trouble::role(severity),
         None => Role::Graph,
     };
     vec![
@@ -295,7 +290,10 @@ fn rate_of(tile: &Tile, ctx: &DrawContext<'_>) -> (String, Role) {
         format::rate(rate)
     };
     match trouble::of_rate(tile.key, rate) {
-        Some(severity) => (format!("{}{text}", ctx.theme.glyphs.alarm), severity.role()),
+        Some(severity) => (
+            format!("{}{text}", ctx.theme.glyphs.alarm),
+            trouble::role(severity),
+        ),
         None if rate == 0.0 => (text, Role::Quiet),
         None => (text, Role::Title),
     }
@@ -310,7 +308,7 @@ fn total_piece(tile: &Tile, ctx: &DrawContext<'_>) -> Piece {
             } else {
                 total.to_string()
             };
-            let role = trouble::of_total(tile.key, total).map_or(Role::Normal, Severity::role);
+            let role = trouble::of_total(tile.key, total).map_or(Role::Normal, trouble::role);
             (
                 text,
                 ctx.theme.style(if total == 0 { Role::Quiet } else { role }),

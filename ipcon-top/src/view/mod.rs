@@ -4,6 +4,7 @@
 //! ```text
 //! header   status: sources, what is on the bus, live or paused, time
 //!          rates and totals of the bus
+//! warnings the worst as sentences
 //! tabs     views, filter, order
 //! body     the table of the view in front
 //! detail   of the selected row, when open
@@ -17,16 +18,23 @@ mod chooser;
 mod detail;
 mod events;
 mod filter_line;
+mod flows;
 mod footer;
 mod groups;
 mod header;
 mod help;
+mod latency;
 mod peers;
+mod probes;
 mod table_view;
 mod tabs;
+mod waits;
+mod warning_line;
+mod warnings;
 
 use std::time::SystemTime;
 
+use ipcon_observe::linter::Subject;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -89,8 +97,8 @@ pub trait View: Send {
         Vec::new()
     }
 
-    /// Takes note of how many lines the body has.
-    fn settle(&mut self, lines: u16);
+    /// Takes note of where the body stands.
+    fn settle(&mut self, body: Rect);
 
     /// Does what the user asks for. False when it is nothing for a view.
     fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool;
@@ -113,6 +121,17 @@ pub trait View: Send {
         false
     }
 
+    /// What the selected row leads to in another view. `None` when it leads nowhere, or not before its details are
+    /// open.
+    fn leads_to(&self, _: &Store, _detail_open: bool) -> Option<Subject> {
+        None
+    }
+
+    /// Selects the row of a subject. False when there is none to see here.
+    fn select(&mut self, _: Subject, _: &Store) -> bool {
+        false
+    }
+
     /// Draws the body.
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
 
@@ -126,8 +145,12 @@ pub fn all() -> Vec<Box<dyn View>> {
     vec![
         peers::view(),
         groups::view(),
+        flows::view(),
         events::view(),
+        latency::view(),
         channels::view(),
+        warnings::view(),
+        probes::view(),
     ]
 }
 
@@ -136,6 +159,8 @@ pub fn all() -> Vec<Box<dyn View>> {
 pub struct Plan {
     /// Status and rates.
     pub header: Rect,
+    /// The worst warnings; no lines on a terminal that has few.
+    pub warnings: Rect,
     /// Views and filter.
     pub tabs: Rect,
     /// The table.
@@ -160,7 +185,13 @@ pub fn plan(area: Rect, detail: bool) -> Option<Plan> {
         10..16 => 2,
         _ => 4,
     };
-    let rest = area.height - header - 2;
+    let warnings = match area.height {
+        0..10 => 0,
+        10..24 => 1,
+        _ => 2,
+    };
+    let tabs = header + warnings;
+    let rest = area.height - tabs - 2;
     let detail_height = match (detail, rest) {
         (false, _) => 0,
         // No room for both: the details take the place of the table.
@@ -174,9 +205,10 @@ pub fn plan(area: Rect, detail: bool) -> Option<Plan> {
     };
     Some(Plan {
         header: strip(0, header),
-        tabs: strip(header, 1),
-        body: strip(header + 1, rest - detail_height),
-        detail: detail.then(|| strip(header + 1 + rest - detail_height, detail_height)),
+        warnings: strip(header, warnings),
+        tabs: strip(tabs, 1),
+        body: strip(tabs + 1, rest - detail_height),
+        detail: detail.then(|| strip(tabs + 1 + rest - detail_height, detail_height)),
         footer: strip(area.height - 1, 1),
     })
 }
@@ -197,6 +229,7 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
         return;
     };
     header::draw(app, buf, plan.header, &ctx);
+    warning_line::draw(app, buf, plan.warnings, &ctx);
     tabs::draw(app, buf, plan.tabs, &ctx);
     app.view().draw(buf, plan.body, &ctx);
     if let Some(area) = plan.detail {

@@ -3,16 +3,16 @@
 
 use std::cmp::Ordering;
 
+use ipcon_observe::linter::Subject;
 use ipcon_observe::model::{Peer, SafeText};
 
-use super::View;
 use super::detail::{self, Detail};
 use super::table_view::TableView;
+use super::{View, waits};
 use crate::format;
 use crate::store::{Row, Store};
 use crate::table::{Cell, Column, Natural, Table, queue, rate, text, value};
 use crate::theme::Role;
-use crate::trouble::Troubled;
 
 /// The view of the peers.
 pub(super) fn view() -> Box<dyn View> {
@@ -21,51 +21,47 @@ pub(super) fn view() -> Box<dyn View> {
         order: by_name,
     };
     Box::new(TableView {
-        name: "Peers",
-        table: Table::new(columns(), natural),
-        detail,
+        row_of: |subject| match subject {
+            Subject::Peer(id) => Some(id),
+            _ => None,
+        },
+        ..TableView::new("Peers", Table::new(columns(), natural), detail)
     })
 }
 
 fn columns() -> Vec<Column<Peer>> {
     vec![
         text("name", name).extent(16, 32, 0),
-        value("comm").extent(10, 15, 10),
+        value("comm").extent(10, 15, 9),
         value("pid").extent(7, 7, 11),
-        value("port").extent(10, 10, 14),
-        value("sent_messages").extent(5, 5, 8),
-        rate("sent_messages").extent(5, 5, 4),
+        value("port").extent(10, 10, 18),
+        rate("sent_messages").extent(6, 6, 6),
+        rate("delivered_messages").extent(6, 6, 2),
         rate("sent_bytes").extent(7, 7, 12),
-        value("delivered_messages").extent(5, 5, 7),
-        rate("delivered_messages").extent(5, 5, 2),
         rate("delivered_bytes").extent(7, 7, 13),
         queue().extent(10, 14, 3),
-        value("refused_messages").extent(8, 8, 15),
+        value("queue_oldest_seconds").extent(7, 7, 4),
+        waits::p50().extent(6, 6, 10),
+        waits::p99().extent(6, 6, 7),
         rate("refused_messages").extent(10, 10, 5),
-        value("dropped_messages").extent(8, 8, 6),
         rate("dropped_messages").extent(10, 10, 1),
-        value("lost").extent(5, 5, 16),
+        value("dropped_messages").extent(8, 8, 8),
+        value("sent_messages").extent(5, 5, 15),
+        value("delivered_messages").extent(5, 5, 14),
+        value("refused_messages").extent(8, 8, 16),
+        value("lost").extent(5, 5, 17),
     ]
 }
 
-/// What a person calls the peer: its oldest service and how many more it has; for one without a name the
-/// command, marked as a stand-in, and the number that tells it from others of the same program.
-pub(super) fn label(peer: &Peer) -> String {
-    match (peer.name(), peer.services.len()) {
-        (Some(name), 0 | 1) => name.to_string(),
-        (Some(name), n) => format!("{name} +{}", n - 1),
-        (None, _) => format!("~{}#{}", peer.comm, peer.id),
-    }
-}
-
-fn name(row: &Row<'_, Peer>) -> Cell {
+/// The name of a peer as a cell.
+pub(super) fn name(row: &Row<'_, Peer>) -> Cell {
     let peer = row.item;
     let role = if peer.observer || peer.name().is_none() {
         Role::Quiet
     } else {
         Role::Normal
     };
-    Cell::new(label(peer), role)
+    Cell::new(peer.label(), role)
 }
 
 /// Those with a name first, by name: a calm list.
@@ -74,7 +70,8 @@ fn by_name(a: &Row<'_, Peer>, b: &Row<'_, Peer>) -> Ordering {
     a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(&b))
 }
 
-fn detail(row: &Row<'_, Peer>, _: &Store) -> Detail {
+/// Everything about a peer.
+pub(super) fn detail(row: &Row<'_, Peer>, store: &Store) -> Detail {
     let peer = row.item;
     let names = |texts: &mut dyn Iterator<Item = &SafeText>| {
         let texts: Vec<&str> = texts.map(SafeText::as_str).collect();
@@ -97,16 +94,22 @@ fn detail(row: &Row<'_, Peer>, _: &Store) -> Detail {
                 format::bytes(peer.queue_limit)
             ),
         ),
+        (
+            "oldest",
+            peer.queue_oldest
+                .map_or(format::ABSENT.to_owned(), format::duration),
+        ),
         ("peer", peer.id.to_string()),
     ];
     if peer.observer {
         facts.push(("this is", "the observer itself".to_owned()));
     }
     Detail {
-        title: label(peer),
-        troubles: Peer::troubles(row),
+        title: peer.label(),
+        warnings: row.warnings.to_vec(),
         facts,
         lists: vec![
+            ("top senders", top_senders(peer.id, store)),
             (
                 "services",
                 names(&mut peer.services.iter().map(|service| &service.name)),
@@ -114,7 +117,27 @@ fn detail(row: &Row<'_, Peer>, _: &Store) -> Detail {
             ("owns", names(&mut peer.owned_groups.iter())),
             ("joined", names(&mut peer.joined_groups.iter())),
         ],
-        times: None,
+        waits: row.waits.copied(),
         counters: detail::counters(row),
+        ..Detail::default()
     }
+}
+
+/// Senders that are shown: more would not fit a line.
+const TOP: usize = 5;
+
+/// Who sends most to a peer, itself or through its groups.
+fn top_senders(id: u64, store: &Store) -> String {
+    let senders = store.senders().to(id).iter().take(TOP);
+    let shown = senders.map(|sender| {
+        let by = sender.group.iter().map(|group| format!(" by {group}"));
+        let by: String = by.collect();
+        let lost = match sender.lost_per_second {
+            0.0 => String::new(),
+            lost => format!(", {}/s lost", format::rate(lost)),
+        };
+        let rate = format::rate(sender.per_second);
+        format!("{} {rate}/s{by}{lost}", sender.name)
+    });
+    shown.collect::<Vec<_>>().join("; ")
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A view that is a table and the details of its selected row.
 
+use ipcon_observe::linter::Subject;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -10,19 +11,43 @@ use crate::filter::{Filter, FilterError, keys};
 use crate::keymap::Action;
 use crate::store::{Item, Row, Store};
 use crate::table::{Choice, Table};
-use crate::trouble::{Severity, Troubled};
+use crate::trouble::Severity;
 
 /// The view.
-pub(super) struct TableView<T: 'static> {
+pub(super) struct TableView<T: Item> {
     /// Name on the tab.
     pub(super) name: &'static str,
     /// The table.
     pub(super) table: Table<T>,
     /// What the details of a row are.
     pub(super) detail: fn(&Row<'_, T>, &Store) -> Detail,
+    /// The row of a subject.
+    pub(super) row_of: fn(Subject) -> Option<T::Key>,
+    /// What a row leads to in another view.
+    pub(super) leads_to: fn(&T) -> Option<Subject>,
+    /// Whether it leads there before its details are open.
+    pub(super) leads_at_once: bool,
 }
 
-impl<T: Item + Troubled> View for TableView<T> {
+impl<T: Item> TableView<T> {
+    /// A view whose rows lead nowhere, and that nothing leads to.
+    pub(super) fn new(
+        name: &'static str,
+        table: Table<T>,
+        detail: fn(&Row<'_, T>, &Store) -> Detail,
+    ) -> Self {
+        Self {
+            name,
+            table,
+            detail,
+            row_of: |_| None,
+            leads_to: |_| None,
+            leads_at_once: false,
+        }
+    }
+}
+
+impl<T: Item> View for TableView<T> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -58,9 +83,10 @@ impl<T: Item + Troubled> View for TableView<T> {
         keys::all(T::fields())
     }
 
-    fn settle(&mut self, lines: u16) {
+    fn settle(&mut self, body: Rect) {
         // One line goes to the titles.
-        self.table.settle(usize::from(lines.saturating_sub(1)));
+        self.table
+            .settle(usize::from(body.height.saturating_sub(1)));
     }
 
     fn handle(&mut self, action: Action, store: &Store, filter: &Filter) -> bool {
@@ -81,6 +107,17 @@ impl<T: Item + Troubled> View for TableView<T> {
 
     fn sort_on(&mut self, key: &str, reverse: bool, store: &Store, filter: &Filter) -> bool {
         self.table.sort_on(key, reverse, store, filter)
+    }
+
+    fn leads_to(&self, store: &Store, detail_open: bool) -> Option<Subject> {
+        let row = self.table.selected(store)?;
+        (self.leads_at_once || detail_open)
+            .then(|| (self.leads_to)(row.item))
+            .flatten()
+    }
+
+    fn select(&mut self, subject: Subject, store: &Store) -> bool {
+        (self.row_of)(subject).is_some_and(|key| self.table.select(key, store))
     }
 
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {

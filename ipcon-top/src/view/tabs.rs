@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::{DrawContext, Piece, filter_line, put_pieces, width_of};
 use crate::app::App;
 use crate::theme::Role;
+use crate::trouble;
 
 /// Draws the line.
 pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
@@ -19,9 +20,11 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
     };
     // The filter hides rows, so it is never hidden itself.
     let candidates = [
-        (tabs(app, ctx, true), true),
-        (tabs(app, ctx, true), false),
-        (tabs(app, ctx, false), false),
+        (tabs(app, ctx, Form::Counts), true),
+        (tabs(app, ctx, Form::Counts), false),
+        (tabs(app, ctx, Form::Names), false),
+        (tabs(app, ctx, Form::Numbers), false),
+        (tabs(app, ctx, Form::Front), false),
     ];
     let room = |left: &[Piece], with_order: bool| {
         let order_width = if with_order { width_of(&order) } else { 0 };
@@ -49,21 +52,52 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
     );
 }
 
-fn tabs(app: &App, ctx: &DrawContext<'_>, all: bool) -> Vec<Piece> {
+/// How much of the views is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Names, rows, and how many are in trouble.
+    Counts,
+    /// Names, and whether any row is in trouble.
+    Names,
+    /// The same without the names, but for the view in front.
+    Numbers,
+    /// The view in front.
+    Front,
+}
+
+fn tabs(app: &App, ctx: &DrawContext<'_>, form: Form) -> Vec<Piece> {
+    let theme = ctx.theme;
+    let alarm = theme.glyphs.alarm;
     let mut pieces = Vec::new();
     for (i, view) in app.views().iter().enumerate() {
         let front = i == app.front();
-        if !all && !front {
-            continue;
+        let (number, name, rows) = (i + 1, view.name(), view.rows());
+        let troubled = view.troubled();
+        let style = theme.style(if front { Role::Selected } else { Role::Label });
+        let short = match form {
+            Form::Counts | Form::Front => {
+                if form == Form::Front && !front {
+                    continue;
+                }
+                let (left, right) = if front { ("[", "]") } else { (" ", " ") };
+                pieces.push((format!("{left}{number} {name} {rows}{right}"), style));
+                if let Some((count, severity)) = troubled {
+                    let style = theme.style(trouble::role(severity));
+                    pieces.push((format!("{alarm}{count} "), style));
+                }
+                continue;
+            }
+            Form::Numbers if !front => number.to_string(),
+            Form::Names | Form::Numbers => format!("{number} {name}"),
+        };
+        match troubled {
+            Some((_, severity)) => {
+                pieces.push((alarm.to_owned(), theme.style(trouble::role(severity))));
+            }
+            None => pieces.push((" ".to_owned(), theme.style(Role::Normal))),
         }
-        let role = if front { Role::Selected } else { Role::Label };
-        let (left, right) = if front { ("[", "]") } else { (" ", " ") };
-        let text = format!("{left}{} {} {}{right}", i + 1, view.name(), view.rows());
-        pieces.push((text, ctx.theme.style(role)));
-        if let Some((count, severity)) = view.troubled() {
-            let text = format!("{}{count} ", ctx.theme.glyphs.alarm);
-            pieces.push((text, ctx.theme.style(severity.role())));
-        }
+        let text = if front { format!("[{short}]") } else { short };
+        pieces.push((text, style));
     }
     pieces
 }

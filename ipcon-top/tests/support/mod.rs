@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A bus as the tests see it: a logger that cannot keep up, two that can, anonymous clients that come and
-//! go. Time and numbers are given, so every frame is the same in every run.
+//! A bus as the tests see it: a logger that stops reading in the second second, two that read, anonymous clients that
+//! come and go. Time and numbers are given, so every frame is the same in every run.
 #![allow(dead_code)]
+
+mod measured;
 
 use std::time::{Duration, SystemTime};
 
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
-    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Endpoint,
-    EndpointCounters, Event, EventKind, Group, GroupCounters, Kind, LatencyHistogram, Lost, Peer,
-    Probe, ProbeCounts, Probes, SafeText, Service, SizeHistogram, Source, SourceState,
-    SourceStatus,
+    Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Endpoint, EndpointCounters,
+    Event, EventKind, Group, GroupCounters, LatencyHistogram, Peer, SafeText, Service, Source,
+    SourceState, SourceStatus,
 };
 use ipcon_top::clock::{Clock, Now};
 
@@ -55,7 +56,7 @@ pub(crate) fn bus(second: u64) -> Snapshot {
             1201,
             "logd",
             &["cand_logger"],
-            traffic(2 * second, 8100 * second),
+            traffic(2 * second, 8100 * second.min(2)),
         ),
         peer(
             4,
@@ -81,8 +82,9 @@ pub(crate) fn bus(second: u64) -> Snapshot {
     peers[4].observer = true;
     peers[4].joined_groups = vec!["ipcon_kevent".into()];
     if second >= 2 {
-        // The logger stops reading.
+        // The logger has stopped reading.
         peers[2].queue_bytes = 208_900;
+        peers[2].queue_oldest = Some(Duration::from_secs(second - 2) + Duration::from_millis(1200));
         peers[2].counters.dropped_queue_full = 14 * (second - 1);
         peers[3].counters.refused_queue_full = 3 * (second - 1);
     }
@@ -120,6 +122,10 @@ pub(crate) fn bus(second: u64) -> Snapshot {
             published(95 * second, 2, 14 * second.saturating_sub(1)),
         ),
     ];
+    let mut groups = groups;
+    groups[0].member_ids = vec![7];
+    groups[1].member_ids = vec![3];
+    groups[2].member_ids = vec![3, 4];
     Snapshot {
         taken_at,
         bus: Some(Bus {
@@ -134,6 +140,7 @@ pub(crate) fn bus(second: u64) -> Snapshot {
             counters,
         }),
         channels: Some(channels(second)),
+        flows: measured::group_flows(&peers, &groups),
         peers,
         groups,
         events: events(second),
@@ -260,72 +267,8 @@ fn channel(id: u64, pid: u32, comm: &str, service: u16, client: u32, requests: u
     }
 }
 
-/// The bus with probes attached, one of them too slow for the deluge.
-pub(crate) fn probed(second: u64) -> Snapshot {
-    let mut snapshot = bus(second);
-    let lost = if second >= 4 { 2 } else { 0 };
-    let probe = |name: &str, seen, lost| Probe {
-        name: name.to_owned(),
-        backend: "raw_tp".to_owned(),
-        attached: true,
-        seen,
-        counted: seen - lost,
-        lost: vec![Lost {
-            reason: "peers_full".to_owned(),
-            events: lost,
-        }],
-        ..Probe::default()
-    };
-    let bus = snapshot.bus.as_ref().unwrap().counters;
-    let sent = bus.sent_unicast_messages;
-    snapshot.probes = Some(Probes {
-        probes: vec![
-            probe("ipcon_send", 800 * second, 0),
-            probe("ipcon_deliver", 18_000 * second, lost),
-        ],
-        sizes: vec![
-            SizeHistogram {
-                kind: Kind::Unicast,
-                bounds: vec![16, 64, 256, 1024, 4096],
-                counts: vec![0, sent - 5, 4, 0, 1, 0],
-                sum: 64 * sent,
-            },
-            SizeHistogram {
-                kind: Kind::Multicast,
-                bounds: vec![16, 64],
-                counts: vec![0, 0, 0],
-                sum: 0,
-            },
-        ],
-        drops: vec![Drops {
-            kind: Kind::Multicast,
-            reason: "queue_full".to_owned(),
-            messages: bus.dropped_queue_full,
-            bytes: bus.dropped_queue_full * 256,
-        }],
-        counts: ProbeCounts {
-            peers: snapshot
-                .peers
-                .iter()
-                .map(|peer| (peer.id, peer.counters))
-                .collect(),
-            groups: snapshot
-                .groups
-                .iter()
-                .map(|group| (group.id, group.counters))
-                .collect(),
-            bus,
-        },
-        ..Probes::default()
-    });
-    if let Some(probes) = &mut snapshot.probes
-        && let Some(blind) = probes.counts.peers.get_mut(&3)
-    {
-        blind.delivered_unicast_messages -= lost;
-    }
-    snapshot.sources[2] = source(Source::Probes, SourceState::On, lost);
-    snapshot
-}
+#[allow(unused_imports)]
+pub(crate) use measured::probed;
 
 /// A bus of so many peers and groups.
 pub(crate) fn crowd(count: u64, second: u64) -> Snapshot {
@@ -415,6 +358,7 @@ pub(crate) fn peer(
         services: services.collect(),
         queue_bytes: 2304 * (id % 3),
         queue_limit: 212_992,
+        queue_oldest: (!id.is_multiple_of(3)).then_some(Duration::from_micros(310)),
         counters,
         ..Peer::default()
     }

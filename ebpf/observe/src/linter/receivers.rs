@@ -116,7 +116,13 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
     let full = fill >= QUEUE_ALARM;
     let stalled = head.still && head.waits >= if full { STALLED_FULL } else { STALLED };
     let slow = !head.still && peer.queue_oldest.is_some_and(|oldest| oldest > STALLED);
-    let alarm = |alarm| if alarm { Severity::Alarm } else { Severity::Warning };
+    let alarm = |alarm| {
+        if alarm {
+            Severity::Alarm
+        } else {
+            Severity::Warning
+        }
+    };
     let waits = format::duration(head.waits);
     let percent = format::percent(peer.queue_bytes, peer.queue_limit).unwrap_or_default();
     let figures = if peer.queue_oldest.is_some() {
@@ -169,9 +175,15 @@ fn cause(scene: &Scene<'_>, peer: &Peer) -> Option<String> {
     } else {
         String::new()
     };
+    // Who loses most there, else who sends most.
+    let order = |it: &&Sender| (it.lost_per_second, it.per_second);
+    let most = senders.iter().max_by(|a, b| {
+        let (a, b) = (order(a), order(b));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
     if let Some(Sender {
         name, per_second, ..
-    }) = senders.first()
+    }) = most
     {
         return Some(format!(
             "{name} sends it {}/s{lost}",
@@ -202,7 +214,10 @@ fn losses(scene: &Scene<'_>, peer: &Peer) -> Vec<Warning> {
             .max_by(|a, b| a.lost_per_second.total_cmp(&b.lost_per_second));
         let cause = worst.and_then(|it| {
             let (group, lost) = (it.group.as_ref()?, format::rate(it.lost_per_second));
-            Some(format!("{lost}/s of group {group}, which {} publishes", it.name))
+            Some(format!(
+                "{lost}/s of group {group}, which {} publishes",
+                it.name
+            ))
         });
         found.push(Warning {
             what: format!("loses {} group messages/s", format::rate(rate)),

@@ -32,7 +32,11 @@ fn of_traffic(scene: &Scene<'_>) -> Option<Warning> {
     let (peer, rate) = busy.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     (busy.len() >= FEWEST && *rate > all * SHARE).then(|| Warning {
         what: format!("sends {} of all messages", percent(*rate, all)),
-        figures: Some(format!("{}/s of {}/s", format::rate(*rate), format::rate(all))),
+        figures: Some(format!(
+            "{}/s of {}/s",
+            format::rate(*rate),
+            format::rate(all)
+        )),
         ..scene.about_peer(Rule::Flood, Severity::Warning, peer)
     })
 }

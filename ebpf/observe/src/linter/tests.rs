@@ -353,7 +353,11 @@ fn a_blind_observer_says_so_for_a_minute() {
     let mut linter = Linter::default();
     let lost = last(
         &mut linter,
-        &[at(10, 0, on.clone()), at(11, 3, on.clone()), at(12, 3, on.clone())],
+        &[
+            at(10, 0, on.clone()),
+            at(11, 3, on.clone()),
+            at(12, 3, on.clone()),
+        ],
     );
     assert_eq!(of(Rule::ObserverBlind, &lost).since, seconds(11));
     let later = linter.look(&at(70, 3, on.clone()), &Rates::default());

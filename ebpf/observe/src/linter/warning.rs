@@ -165,7 +165,9 @@ impl Warning {
     pub fn reason(&self) -> String {
         let figures = self.figures.iter().map(|it| format!(": {it}"));
         let cause = self.cause.iter().map(|it| format!("; {it}"));
-        let parts = std::iter::once(self.what.clone()).chain(figures).chain(cause);
+        let parts = std::iter::once(self.what.clone())
+            .chain(figures)
+            .chain(cause);
         parts.collect()
     }
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Flows as they are shown: between pairs, or added up by sender or by receiver.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use ipcon_observe::linter::Subject;
+use ipcon_observe::model::{Flow, FlowCounters, FlowKey, FlowKind, SafeText};
+use ipcon_observe::{Rates, Snapshot};
+
+use super::{Item, Row, Store, holds};
+
+/// How flows are added up.
+pub trait Grouping: Sized + Clone + std::fmt::Debug + Send + 'static {
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// Whether senders are told apart.
+    const FROM: bool;
+
+    /// Whether receivers are told apart.
+    const TO: bool;
+
+    /// The flow that another one is part of; `None` when it is in none.
+    fn part_of(flow: &Flow, snapshot: &Snapshot) -> Option<FlowKey>;
+
+    /// The flows that were added up so.
+    fn streams(streams: &Streams) -> &[Stream<Self>];
+}
+
+/// Each flow alone.
+#[derive(Debug, Clone)]
+pub struct ByPair;
+
+/// By the peer that sends: to peers, and to its groups. Copies that members lose count as lost.
+#[derive(Debug, Clone)]
+pub struct BySender;
+
+/// By the peer that receives: from peers, and from groups.
+#[derive(Debug, Clone)]
+pub struct ByReceiver;
+
+/// Flows that were added up.
+#[derive(Debug, Clone)]
+pub struct Stream<G> {
+    /// What tells it from others.
+    pub key: FlowKey,
+    /// Where it begins; `None` for all senders.
+    pub from: Option<End>,
+    /// Where it ends; `None` for all receivers.
+    pub to: Option<End>,
+    /// Totals.
+    pub counters: FlowCounters,
+    /// Growth per second; `None` when there is nothing to compare with.
+    pub per_second: Option<StreamRates>,
+    grouping: PhantomData<G>,
+}
+
+/// Growth per second of the counters of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct StreamRates {
+    /// See [`FlowCounters::messages`].
+    pub messages: f64,
+    /// See [`FlowCounters::bytes`].
+    pub bytes: f64,
+    /// See [`FlowCounters::lost_messages`].
+    pub lost: f64,
+}
+
+/// A peer or a group at the end of a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Which one; `None` when nobody can be named.
+    pub subject: Option<Subject>,
+    /// What a person calls it. Safe to print.
+    pub name: String,
+}
+
+/// The flows in all groupings, each in ascending order of key.
+#[derive(Debug, Clone, Default)]
+pub struct Streams {
+    pairs: Vec<Stream<ByPair>>,
+    senders: Vec<Stream<BySender>>,
+    receivers: Vec<Stream<ByReceiver>>,
+}
+
+impl Streams {
+    pub(super) fn of(snapshot: &Snapshot, rates: &Rates) -> Self {
+        Self {
+            pairs: add_up(snapshot, rates),
+            senders: add_up(snapshot, rates),
+            receivers: add_up(snapshot, rates),
+        }
+    }
+}
+
+fn add_up<G: Grouping>(snapshot: &Snapshot, rates: &Rates) -> Vec<Stream<G>> {
+    let mut streams: BTreeMap<FlowKey, Stream<G>> = BTreeMap::new();
+    for flow in &snapshot.flows {
+        let Some(key) = G::part_of(flow, snapshot) else {
+            continue;
+        };
+        let stream = streams.entry(key).or_insert_with(|| Stream {
+            key,
+            from: None,
+            to: None,
+            counters: FlowCounters::default(),
+            per_second: None,
+            grouping: PhantomData,
+        });
+        if G::FROM && stream.from.is_none() {
+            stream.from = Some(from(flow, key, snapshot));
+        }
+        if G::TO && stream.to.is_none() {
+            stream.to = Some(to(flow, snapshot));
+        }
+        // Copies of what its owner published: the messages are counted once, the losses of all members.
+        let adds_messages = key.kind == FlowKind::Copies || flow.kind != FlowKind::Copies;
+        let mut counters = flow.counters;
+        if !adds_messages {
+            (counters.messages, counters.bytes) = (0, 0);
+        }
+        stream.counters += counters;
+        if let Some(row) = rates.flow(flow.key()) {
+            let sums = stream.per_second.get_or_insert_default();
+            let rate = |key| row.get(key).unwrap_or_default();
+            if adds_messages {
+                sums.messages += rate("messages");
+                sums.bytes += rate("bytes");
+            }
+            sums.lost += rate("lost_messages");
+        }
+    }
+    streams.into_values().collect()
+}
+
+/// Where the stream `key` begins, a part of which is the flow.
+fn from(flow: &Flow, key: FlowKey, snapshot: &Snapshot) -> End {
+    match (flow.kind, key.kind) {
+        (FlowKind::Copies, FlowKind::Copies) => group(flow.from_id, flow.from_name.as_ref()),
+        (FlowKind::Unicast, _) if key.from_id == 0 => nameless("others".to_owned()),
+        _ if key.from_id == 0 => nameless("the kernel".to_owned()),
+        (FlowKind::Copies, _) => peer(key.from_id, None, snapshot),
+        _ => peer(key.from_id, flow.from_name.as_ref(), snapshot),
+    }
+}
+
+/// Where a flow ends.
+fn to(flow: &Flow, snapshot: &Snapshot) -> End {
+    let name = flow.to_name.as_ref();
+    match flow.kind {
+        FlowKind::Published => group(flow.to_id, name),
+        _ if flow.to_id == 0 => nameless("nobody known".to_owned()),
+        FlowKind::Unicast | FlowKind::Copies => peer(flow.to_id, name, snapshot),
+    }
+}
+
+fn peer(id: u64, name: Option<&SafeText>, snapshot: &Snapshot) -> End {
+    match (snapshot.peer(id), name) {
+        (Some(peer), _) => End {
+            subject: Some(Subject::Peer(id)),
+            name: peer.label(),
+        },
+        (None, Some(name)) => nameless(name.to_string()),
+        (None, None) => nameless(format!("peer {id}")),
+    }
+}
+
+fn group(id: u64, name: Option<&SafeText>) -> End {
+    End {
+        subject: Some(Subject::Group(id)),
+        name: name.map_or_else(|| format!("group {id}"), |name| format!("group {name}")),
+    }
+}
+
+fn nameless(name: String) -> End {
+    End {
+        subject: None,
+        name,
+    }
+}
+
+impl Grouping for ByPair {
+    const NAME: &'static str = "pair";
+    const FROM: bool = true;
+    const TO: bool = true;
+
+    fn part_of(flow: &Flow, _: &Snapshot) -> Option<FlowKey> {
+        Some(flow.key())
+    }
+
+    fn streams(streams: &Streams) -> &[Stream<Self>] {
+        &streams.pairs
+    }
+}
+
+impl Grouping for BySender {
+    const NAME: &'static str = "sender";
+    const FROM: bool = true;
+    const TO: bool = false;
+
+    fn part_of(flow: &Flow, snapshot: &Snapshot) -> Option<FlowKey> {
+        let from_id = match flow.kind {
+            FlowKind::Unicast | FlowKind::Published => flow.from_id,
+            FlowKind::Copies => snapshot.group(flow.from_id)?.owner_id,
+        };
+        // Nobody in particular is the kernel in one kind and several peers in the other.
+        let kind = match (flow.kind, from_id) {
+            (FlowKind::Unicast, 0) => FlowKind::Unicast,
+            _ => FlowKind::Published,
+        };
+        Some(FlowKey {
+            kind,
+            from_id,
+            to_id: 0,
+        })
+    }
+
+    fn streams(streams: &Streams) -> &[Stream<Self>] {
+        &streams.senders
+    }
+}
+
+impl Grouping for ByReceiver {
+    const NAME: &'static str = "receiver";
+    const FROM: bool = false;
+    const TO: bool = true;
+
+    fn part_of(flow: &Flow, _: &Snapshot) -> Option<FlowKey> {
+        (flow.kind != FlowKind::Published).then_some(FlowKey {
+            kind: FlowKind::Copies,
+            from_id: 0,
+            to_id: flow.to_id,
+        })
+    }
+
+    fn streams(streams: &Streams) -> &[Stream<Self>] {
+        &streams.receivers
+    }
+}
+
+impl<G: Grouping> Item for Stream<G> {
+    type Key = FlowKey;
+
+    fn key(&self) -> FlowKey {
+        self.key
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let ends = [&self.from, &self.to];
+        ends.into_iter()
+            .flatten()
+            .any(|end| holds(&end.name, needle))
+    }
+
+    fn count(store: &Store) -> usize {
+        G::streams(&store.streams).len()
+    }
+
+    fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
+        let item = G::streams(&store.streams).get(index)?;
+        Some(Row::of(item, store))
+    }
+
+    fn unseen(store: &Store) -> Option<String> {
+        store.bus_absence().map(str::to_owned)
+    }
+}

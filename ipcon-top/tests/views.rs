@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The views of a bus that is measured: what an operator finds without a key, and where each key leads.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/session.rs"]
+mod session;
+mod support;
+
+use crossterm::event::KeyCode;
+use insta::assert_snapshot;
+use ipcon_observe::Snapshot;
+use ipcon_top::theme::Theme;
+use session::Session;
+use support::{bus, probed};
+
+/// A bus with probes in its fifth second, with one reader that stopped reading in the second.
+fn measured(columns: u16, lines: u16) -> Session {
+    fifth_second(columns, lines, probed)
+}
+
+fn fifth_second(columns: u16, lines: u16, of: fn(u64) -> Snapshot) -> Session {
+    let mut session = Session::new(columns, lines, of(0));
+    for second in 1..=5 {
+        session.snapshot(of(second));
+    }
+    session
+}
+
+/// What the lines with the warnings say.
+fn warning_lines(session: &Session) -> String {
+    let text = session.text();
+    text.lines().skip(4).take(2).collect::<Vec<_>>().join("\n")
+}
+
+fn front(session: &Session) -> String {
+    let text = session.text();
+    let tab = text.split('[').nth(1).unwrap_or_default();
+    tab.split(']').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_opening_screen_names_who_does_not_read_and_who_floods_it() {
+    let session = measured(120, 32);
+    assert_snapshot!("opening_120x32", session.text());
+    for (columns, lines) in [(200, 50), (120, 32), (100, 30), (80, 24)] {
+        let told = warning_lines(&measured(columns, lines));
+        for fact in [
+            "! cand_logger",
+            "does not read",
+            "media.router +1 sends it",
+            "lost",
+        ] {
+            assert!(told.contains(fact), "{fact} at {columns}x{lines}: {told}");
+        }
+    }
+    assert_snapshot!("opening_80x24", measured(80, 24).text());
+}
+
+#[test]
+fn it_is_found_within_three_snapshots_of_looking_without_probes_too() {
+    // The dashboard is opened when the reader has stopped already.
+    let mut session = Session::new(120, 32, bus(4));
+    session.snapshot(bus(5));
+    let told = warning_lines(&session);
+    assert!(
+        told.contains("cand_logger (pid 1201 logd) does not read"),
+        "{told}"
+    );
+    assert!(told.contains("media.router +1 sends it"), "{told}");
+}
+
+#[test]
+fn a_bus_on_which_all_is_well_says_so() {
+    let mut well = bus(0);
+    well.taken_at = bus(5).taken_at;
+    let session = Session::new(120, 32, well);
+    assert!(warning_lines(&session).contains(" no warnings"));
+}
+
+#[test]
+fn flows_by_pair_by_sender_and_by_receiver() {
+    let mut session = measured(120, 32);
+    session.keys("3");
+    assert_snapshot!("flows_by_pair", session.text());
+    session.keys("a");
+    assert_snapshot!("flows_by_sender", session.text());
+    session.keys("a");
+    assert_snapshot!("flows_by_receiver", session.text());
+    session.keys("a").resize(200, 32);
+    assert!(session.text().contains("sorted by loss, by pair"));
+}
+
+#[test]
+fn a_flow_leads_to_its_receiver_and_back() {
+    let mut session = measured(120, 32);
+    session.keys("3").code(KeyCode::Enter);
+    assert_snapshot!("flow_detail", session.text());
+    session.code(KeyCode::Enter);
+    assert!(front(&session).starts_with("1 Peers"), "{}", session.text());
+    let text = session.text();
+    assert!(text.contains("top senders"), "{text}");
+    assert!(text.contains(" cand_logger ──"), "{text}");
+    session.code(KeyCode::Esc);
+    assert!(front(&session).starts_with("3 Flows"));
+    assert!(session.text().contains("media.router +1 to cand_logger"));
+    session.code(KeyCode::Esc);
+    assert!(!session.text().contains("media.router +1 to cand_logger"));
+}
+
+#[test]
+fn a_warning_leads_to_its_subject_even_when_the_filter_hides_it() {
+    let mut session = measured(120, 32);
+    session.keys("7");
+    assert_snapshot!("warnings", session.text());
+    session.code(KeyCode::Enter);
+    assert!(front(&session).starts_with("1 Peers"));
+    assert!(session.text().contains(" cand_logger ──"));
+    session.code(KeyCode::Esc);
+    assert!(front(&session).starts_with("7 Warnings"));
+    assert!(
+        !session.text().contains(" cand_logger ──"),
+        "as it was before"
+    );
+    // The word stands in the reason and not in the name of the peer.
+    session
+        .keys("/does not read")
+        .code(KeyCode::Enter)
+        .code(KeyCode::Enter);
+    assert!(front(&session).starts_with("1 Peers"), "{}", session.text());
+    assert!(!session.text().contains("filter does"));
+}
+
+#[test]
+fn an_exception_says_who_sent_what_to_whom_and_leads_there() {
+    let mut session = measured(120, 32);
+    session.keys("4");
+    assert_snapshot!("exceptions", session.text());
+    session.code(KeyCode::Enter).code(KeyCode::Enter);
+    assert!(front(&session).starts_with("1 Peers"));
+}
+
+#[test]
+fn a_flood_of_exceptions_leaves_room_in_the_log() {
+    let mut many = probed(5);
+    many.exceptions = many.exceptions.iter().cycle().take(5000).cloned().collect();
+    let mut session = measured(120, 40);
+    session.snapshot(many).keys("4");
+    let text = session.text();
+    assert!(
+        text.contains("4980 more messages or requests went wrong"),
+        "{text}"
+    );
+    session.keys("/visitor").code(KeyCode::Enter);
+    assert!(
+        session.text().contains("+ service"),
+        "old events are still there"
+    );
+}
+
+#[test]
+fn latency_shows_what_was_read_in_the_last_seconds() {
+    let mut session = measured(120, 32);
+    session.keys("5");
+    assert_snapshot!("latency", session.text());
+    for second in 6..=13 {
+        session.snapshot(probed(second));
+    }
+    let text = session.text();
+    let logger = text
+        .lines()
+        .find(|line| line.contains("cand_logger  "))
+        .unwrap();
+    assert!(
+        !logger.contains('█'),
+        "it read nothing for ten seconds: {logger}"
+    );
+    session.keys("j").code(KeyCode::Enter);
+    assert!(session.text().contains("waited 10 s"), "{}", session.text());
+}
+
+#[test]
+fn without_probes_the_latency_says_why_there_is_none() {
+    let mut session = fifth_second(120, 32, bus);
+    session.keys("5");
+    let text = session.text();
+    let reason = "waiting times are not measured: the probes are off: needs CAP_BPF";
+    assert!(text.contains(reason), "{text}");
+    session.keys("8");
+    assert_snapshot!("probes_off", session.text());
+}
+
+#[test]
+fn probes_account_for_themselves() {
+    let mut session = measured(120, 32);
+    session.keys("8");
+    assert_snapshot!("probes", session.text());
+    session.resize(80, 14).code(KeyCode::End);
+    let text = session.text();
+    assert!(text.contains("14 exceptions were counted"), "{text}");
+    session.keys("g");
+    assert!(session.text().contains("where the numbers come from"));
+}
+
+#[test]
+fn details_of_a_peer_have_its_histogram_and_who_sends_to_it() {
+    let mut session = measured(120, 40);
+    session.code(KeyCode::Enter);
+    assert_snapshot!("peer_detail_measured", session.text());
+}
+
+#[test]
+fn in_ascii_all_of_it_is_ascii() {
+    let mut session = Session::with_theme(160, 50, probed(0), Theme::new(false, true));
+    for second in 1..=5 {
+        session.snapshot(probed(second));
+    }
+    for view in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+        session.keys(view);
+        assert!(session.text().is_ascii(), "{}", session.text());
+        if !session.text().contains("waited") {
+            session.keys("a");
+        }
+    }
+    session.keys("5").code(KeyCode::Enter);
+    assert!(session.text().is_ascii(), "{}", session.text());
+}
+
+/// Escape sequences, direction marks, characters that are wide, combine with others, or have no width.
+const HOSTILE: [&str; 8] = [
+    "\x1b[2J\x1b]0;owned\x07",
+    "\u{202e}gnol\u{2066}",
+    "\u{9b}31m\u{90}q",
+    "日本語日本語日本語日本語日本語",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+    "a\u{200b}\u{200d}\u{feff}\u{2060}b",
+    "👩\u{200d}👩\u{200d}👧\u{fe0f}\u{e0001}",
+    "tab\tline\r\n\x08\x7f",
+];
+
+fn hostile(second: u64) -> Snapshot {
+    let mut snapshot = probed(second);
+    for (peer, name) in snapshot.peers.iter_mut().zip(HOSTILE) {
+        peer.comm = name.into();
+        for service in &mut peer.services {
+            service.name = name.into();
+        }
+        peer.joined_groups = HOSTILE.map(Into::into).into();
+    }
+    for (group, name) in snapshot.groups.iter_mut().zip(HOSTILE.iter().rev()) {
+        group.name = (*name).into();
+        group.owner_name = Some((*name).into());
+    }
+    for (flow, name) in snapshot.flows.iter_mut().zip(HOSTILE.iter().cycle()) {
+        (flow.from_name, flow.to_name) = (Some((*name).into()), Some((*name).into()));
+        // Of a peer that is gone, so that this name is what is shown.
+        flow.from_id += 100;
+    }
+    for (event, name) in snapshot.events.iter_mut().zip(HOSTILE) {
+        event.name = Some(name.into());
+    }
+    let channels = snapshot.channels.as_mut().unwrap();
+    for (channel, name) in channels.connections.iter_mut().zip(HOSTILE) {
+        channel.server_comm = name.into();
+    }
+    for (endpoint, name) in channels.endpoints.iter_mut().zip(HOSTILE) {
+        endpoint.address = Some(name.into());
+    }
+    snapshot
+}
+
+#[test]
+fn names_from_the_bus_steer_no_terminal_in_any_view() {
+    for (columns, lines) in [(200, 60), (120, 32), (80, 24), (41, 13)] {
+        let mut session = fifth_second(columns, lines, hostile);
+        for view in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+            session.keys(view);
+            for _ in 0..2 {
+                for key in "jjj".chars() {
+                    assert_harmless(&session);
+                    session.code(KeyCode::Char(key));
+                }
+                session.keys("a").code(KeyCode::Enter);
+            }
+            session.code(KeyCode::Esc).code(KeyCode::Esc);
+        }
+    }
+}
+
+fn assert_harmless(session: &Session) {
+    let width = usize::from(session.screen.area.width);
+    for (i, cell) in session.screen.content.iter().enumerate() {
+        let symbol = cell.symbol();
+        let invisible = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        };
+        assert!(!symbol.chars().any(invisible), "{symbol:?}");
+        let cells = unicode_width::UnicodeWidthStr::width(symbol);
+        assert!(cells <= 2, "{symbol:?}");
+        assert!(i % width + cells <= width, "{symbol:?} runs over the edge");
+    }
+}
