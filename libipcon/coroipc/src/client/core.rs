@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 
 use super::error::{CallError, Disconnected};
-use super::polled::{self, Awaited, Memory, Polled, Request};
+use super::polled::{self, Awaited, Memory, Next, Polled, Request};
 use super::slots::{Found, Slot, Slots};
 use crate::handshake::{
     Credentials,
@@ -41,9 +41,6 @@ const MESSAGES: usize = 64;
 
 /// As many as can wait in a socket of the usual size.
 const ALL: usize = 1024;
-
-/// Bytes of a doorbell.
-const DOORBELL: u64 = 8;
 
 /// A connection, seen from the client.
 #[derive(Debug)]
@@ -423,15 +420,17 @@ impl Core {
             if attached_to.is_some_and(|number| heard.attachments.contains_key(&number)) {
                 return Ok(false);
             }
-            // The end keeps the descriptor readable without that.
-            if !heard.polled.is_empty()
-                && self.life.over().is_none()
-                && self.has_one_doorbell()
-                && (heard.polled).keeps_doorbell(self.memory(), &mut heard.found)
-            {
-                return Ok(true);
-            }
-            match socket::receive(&self.socket, &self.closer) {
+            let received = match self.next(heard) {
+                Next::Leave => return Ok(true),
+                Next::Take => socket::receive(&self.socket, &self.closer),
+                Next::Nothing => match socket::peek(&self.socket) {
+                    // The end, or a message of no bytes: there is no doorbell before it.
+                    Ok(0) => socket::receive(&self.socket, &self.closer),
+                    Ok(_) => continue,
+                    Err(errno) => Err(errno),
+                },
+            };
+            match received {
                 Ok(received) => match received.message {
                     Ok(Message::Doorbell) => {}
                     Ok(Message::Refused(refusal)) => {
@@ -464,10 +463,15 @@ impl Core {
         Ok(false)
     }
 
-    /// Whether the socket has a doorbell and nothing else: no other message is that short.
-    fn has_one_doorbell(&self) -> bool {
-        let queued = rustix::io::ioctl_fionread(&self.socket);
-        queued.is_ok_and(|queued| (1..=DOORBELL).contains(&queued))
+    /// What is to be done with the socket.
+    fn next(&self, heard: &mut Heard) -> Next {
+        if self.life.over().is_some() {
+            // The end keeps the descriptor readable, and wakes all tasks.
+            return Next::Take;
+        }
+        // It cannot fail for a socket that is connected.
+        let queued = || rustix::io::ioctl_fionread(&self.socket).unwrap_or(u64::MAX);
+        (heard.polled).next(self.memory(), queued, &mut heard.found)
     }
 
     pub(super) fn violated(&self, violation: Violation) -> Disconnected {

@@ -7,7 +7,8 @@
 //! for since.
 //!
 //! A doorbell may also come late, for the request that was in the slot before, and then the server takes the wait for one
-//! that it has ended. So each wait is announced anew before the last doorbell is taken.
+//! that it has ended. So each wait is announced anew before the last doorbell is taken. For the same reason nobody takes a
+//! message of which the socket was not known to have it: it may be the last doorbell, for a wait that was looked for before.
 
 use std::task::Waker;
 
@@ -34,6 +35,20 @@ pub(crate) enum Awaited {
     /// The answer to a request that was given up: its slot is free then, which tasks wait for.
     Slot(Request),
 }
+
+/// What is to be done with the socket by who takes messages from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// To take the first message.
+    Take,
+    /// To take nothing, since there was nothing. What has come since is to be asked about anew.
+    Nothing,
+    /// To leave the only message, which is a doorbell.
+    Leave,
+}
+
+/// Bytes of a doorbell. No other message is that short.
+pub(crate) const DOORBELL: u64 = 8;
 
 /// Where the waits are, and what they are for.
 #[derive(Clone, Copy)]
@@ -87,8 +102,22 @@ pub(crate) struct Found {
 }
 
 impl Polled {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waits.is_empty()
+    /// What is to be done where the socket has so many bytes, which is asked for only where somebody waits.
+    pub(crate) fn next(
+        &mut self,
+        memory: Memory<'_>,
+        queued: impl FnOnce() -> u64,
+        found: &mut Found,
+    ) -> Next {
+        if self.waits.is_empty() {
+            return Next::Take;
+        }
+        match queued() {
+            0 => Next::Nothing,
+            1..=DOORBELL if self.keeps_doorbell(memory, found) => Next::Leave,
+            // Either all waits were announced anew just now, or more messages come, of which the last is a doorbell.
+            _ => Next::Take,
+        }
     }
 
     /// Waits for something: without a waker who waits polls the descriptor. Whether it is there already; then it is not
@@ -131,7 +160,7 @@ impl Polled {
 
     /// Whether a doorbell, the last message of the socket, is to stay there, since what it may be for is there and somebody
     /// is to learn of it from the descriptor. If not it may be taken: whoever is not found here is rung for again.
-    pub(crate) fn keeps_doorbell(&mut self, memory: Memory<'_>, found: &mut Found) -> bool {
+    fn keeps_doorbell(&mut self, memory: Memory<'_>, found: &mut Found) -> bool {
         for wait in &self.waits {
             State::announce(memory.word(wait.awaited), Mode::Poll);
         }

@@ -95,6 +95,20 @@ pub(crate) fn receive(socket: impl AsFd, closer: &Arc<Closer>) -> Result<Receive
     })
 }
 
+/// How many bytes of the next message there are, at most one, and leaves it there. `AGAIN` if there is none. 0 if the other side
+/// has hung up, or sent a message of no bytes.
+pub(crate) fn peek(socket: impl AsFd) -> Result<usize, Errno> {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    let mut no_control = RecvAncillaryBuffer::default();
+    let received = recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut [0])],
+        &mut no_control,
+        flags,
+    )?;
+    Ok(received.bytes)
+}
+
 /// Waits until there is something to receive, or the deadline has come.
 pub(crate) fn readable_by(socket: impl AsFd, deadline: Instant) -> Result<(), Errno> {
     let left = deadline.saturating_duration_since(Instant::now());

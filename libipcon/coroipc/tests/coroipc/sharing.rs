@@ -4,8 +4,9 @@
 use std::io::IoSlice;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use coroipc::{
@@ -22,6 +23,8 @@ pub(crate) fn all() -> Vec<Case> {
         a_doorbell_stays_until_all_were_asked,
         who_takes_a_large_reply_leaves_a_doorbell,
         loops_tasks_and_threads_share_a_connection,
+        a_loop_learns_of_what_comes_while_another_hears,
+        a_task_learns_of_what_comes_while_another_hears,
         a_request_that_was_given_up_is_not_told_of,
         a_loop_connects,
         a_loop_learns_why_it_is_not_connected,
@@ -144,7 +147,7 @@ fn loops_tasks_and_threads_share_a_connection() {
     let client = client.unwrap();
     let mut events = client.events().unwrap();
     let rounds = 3000u32;
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..rounds / 20 {
                 client.call(SEND, &20u32.to_ne_bytes()).unwrap();
@@ -201,6 +204,79 @@ fn loops_tasks_and_threads_share_a_connection() {
     });
     assert!(client.dispatch());
     assert!(!is_readable(&client), "there is nothing more");
+}
+
+/// Says that something is over, also where its test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// One thread hears all the time, so that most doorbells come while it does. There is one for each reply, and nothing else:
+/// no later doorbell makes up for one that nobody learnt of.
+fn beside_one_who_hears(receive: impl Fn(&Client, Pending<'_>, &dyn Fn()) -> Vec<u8>) {
+    let address = address();
+    let _server = server(&address);
+    let client = client(&address);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                assert!(client.dispatch());
+            }
+        });
+        let _over = Over(&over);
+        let release = || client.notify(RELEASE, &[]).unwrap();
+        for round in 0..4000 {
+            let received = receive(&client, start(&client, KEEP, round), &release);
+            assert_eq!(received, round.to_ne_bytes());
+        }
+    });
+}
+
+fn a_loop_learns_of_what_comes_while_another_hears() {
+    beside_one_who_hears(|client, pending, release| {
+        let mut pending = ask(pending);
+        release();
+        loop {
+            wait(client);
+            match pending.try_reply() {
+                Ok(reply) => return reply.unwrap().to_vec(),
+                Err(again) => pending = again,
+            }
+        }
+    });
+}
+
+/// A task that is this thread.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn a_task_learns_of_what_comes_while_another_hears() {
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    beside_one_who_hears(|_, mut pending, release| {
+        let mut context = Context::from_waker(&waker);
+        assert!(pending.poll_reply(&mut context).is_pending());
+        release();
+        loop {
+            let began = Instant::now();
+            thread::park_timeout(Duration::from_secs(20));
+            let reply = pending.poll_reply(&mut context);
+            let hangs = began.elapsed() >= Duration::from_secs(20);
+            assert!(!hangs, "nobody woke us");
+            if let Poll::Ready(reply) = reply {
+                return reply.unwrap().to_vec();
+            }
+        }
+    });
 }
 
 fn a_request_that_was_given_up_is_not_told_of() {

@@ -3,7 +3,7 @@
 
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use crate::polled::{Awaited, Found, Memory, Polled};
+use crate::polled::{Awaited, DOORBELL, Found, Memory, Next, Polled};
 use crate::region::{Own, Peer, World};
 use crate::sizes::Sizes;
 
@@ -18,6 +18,19 @@ impl Socket {
     pub(crate) fn ring(&self) {
         *self.doorbells.lock().unwrap() += 1;
         self.rung.notify_all();
+    }
+
+    /// Bytes of all that is there.
+    fn queued(&self) -> u64 {
+        *self.doorbells.lock().unwrap() as u64 * DOORBELL
+    }
+
+    /// Takes one, if there is one.
+    fn take(&self) -> bool {
+        let mut doorbells = self.doorbells.lock().unwrap();
+        let taken = *doorbells != 0;
+        *doorbells -= usize::from(taken);
+        taken
     }
 
     /// Waits as `poll` does: who is woken looks again, and goes on sleeping if another has taken all.
@@ -69,18 +82,18 @@ impl Client {
         heard.wait(self.memory(), awaited, None).0
     }
 
-    /// As `Core::listen` of the library.
+    /// As `Core::listen` of the library. A doorbell may come at any time, also between two looks.
     fn listen(&self, heard: &mut MutexGuard<'_, Polled>) {
         loop {
-            let doorbells = *self.socket.doorbells.lock().unwrap();
-            if doorbells == 0 {
+            let queued = || self.socket.queued();
+            let goes_on = match heard.next(self.memory(), queued, &mut Found::default()) {
+                Next::Leave => false,
+                Next::Take => self.socket.take(),
+                Next::Nothing => self.socket.queued() != 0,
+            };
+            if !goes_on {
                 return;
             }
-            let last = doorbells == 1 && !heard.is_empty();
-            if last && heard.keeps_doorbell(self.memory(), &mut Found::default()) {
-                return;
-            }
-            *self.socket.doorbells.lock().unwrap() -= 1;
         }
     }
 }
