@@ -10,6 +10,9 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// Longest refresh interval that is accepted.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
+/// Longest time that one can go back.
+pub const HISTORY_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Watches an ipcon bus: peers, groups, events, their rates, and what is lost; and the channels of coroipc, with or
 /// without a bus.
 ///
@@ -43,6 +46,9 @@ pub struct Live {
     /// Time from one refresh to the next, 250ms to 60s
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
+    /// How far one can go back in time, 0s to 24h; a large bus may leave memory for less
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = history)]
+    pub history: Duration,
     /// When to use colour; `auto` obeys NO_COLOR
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Colour,
@@ -136,6 +142,29 @@ pub fn locale_is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
 ///
 /// A text that is no time, or one outside [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
 pub fn interval(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if (INTERVAL_MIN..=INTERVAL_MAX).contains(&span) {
+        Ok(span)
+    } else {
+        Err("must be from 250ms to 60s".to_owned())
+    }
+}
+
+/// Reads how far one can go back: `0s`, `10m`, `2h`, or a bare number of seconds.
+///
+/// # Errors
+///
+/// A text that is no time, or more than [`HISTORY_MAX`].
+pub fn history(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if span <= HISTORY_MAX {
+        Ok(span)
+    } else {
+        Err("must be from 0s to 24h".to_owned())
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
         None => (text, "s"),
@@ -144,21 +173,16 @@ pub fn interval(text: &str) -> Result<Duration, String> {
         "ms" => 1e-3,
         "s" => 1.0,
         "m" => 60.0,
+        "h" => 3600.0,
         _ => {
             return Err(format!(
-                "unit `{unit}` is not one of ms, s, m; write 500ms or 2s"
+                "unit `{unit}` is not one of ms, s, m, h; write 500ms or 2s"
             ));
         }
     };
-    let seconds: f64 = number
-        .parse()
-        .map_err(|_| format!("`{number}` is not a number; write 500ms or 2s"))?;
-    let span = Duration::try_from_secs_f64(seconds * scale).unwrap_or_default();
-    if (INTERVAL_MIN..=INTERVAL_MAX).contains(&span) {
-        Ok(span)
-    } else {
-        Err("must be from 250ms to 60s".to_owned())
-    }
+    let wrong = || format!("`{number}` is not a number; write 500ms or 2s");
+    let seconds: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds * scale).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -181,6 +205,16 @@ mod tests {
             "249ms", "61s", "-1s", "0", "", "s", "1h", "1e400s", "NaN", "inf",
         ] {
             assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn history_may_be_none_and_has_an_end() {
+        assert_eq!(history("0"), Ok(Duration::ZERO));
+        assert_eq!(history("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(history("24h"), Ok(HISTORY_MAX));
+        for wrong in ["25h", "-1s", "NaN", "x", "1d"] {
+            assert!(history(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -39,7 +39,7 @@ impl Pace {
 ///
 /// The thread cannot be started.
 pub fn spawn(
-    source: Box<dyn SnapshotSource>,
+    mut source: Box<dyn SnapshotSource>,
     interval: Duration,
     out: Sender<Event>,
 ) -> anyhow::Result<Pace> {
@@ -48,14 +48,32 @@ pub fn spawn(
         .name("collector".to_owned())
         .spawn(move || {
             let _obituary = Obituary(out.clone());
-            run(source, interval, &changes, &out);
+            let collect = || match source.collect() {
+                Ok(snapshot) => Event::Snapshot(Arc::new(snapshot)),
+                Err(error) => Event::CollectFailed(format!("{error:#}")),
+            };
+            run(collect, interval, &changes, &out);
         })
         .context("starting the thread that reads the bus")?;
     Ok(Pace(pace))
 }
 
+/// Lets a recording go on once an `interval`, the first time one `interval` from now.
+///
+/// # Errors
+///
+/// The thread cannot be started.
+pub fn beat(interval: Duration, out: Sender<Event>) -> anyhow::Result<Pace> {
+    let (pace, changes) = mpsc::channel();
+    thread::Builder::new()
+        .name("player".to_owned())
+        .spawn(move || run(|| Event::Advance, interval, &changes, &out))
+        .context("starting the thread that lets the recording go on")?;
+    Ok(Pace(pace))
+}
+
 fn run(
-    mut source: Box<dyn SnapshotSource>,
+    mut next: impl FnMut() -> Event,
     mut interval: Duration,
     changes: &mpsc::Receiver<Duration>,
     out: &Sender<Event>,
@@ -73,11 +91,7 @@ fn run(
             Err(RecvTimeoutError::Disconnected) => return,
         }
         last = Instant::now();
-        let event = match source.collect() {
-            Ok(snapshot) => Event::Snapshot(Arc::new(snapshot)),
-            Err(error) => Event::CollectFailed(format!("{error:#}")),
-        };
-        if out.send(event).is_err() {
+        if out.send(next()).is_err() {
             return;
         }
     }

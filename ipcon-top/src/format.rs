@@ -42,6 +42,22 @@ pub fn time_of_day(at: SystemTime) -> String {
     )
 }
 
+/// Day in UTC, `2001-09-09`.
+#[must_use]
+pub fn date(at: SystemTime) -> String {
+    let days = at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()) / 86_400;
+    // By Howard Hinnant's "chrono-compatible low-level date algorithms": years begin in March, eras have 400 of them.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march_based = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_based + 2) / 5 + 1;
+    let month = (march_based + 2) % 12 + 1;
+    let year = era * 400 + year + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Time of day in UTC with milliseconds, `14:03:22.015`.
 #[must_use]
 pub fn precise_time_of_day(at: SystemTime) -> String {
@@ -131,6 +147,24 @@ mod tests {
         let at = UNIX_EPOCH + Duration::from_millis(1_000_000_015);
         assert_eq!(time_of_day(at), "13:46:40");
         assert_eq!(precise_time_of_day(at), "13:46:40.015");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let days = [
+            (0, "1970-01-01"),
+            (58, "1970-02-28"),
+            (59, "1970-03-01"),
+            (789, "1972-02-29"),
+            (11_016, "2000-02-29"),
+            (11_574, "2001-09-09"),
+            (20_088, "2024-12-31"),
+            (47_541, "2100-03-01"),
+        ];
+        for (day, text) in days {
+            let at = UNIX_EPOCH + Duration::from_secs(day * 86_400 + 86_399);
+            assert_eq!(date(at), text);
+        }
     }
 
     #[test]

@@ -75,6 +75,18 @@ pub enum Action {
     Aggregate,
     /// Freeze what is shown, or go on.
     Pause,
+    /// Show the snapshot before.
+    StepBack,
+    /// Show the snapshot after.
+    StepForward,
+    /// Show what was a minute before.
+    MinuteBack,
+    /// Show what was a minute later.
+    MinuteForward,
+    /// Show the oldest snapshot that is kept.
+    OldestMoment,
+    /// Show the newest snapshot, and stay there.
+    NewestMoment,
     /// Refresh more often.
     Faster,
     /// Refresh less often.
@@ -218,7 +230,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Back,
         keys: &[Plain(Esc)],
         label: None,
-        help: "go back where Enter led from, close what is open, then drop the filter",
+        help: "go back where Enter led from, close what is open, drop the filter, come back to now",
     },
     Binding {
         action: Action::SortNext,
@@ -284,7 +296,43 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Pause,
         keys: &[Plain(Char(' '))],
         label: Some("pause"),
-        help: "freeze what is shown, or go on",
+        help: "freeze what is shown, or go on; a recording plays",
+    },
+    Binding {
+        action: Action::StepBack,
+        keys: &[Plain(Char('['))],
+        label: Some("back"),
+        help: "go back in time by one refresh; Esc comes back to now",
+    },
+    Binding {
+        action: Action::StepForward,
+        keys: &[Plain(Char(']'))],
+        label: None,
+        help: "go forward by one refresh",
+    },
+    Binding {
+        action: Action::MinuteBack,
+        keys: &[Plain(Char('{'))],
+        label: None,
+        help: "go back by a minute",
+    },
+    Binding {
+        action: Action::MinuteForward,
+        keys: &[Plain(Char('}'))],
+        label: None,
+        help: "go forward by a minute",
+    },
+    Binding {
+        action: Action::OldestMoment,
+        keys: &[Plain(Char('('))],
+        label: None,
+        help: "go to the oldest moment that is kept",
+    },
+    Binding {
+        action: Action::NewestMoment,
+        keys: &[Plain(Char(')'))],
+        label: None,
+        help: "go to the newest moment",
     },
     Binding {
         action: Action::Faster,
@@ -320,7 +368,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Quit,
         keys: &[Plain(Char('q')), Ctrl('c')],
         label: Some("quit"),
-        help: "leave (^C as well)",
+        help: "leave",
     },
 ];
 

@@ -13,9 +13,10 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::app::{App, Effect, Event};
+use crate::app::{App, Effect, Event, Setup};
 use crate::clock::{Clock, SystemClock};
 use crate::collect::{self, Pace, SnapshotSource};
+use crate::history::Past;
 use crate::terminal::Screen;
 use crate::theme::Theme;
 use crate::view;
@@ -115,35 +116,66 @@ where
     }
 }
 
-/// Shows the dashboard of `source` in the terminal of this process.
+/// Shows the dashboard of `source` in the terminal of this process, as `setup` wants it.
 ///
 /// # Errors
 ///
-/// The bus cannot be read, or there is no usable terminal. The terminal is as it was before.
-pub fn run(mut source: Box<dyn SnapshotSource>, options: &Options) -> anyhow::Result<Exit> {
+/// The bus cannot be read, `setup` names what there is not, or there is no usable terminal. The terminal is as it was before.
+pub fn run(
+    mut source: Box<dyn SnapshotSource>,
+    setup: &Setup,
+    options: &Options,
+) -> anyhow::Result<Exit> {
     // First of all, while an error can still be printed in peace.
     let first = source.collect()?;
+    let app = App::new(first.into(), options.interval, UNKNOWN_SIZE).set_up(setup)?;
+    in_terminal(app, &SystemClock::new(), options, |sender| {
+        collect::spawn(source, options.interval, sender)
+    })
+}
+
+/// Shows the dashboard of a recording in the terminal of this process, as `setup` wants it. The `clock` tells which wall-clock
+/// time the times of the recording are; its time now does not matter.
+///
+/// # Errors
+///
+/// The recording cannot be read, `setup` names what there is not, or there is no usable terminal. The terminal is as it was
+/// before.
+pub fn replay(
+    past: Box<dyn Past>,
+    clock: &dyn Clock,
+    setup: &Setup,
+    options: &Options,
+) -> anyhow::Result<Exit> {
+    let app = App::replaying(past, options.interval, UNKNOWN_SIZE)?.set_up(setup)?;
+    in_terminal(app, clock, options, |sender| {
+        collect::beat(options.interval, sender)
+    })
+}
+
+/// Size of the terminal, in columns and lines, before it is asked.
+const UNKNOWN_SIZE: (u16, u16) = (80, 24);
+
+fn in_terminal(
+    mut app: App,
+    clock: &dyn Clock,
+    options: &Options,
+    begin: impl FnOnce(Sender<Event>) -> anyhow::Result<Pace>,
+) -> anyhow::Result<Exit> {
     let (sender, events) = mpsc::channel();
     let screen = Screen::take()?;
     spawn_signals(sender.clone())?;
     spawn_input(sender.clone())?;
-    let pace = collect::spawn(source, options.interval, sender)?;
+    let pace = begin(sender)?;
 
     let backend = CrosstermBackend::new(io::stdout());
     let mut terminal = Terminal::new(backend).context("opening the terminal for drawing")?;
     let size = terminal
         .size()
         .context("asking the terminal for its size")?;
-    let app = App::new(first.into(), options.interval, (size.width, size.height));
+    app.update(Event::Resize(size.width, size.height));
     let mut host = Process { screen, pace };
-    start(
-        &mut terminal,
-        app,
-        &events,
-        &mut host,
-        &SystemClock::new(),
-        options,
-    )
+    start(&mut terminal, app, &events, &mut host, clock, options)
 }
 
 /// This process as the host of the dashboard. Dropping it gives the terminal back and ends the collection.

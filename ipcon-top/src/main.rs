@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use ipcon_observe::{Collector, Options};
+use ipcon_top::app::Setup;
 use ipcon_top::args::{Cli, Colour, Command, Live, Once, Sources, locale_is_utf8};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::live::{self, Exit};
@@ -46,8 +47,13 @@ fn watch(options: &Live) -> anyhow::Result<()> {
     let theme = Theme::new(colour, options.ascii || !locale_is_utf8(variable));
     let source = open(options.sources)?;
     let tick = Duration::from_secs(1);
+    let setup = Setup {
+        history: options.history,
+        ..Setup::default()
+    };
     match live::run(
         source,
+        &setup,
         &live::Options {
             interval: options.interval,
             theme,

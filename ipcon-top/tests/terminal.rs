@@ -17,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ipcon_observe::Snapshot;
+use ipcon_top::app::Setup;
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::live::{self, Exit, Options};
 use ipcon_top::theme::Theme;
@@ -56,7 +57,7 @@ fn dashboard_in_a_terminal() {
         theme: Theme::new(role != "colourless", false),
         tick: Duration::from_secs(1),
     };
-    match live::run(source, &options) {
+    match live::run(source, &Setup::default(), &options) {
         Ok(Exit::Quit) => println!("ended: quit"),
         Ok(Exit::Signal(signal)) => println!("ended: signal {signal}"),
         Err(error) => println!("ended: {error:#}"),

@@ -118,7 +118,7 @@ impl App {
         let Some(chooser) = &mut self.chooser else {
             return;
         };
-        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        let store = self.moments.store();
         let view = &mut self.views[self.front];
         let entry = &chooser.entries[chooser.cursor];
         let reverse = entry.sorted.is_some() && !view.sorted_by().1;

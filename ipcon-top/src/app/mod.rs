@@ -3,6 +3,8 @@
 
 mod chooser;
 mod filters;
+mod moments;
+mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +16,18 @@ use ratatui::layout::Rect;
 
 use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::filter::Filter;
+use crate::history::{Past, SPAN_DEFAULT};
 use crate::keymap::{Action, Keymap};
 use crate::store::Store;
 use crate::view::{self, View};
 
 use filters::Filters;
+use moments::Moments;
 
 pub use chooser::Chooser;
 pub use filters::FilterState;
+pub use moments::Moment;
+pub use setup::{Setup, ViewSetup};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -34,6 +40,8 @@ pub enum Event {
     Resize(u16, u16),
     /// The bus was read.
     Snapshot(Arc<Snapshot>),
+    /// A recording that plays goes on to its next frame.
+    Advance,
     /// The bus could not be read this time.
     CollectFailed(String),
     /// Time passed.
@@ -69,9 +77,7 @@ pub enum Effect {
 
 /// The state of the dashboard.
 pub struct App {
-    live: Store,
-    /// What is shown while paused. Collection goes on behind it, so that rates are right afterwards.
-    frozen: Option<Store>,
+    moments: Moments,
     views: Vec<Box<dyn View>>,
     front: usize,
     filters: Filters,
@@ -84,6 +90,8 @@ pub struct App {
     help: Option<u16>,
     interval: Duration,
     failure: Option<String>,
+    /// Whether the mouse does something.
+    mouse: bool,
     size: (u16, u16),
 }
 
@@ -101,10 +109,26 @@ impl App {
     /// The state when the first snapshot is there, on a terminal of `size` columns and lines.
     #[must_use]
     pub fn new(first: Arc<Snapshot>, interval: Duration, size: (u16, u16)) -> Self {
+        Self::begin(Moments::running(first, SPAN_DEFAULT), interval, size)
+    }
+
+    /// The state at the beginning of a recording, of which one frame shows for an `interval` while it plays.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing in the recording, or it cannot be read.
+    pub fn replaying(
+        past: Box<dyn Past>,
+        interval: Duration,
+        size: (u16, u16),
+    ) -> anyhow::Result<Self> {
+        Ok(Self::begin(Moments::recorded(past)?, interval, size))
+    }
+
+    fn begin(moments: Moments, interval: Duration, size: (u16, u16)) -> Self {
         let views = view::all();
         let mut app = Self {
-            live: Store::new(first),
-            frozen: None,
+            moments,
             filters: Filters::new(views.len()),
             views,
             front: 0,
@@ -115,9 +139,11 @@ impl App {
             help: None,
             interval,
             failure: None,
+            mouse: false,
             size,
         };
-        if app.live.snapshot().bus.is_none() && app.live.snapshot().channels.is_some() {
+        let first = app.store().snapshot();
+        if first.bus.is_none() && first.channels.is_some() {
             app.front = CHANNELS;
         }
         app.refresh();
@@ -148,12 +174,12 @@ impl App {
             }
             Event::Snapshot(snapshot) => {
                 self.failure = None;
-                self.live.absorb(snapshot);
-                if self.frozen.is_none() {
+                if self.moments.push(snapshot) {
                     self.refresh();
                 }
                 Vec::new()
             }
+            Event::Advance => self.advance(),
             Event::CollectFailed(error) => {
                 self.failure = Some(error);
                 Vec::new()
@@ -169,13 +195,7 @@ impl App {
     /// The data to show.
     #[must_use]
     pub fn store(&self) -> &Store {
-        self.frozen.as_ref().unwrap_or(&self.live)
-    }
-
-    /// Whether what is shown stands still.
-    #[must_use]
-    pub fn paused(&self) -> bool {
-        self.frozen.is_some()
+        self.moments.store()
     }
 
     /// Time from one refresh to the next.
@@ -242,7 +262,7 @@ impl App {
         if self.help.is_some() && self.act_on_help(action) {
             return Vec::new();
         }
-        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        let store = self.moments.store();
         if self.views[self.front].handle(action, store, self.filters.of(self.front)) {
             return Vec::new();
         }
@@ -261,10 +281,20 @@ impl App {
             Action::Open => self.open(),
             Action::Back if !self.trail.is_empty() => self.go_back(),
             Action::Back if self.detail => self.open_detail(false),
-            Action::Back => self.set_filter(Filter::default()),
+            Action::Back if !self.filter().is_empty() => self.set_filter(Filter::default()),
+            Action::Back => {
+                self.moments.go_live();
+                self.refresh();
+            }
             Action::Filter => self.start_filter(),
             Action::ChooseColumns => self.open_chooser(),
-            Action::Pause => self.pause(),
+            Action::Pause => self.pause_or_go_on(),
+            Action::StepBack
+            | Action::StepForward
+            | Action::MinuteBack
+            | Action::MinuteForward
+            | Action::OldestMoment
+            | Action::NewestMoment => return self.travel(action),
             Action::Faster => return self.set_interval(self.neighbour(false)),
             Action::Slower => return self.set_interval(self.neighbour(true)),
             Action::Redraw => return vec![Effect::Redraw],
@@ -328,7 +358,7 @@ impl App {
             Subject::Channel(_) => CHANNELS,
             Subject::Observer(_) => PROBES,
         };
-        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        let store = self.moments.store();
         if !self.views[view].select(subject, store) {
             // The filter may hide it.
             self.views[view].refresh(store, &Filter::default());
@@ -357,14 +387,6 @@ impl App {
         self.settle();
     }
 
-    fn pause(&mut self) {
-        self.frozen = match self.frozen {
-            Some(_) => None,
-            None => Some(self.live.clone()),
-        };
-        self.refresh();
-    }
-
     /// The next longer or shorter step from the interval now, which may lie between two.
     fn neighbour(&self, longer: bool) -> Duration {
         let mut steps = INTERVALS
@@ -391,7 +413,7 @@ impl App {
 
     /// Brings the views up to the data and the filter.
     fn refresh(&mut self) {
-        let store = self.frozen.as_ref().unwrap_or(&self.live);
+        let store = self.moments.store();
         for (index, view) in self.views.iter_mut().enumerate() {
             view.refresh(store, self.filters.of(index));
         }

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{DrawContext, Piece, put_pieces, width_of};
-use crate::app::App;
+use crate::app::{App, Moment};
 use crate::columns::{self, Extent, GAP};
 use crate::format::{self, Align, fit};
 use crate::theme::Role;
@@ -69,7 +69,7 @@ fn draw_status(app: &App, buf: &mut Buffer, line: Rect, ctx: &DrawContext<'_>) {
             }
         }
     }
-    let clock = clock(ctx);
+    let clock = clock(app, ctx);
     if fits(&left, &right, &clock) {
         right.extend(clock);
     }
@@ -154,25 +154,43 @@ fn population(ctx: &DrawContext<'_>) -> Vec<Piece> {
 fn state(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
     let age = ctx.now.saturating_sub(ctx.store.snapshot().taken_at);
     let stale = stale(ctx.store.snapshot().taken_at, ctx.now, app.interval()).is_some();
-    let (state, role) = if app.paused() {
-        (format!("PAUSED {}", format::duration(age)), Role::Warning)
-    } else if stale {
-        (
+    let (state, role) = match app.moment() {
+        Moment::Paused => (
+            format!("PAUSED {} back", format::duration(age)),
+            Role::Warning,
+        ),
+        Moment::Replay {
+            playing,
+            frame,
+            frames,
+        } => {
+            let what = if playing { "playing" } else { "PAUSED" };
+            let role = if playing { Role::Good } else { Role::Warning };
+            (format!("{what} {frame} of {frames}"), role)
+        }
+        Moment::Live if stale => (
             format!("{} {} old", ctx.theme.glyphs.alarm, format::duration(age)),
             Role::Alarm,
-        )
-    } else {
-        (
+        ),
+        Moment::Live => (
             format!("live {}", format::interval(app.interval())),
             Role::Good,
-        )
+        ),
     };
     vec![(format!(" {state} "), ctx.theme.style(role))]
 }
 
-fn clock(ctx: &DrawContext<'_>) -> Vec<Piece> {
-    let text = format!(" {} UTC ", format::time_of_day(ctx.epoch + ctx.now));
-    vec![(text, ctx.theme.style(Role::Normal))]
+/// Time now, or of the moment that is shown.
+fn clock(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
+    let shown = ctx.epoch + ctx.store.snapshot().taken_at;
+    let text = match app.moment() {
+        Moment::Live => format::time_of_day(ctx.epoch + ctx.now),
+        Moment::Paused => format!("at {}", format::time_of_day(shown)),
+        Moment::Replay { .. } => {
+            format!("{} {}", format::date(shown), format::time_of_day(shown))
+        }
+    };
+    vec![(format!(" {text} UTC "), ctx.theme.style(Role::Normal))]
 }
 
 /// A counter of the bus in the header.

@@ -216,6 +216,7 @@ pub fn plan(area: Rect, detail: bool) -> Option<Plan> {
 /// Draws everything into `area`, and nothing outside of it.
 pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
     let area = area.intersection(buf.area);
+    let now = app.time(now);
     let ctx = DrawContext {
         store: app.store(),
         theme,

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::{DrawContext, Piece, put_pieces, width_of};
-use crate::app::App;
+use crate::app::{App, Moment};
 use crate::format::{self, Align, fit};
 use crate::theme::Role;
 use crate::trouble;
@@ -15,7 +15,7 @@ use crate::trouble;
 /// Draws as many warnings as `area` has lines; the worst may take them all.
 pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
     let taken_at = ctx.store.snapshot().taken_at;
-    let old = stale(taken_at, ctx.now, app.interval()).filter(|_| !app.paused());
+    let old = stale(taken_at, ctx.now, app.interval()).filter(|_| app.moment() == Moment::Live);
     let warnings: Vec<&Warning> = old.iter().chain(ctx.store.warnings()).collect();
     let mut lines = (area.y..area.bottom()).map(|y| Rect {
         y,
