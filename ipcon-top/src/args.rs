@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::theme::Preset;
+
+/// Refresh interval unless another is asked for.
+pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
 /// Shortest refresh interval that is accepted.
 pub const INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// Longest refresh interval that is accepted.
@@ -38,23 +43,34 @@ pub enum Command {
     /// Reads the bus twice, one interval apart, and prints totals and rates. Exit code 0: printed; 1: neither
     /// the bus nor channels can be read.
     Once(Once),
+    /// Print a configuration file that says what is so anyway, to begin from
+    GenConfig,
 }
 
 /// Options of the dashboard.
 #[derive(Debug, Clone, Args)]
 pub struct Live {
-    /// Time from one refresh to the next, 250ms to 60s
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
-    pub interval: Duration,
-    /// How far one can go back in time, 0s to 24h; a large bus may leave memory for less
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = history)]
-    pub history: Duration,
-    /// When to use colour; `auto` obeys NO_COLOR
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
-    pub color: Colour,
+    /// Time from one refresh to the next, 250ms to 60s [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub interval: Option<Duration>,
+    /// How far one can go back in time, 0s to 24h; a large bus may leave memory for less [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = history)]
+    pub history: Option<Duration>,
+    /// Colours [default: dark]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub theme: Option<Preset>,
+    /// When to use colour; `auto` obeys NO_COLOR [default: auto]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub color: Option<Colour>,
     /// Draw with ASCII characters only; automatic where the locale is not UTF-8
     #[arg(long)]
     pub ascii: bool,
+    /// Click and scroll with the mouse; the terminal's own copy and paste then need Shift
+    #[arg(long)]
+    pub mouse: bool,
+    /// Configuration file [default: ipcon-top/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,

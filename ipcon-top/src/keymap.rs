@@ -15,6 +15,8 @@ pub use map::{Keymap, Place};
 pub enum Action {
     /// Leave the program.
     Quit,
+    /// Leave the program, and leave the last screen behind.
+    QuitKeep,
     /// Show the peers.
     ShowPeers,
     /// Show the groups.
@@ -91,6 +93,10 @@ pub enum Action {
     Faster,
     /// Refresh less often.
     Slower,
+    /// Show the next colours.
+    NextTheme,
+    /// Let the mouse do something, or leave it to the terminal.
+    Mouse,
     /// Draw everything again.
     Redraw,
     /// Stop the program like any other job of the shell.
@@ -347,6 +353,18 @@ pub const BINDINGS: &[Binding] = &[
         help: "refresh less often (up to 60s)",
     },
     Binding {
+        action: Action::NextTheme,
+        keys: &[Plain(Char('t'))],
+        label: None,
+        help: "the next colours",
+    },
+    Binding {
+        action: Action::Mouse,
+        keys: &[Plain(Char('m'))],
+        label: None,
+        help: "use the mouse, or leave it to the terminal",
+    },
+    Binding {
         action: Action::Redraw,
         keys: &[Ctrl('l')],
         label: None,
@@ -363,6 +381,12 @@ pub const BINDINGS: &[Binding] = &[
         keys: &[Plain(Char('?')), Plain(KeyCode::F(1))],
         label: Some("help"),
         help: "show or hide this help",
+    },
+    Binding {
+        action: Action::QuitKeep,
+        keys: &[Plain(Char('Q'))],
+        label: None,
+        help: "leave, and leave the last screen behind",
     },
     Binding {
         action: Action::Quit,

@@ -18,6 +18,7 @@ pub mod args;
 pub mod clock;
 pub mod collect;
 pub mod columns;
+pub mod config;
 pub mod filter;
 pub mod format;
 pub mod history;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The dashboard as a running program: events in, state, drawing, effects out.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -59,6 +61,18 @@ pub trait Host {
     ///
     /// The terminal cannot be taken.
     fn retake(&mut self) -> anyhow::Result<()>;
+
+    /// Takes the mouse, or gives it back to the terminal.
+    ///
+    /// # Errors
+    ///
+    /// The terminal refuses.
+    fn set_mouse(&mut self, _on: bool) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Leaves what is on the screen behind when the program has ended.
+    fn keep(&mut self, _screen: &Buffer) {}
 }
 
 /// Runs the dashboard until the user or a signal ends it. Everything it touches is given to it.
@@ -77,11 +91,15 @@ pub fn start<B: Backend>(
 where
     B::Error: Send + Sync + 'static,
 {
+    let mut theme = options.theme;
+    if app.uses_mouse() {
+        host.set_mouse(true)?;
+    }
     loop {
         terminal
             .draw(|frame| {
                 let area = frame.area();
-                view::draw(&app, &options.theme, clock.now(), frame.buffer_mut(), area);
+                view::draw(&app, &theme, clock.now(), frame.buffer_mut(), area);
             })
             .context("writing to the terminal")?;
         let first = match events.recv_timeout(options.tick) {
@@ -101,6 +119,16 @@ where
                     Effect::SetInterval(interval) => host.set_interval(interval),
                     Effect::Suspend => host.suspend()?,
                     Effect::Retake => host.retake()?,
+                    Effect::NextTheme => theme = theme.next(),
+                    Effect::SetMouse(on) => host.set_mouse(on)?,
+                    Effect::QuitKeeping => {
+                        let (columns, lines) = app.size();
+                        let mut last = Buffer::empty(Rect::new(0, 0, columns, lines));
+                        let area = last.area;
+                        view::draw(&app, &theme, clock.now(), &mut last, area);
+                        host.keep(&last);
+                        return Ok(Exit::Quit);
+                    }
                     Effect::Redraw => {
                         // Not `Terminal::clear`: that asks the terminal where its cursor is, and waits.
                         let size = terminal
@@ -174,14 +202,37 @@ fn in_terminal(
         .size()
         .context("asking the terminal for its size")?;
     app.update(Event::Resize(size.width, size.height));
-    let mut host = Process { screen, pace };
-    start(&mut terminal, app, &events, &mut host, clock, options)
+    let mut host = Process {
+        screen,
+        pace,
+        kept: String::new(),
+    };
+    let exit = start(&mut terminal, app, &events, &mut host, clock, options);
+    let kept = std::mem::take(&mut host.kept);
+    // The terminal is given back before something is left on it.
+    drop(host);
+    // Nobody is there to read it when the terminal is gone.
+    let _ = io::stdout().write_all(kept.as_bytes());
+    exit
+}
+
+/// What a screen shows as lines of text, without the empty ones at its end.
+fn as_text(screen: &Buffer) -> String {
+    let area = screen.area;
+    let line = |y| {
+        let cells = (area.left()..area.right()).map(|x| screen[(x, y)].symbol());
+        cells.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    let text: String = (area.top()..area.bottom()).map(line).collect();
+    text.trim_end().to_owned() + "\n"
 }
 
 /// This process as the host of the dashboard. Dropping it gives the terminal back and ends the collection.
 struct Process {
     screen: Screen,
     pace: Pace,
+    /// What is left behind on the terminal.
+    kept: String,
 }
 
 impl Host for Process {
@@ -198,6 +249,14 @@ impl Host for Process {
     fn retake(&mut self) -> anyhow::Result<()> {
         self.screen.lend();
         self.screen.retake()
+    }
+
+    fn set_mouse(&mut self, on: bool) -> anyhow::Result<()> {
+        self.screen.set_mouse(on)
+    }
+
+    fn keep(&mut self, screen: &Buffer) {
+        self.kept = as_text(screen);
     }
 }
 
@@ -224,6 +283,7 @@ fn spawn_input(out: Sender<Event>) -> anyhow::Result<()> {
         loop {
             let event = match read() {
                 Ok(Input::Key(key)) => Event::Key(key),
+                Ok(Input::Mouse(mouse)) => Event::Mouse(mouse),
                 Ok(Input::Paste(text)) => Event::Paste(text),
                 Ok(Input::Resize(columns, lines)) => Event::Resize(columns, lines),
                 Ok(_) => continue,

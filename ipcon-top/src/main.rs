@@ -11,8 +11,11 @@ use anyhow::Context;
 use clap::Parser;
 use ipcon_observe::{Collector, Options};
 use ipcon_top::app::Setup;
-use ipcon_top::args::{Cli, Colour, Command, Live, Once, Sources, locale_is_utf8};
+use ipcon_top::args::{
+    Cli, Colour, Command, INTERVAL_DEFAULT, Live, Once, Sources, locale_is_utf8,
+};
 use ipcon_top::collect::SnapshotSource;
+use ipcon_top::config::{self, Config};
 use ipcon_top::live::{self, Exit};
 use ipcon_top::theme::Theme;
 use ipcon_top::{once, terminal};
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         None => watch(&cli.live),
         Some(Command::Live(options)) => watch(&options),
         Some(Command::Once(options)) => report(&options),
+        Some(Command::GenConfig) => print(&config::template()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,27 +41,29 @@ fn main() -> ExitCode {
 fn watch(options: &Live) -> anyhow::Result<()> {
     terminal::require()?;
     let variable = |name: &str| env::var(name).ok();
-    let colour = options
-        .color
-        .resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
-    if options.color != Colour::Auto {
+    let config = Config::load(options.config.as_deref(), variable)?;
+    let when = options.color.or(config.color).unwrap_or_default();
+    let colour = when.resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
+    if when != Colour::Auto {
         // The terminal library reads NO_COLOR on its own; here the option decides.
         crossterm::style::force_color_output(colour);
     }
-    let theme = Theme::new(colour, options.ascii || !locale_is_utf8(variable));
-    let source = open(options.sources)?;
-    let tick = Duration::from_secs(1);
+    let ascii = options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable));
+    let preset = options.theme.or(config.theme).unwrap_or_default();
     let setup = Setup {
-        history: options.history,
-        ..Setup::default()
+        history: options.history.unwrap_or(config.setup.history),
+        mouse: options.mouse || config.setup.mouse,
+        ..config.setup
     };
+    let interval = options.interval.or(config.interval);
+    let source = open(options.sources)?;
     match live::run(
         source,
         &setup,
         &live::Options {
-            interval: options.interval,
-            theme,
-            tick,
+            interval: interval.unwrap_or(INTERVAL_DEFAULT),
+            theme: Theme::new(colour, ascii).with_preset(preset),
+            tick: Duration::from_secs(1),
         },
     )? {
         Exit::Quit => Ok(()),
@@ -69,10 +75,14 @@ fn watch(options: &Live) -> anyhow::Result<()> {
 fn report(options: &Once) -> anyhow::Result<()> {
     let mut source = open(options.sources)?;
     let report = once::measure(&mut *source, options.interval, thread::sleep)?;
-    match io::stdout().write_all(report.print(options.format)?.as_bytes()) {
+    print(&report.print(options.format)?)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
         // `ipcon-top once | head` has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("writing the report"),
+        written => written.context("writing to standard output"),
     }
 }
 

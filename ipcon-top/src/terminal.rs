@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -15,6 +17,9 @@ use crossterm::terminal::{
 
 /// Whether the terminal is ours now. Global because the panic hook has no other way to know.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the mouse is to be ours while the terminal is.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in raw mode with the alternate screen, until dropped.
 #[derive(Debug)]
@@ -61,6 +66,21 @@ impl Screen {
     pub fn retake(&self) -> anyhow::Result<()> {
         enter().context("taking the terminal again")
     }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    ///
+    /// # Errors
+    ///
+    /// The terminal refuses.
+    pub fn set_mouse(&self, on: bool) -> anyhow::Result<()> {
+        MOUSE.store(on, Ordering::SeqCst);
+        let set = if on {
+            execute!(io::stdout(), EnableMouseCapture)
+        } else {
+            execute!(io::stdout(), DisableMouseCapture)
+        };
+        set.context("taking or leaving the mouse")
+    }
 }
 
 impl Drop for Screen {
@@ -72,13 +92,18 @@ impl Drop for Screen {
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    // Pasted text comes marked as such, so that it is not taken for keys. No mouse capture: it would take copy and paste away from the user's terminal.
+    // Pasted text comes marked as such, so that it is not taken for keys. The mouse only when it is asked for: it would take
+    // copy and paste away from the user's terminal.
     let entered = execute!(
         io::stdout(),
         EnterAlternateScreen,
         EnableBracketedPaste,
         Hide
     );
+    let entered = match entered {
+        Ok(()) if MOUSE.load(Ordering::SeqCst) => execute!(io::stdout(), EnableMouseCapture),
+        entered => entered,
+    };
     if entered.is_err() {
         give_back();
     }
@@ -90,6 +115,9 @@ fn enter() -> io::Result<()> {
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
+        if MOUSE.load(Ordering::SeqCst) {
+            let _ = execute!(out, DisableMouseCapture);
+        }
         let _ = execute!(out, Show, DisableBracketedPaste, LeaveAlternateScreen);
         let _ = out.flush();
         let _ = disable_raw_mode();

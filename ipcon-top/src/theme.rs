@@ -4,6 +4,7 @@
 //! Colour never carries a meaning alone. Each state that has a colour has a glyph too, so the screen reads
 //! the same with `--color=never`, where the styles hold no colour whatsoever.
 
+use clap::ValueEnum;
 use ratatui::style::{Color, Modifier, Style};
 
 /// What a piece of text is, for its style.
@@ -96,10 +97,66 @@ const ASCII: Glyphs = Glyphs {
     up_down: "jk",
 };
 
-/// How the dashboard looks, decided once at the start.
+/// Which colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// For a dark background
+    #[default]
+    Dark,
+    /// For a light background
+    Light,
+    /// The strongest colours only, and nothing dimmed
+    HighContrast,
+    /// No colour
+    Mono,
+}
+
+impl Preset {
+    /// The next one; after the last comes the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Dark => Self::Light,
+            Self::Light => Self::HighContrast,
+            Self::HighContrast => Self::Mono,
+            Self::Mono => Self::Dark,
+        }
+    }
+
+    /// The colour of a role. Only the sixteen colours of the terminal's own palette, which its user has made readable.
+    fn colour(self, role: Role) -> Option<Color> {
+        use Color::{
+            Blue, Cyan, DarkGray, Green, LightCyan, LightGreen, LightRed, LightYellow, Magenta,
+            Red, Yellow,
+        };
+        let [quiet, label, good, warning, alarm, graph] = match self {
+            Self::Dark => [DarkGray, Cyan, Green, Yellow, Red, Blue],
+            // Yellow and cyan can hardly be seen on white.
+            Self::Light => [DarkGray, Blue, Green, Magenta, Red, Blue],
+            Self::HighContrast => {
+                let [label, good] = [LightCyan, LightGreen];
+                let quiet = Color::Reset;
+                [quiet, label, good, LightYellow, LightRed, label]
+            }
+            Self::Mono => return None,
+        };
+        match role {
+            Role::Normal | Role::Title | Role::Selected => None,
+            Role::Quiet | Role::Gone => Some(quiet),
+            Role::Label | Role::Active => Some(label),
+            Role::Good => Some(good),
+            Role::Warning => Some(warning),
+            Role::Alarm => Some(alarm),
+            Role::Graph => Some(graph),
+        }
+    }
+}
+
+/// How the dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
     colour: bool,
+    preset: Preset,
     /// The symbols in use.
     pub glyphs: Glyphs,
 }
@@ -110,8 +167,21 @@ impl Theme {
     pub fn new(colour: bool, ascii: bool) -> Self {
         Self {
             colour,
+            preset: Preset::default(),
             glyphs: if ascii { ASCII } else { UNICODE },
         }
+    }
+
+    /// The same theme with other colours.
+    #[must_use]
+    pub fn with_preset(self, preset: Preset) -> Self {
+        Self { preset, ..self }
+    }
+
+    /// The same theme with the next colours.
+    #[must_use]
+    pub fn next(self) -> Self {
+        self.with_preset(self.preset.next())
     }
 
     /// Whether styles may hold colours.
@@ -120,26 +190,19 @@ impl Theme {
         self.colour
     }
 
-    /// Style of a role. Only the sixteen colours of the terminal's own palette, so that a light background
-    /// stays readable.
+    /// Style of a role.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
-        let style = Style::new();
-        let (colour, modifier) = match role {
-            Role::Normal => return style,
-            Role::Quiet => (Some(Color::DarkGray), Modifier::empty()),
-            Role::Title => (None, Modifier::BOLD),
-            Role::Label => (Some(Color::Cyan), Modifier::empty()),
-            Role::Active => (Some(Color::Cyan), Modifier::BOLD),
-            Role::Good => (Some(Color::Green), Modifier::empty()),
-            Role::Warning => (Some(Color::Yellow), Modifier::BOLD),
-            Role::Alarm => (Some(Color::Red), Modifier::BOLD),
-            Role::Selected => (None, Modifier::REVERSED),
-            Role::Gone => (Some(Color::DarkGray), Modifier::CROSSED_OUT),
-            Role::Graph => (Some(Color::Blue), Modifier::empty()),
+        let modifier = match role {
+            Role::Title | Role::Active | Role::Warning | Role::Alarm => Modifier::BOLD,
+            Role::Selected => Modifier::REVERSED,
+            Role::Gone => Modifier::CROSSED_OUT,
+            Role::Normal | Role::Quiet | Role::Label | Role::Good | Role::Graph => {
+                Modifier::empty()
+            }
         };
-        let style = style.add_modifier(modifier);
-        match colour {
+        let style = Style::new().add_modifier(modifier);
+        match self.preset.colour(role) {
             Some(colour) if self.colour => style.fg(colour),
             _ => style,
         }
@@ -214,8 +277,27 @@ mod tests {
     #[test]
     fn no_colour_means_none_at_all() {
         for role in ROLES {
-            let style = Theme::new(false, false).style(role);
-            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+            for &preset in Preset::value_variants() {
+                let style = Theme::new(false, false).with_preset(preset).style(role);
+                assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+            }
+            let mono = Theme::new(true, false).with_preset(Preset::Mono);
+            assert_eq!(mono.style(role).fg, None, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn presets_come_round_and_differ() {
+        let all = Preset::value_variants();
+        let mut theme = Theme::new(true, false);
+        let mut seen = Vec::new();
+        for _ in all {
+            seen.push(ROLES.map(|role| theme.style(role)));
+            theme = theme.next();
+        }
+        assert_eq!(theme, Theme::new(true, false));
+        for (i, styles) in seen.iter().enumerate() {
+            assert!(!seen[..i].contains(styles), "{:?}", all[i]);
         }
     }
 

@@ -9,7 +9,7 @@ mod support;
 
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyModifiers};
+use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use ipcon_observe::model::SourceState;
 use ipcon_top::app::Event;
@@ -471,6 +471,52 @@ fn columns_are_chosen_moved_and_sorted_by() {
         "{:?}",
         titles(&session)
     );
+}
+
+#[test]
+fn the_mouse_selects_and_sorts_only_when_it_is_asked_for() {
+    let mut session = fifth_second(120, 32);
+    let at = |kind, column, row| {
+        Event::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        })
+    };
+    let click = |column, row| at(MouseEventKind::Down(MouseButton::Left), column, row);
+    session.event(click(20, 4));
+    assert!(session.text().contains("[1 Peers"), "off by default");
+    session.keys("m").event(click(20, 4));
+    assert!(session.text().contains("[2 Groups"), "{}", session.text());
+    session.event(click(3, 4)).event(click(40, 7));
+    assert_eq!(selected(&session), "~client#4");
+    session.event(at(MouseEventKind::ScrollDown, 40, 7));
+    assert_eq!(selected(&session), "media.router +1");
+    session.event(click(22, 5));
+    assert!(session.text().contains("COMM▲"), "{}", session.text());
+    session.event(click(22, 5));
+    assert!(session.text().contains("COMM▼"), "{}", session.text());
+    // Where nothing is, and everywhere else, nothing bad happens.
+    for row in (0..40).step_by(3) {
+        for column in (0..130).step_by(9) {
+            session.event(click(column, row));
+        }
+    }
+    session.keys("m").event(click(20, 4));
+    let (exit, _) = session.end(Session::key_event(KeyCode::Char('Q'), KeyModifiers::NONE));
+    assert_eq!(exit.unwrap(), Exit::Quit);
+}
+
+#[test]
+fn themes_come_round() {
+    let mut session = fifth_second(120, 32);
+    let first = session.screen.clone();
+    session.keys("t");
+    assert_ne!(session.screen, first);
+    assert_eq!(session.text(), session::text(&first), "only colours change");
+    session.keys("ttt");
+    assert_eq!(session.screen, first);
 }
 
 #[test]

@@ -212,6 +212,53 @@ fn quit() {
 }
 
 #[test]
+fn the_last_screen_can_be_left_behind_and_the_mouse_is_given_back() {
+    let mut terminal = Terminal::dashboard("plain");
+    terminal.keys("m2");
+    terminal.wait_until("the groups", |text| text.contains("[2 Groups"));
+    let mouse = |terminal: &Terminal| terminal.screen.screen().mouse_protocol_mode();
+    assert_ne!(mouse(&terminal), vt100::MouseProtocolMode::None);
+    terminal.keys("Q");
+    terminal.child.wait().unwrap();
+    while let Ok(chunk) = terminal.output.recv_timeout(PATIENCE) {
+        terminal.show(chunk);
+    }
+    assert_eq!(mouse(&terminal), vt100::MouseProtocolMode::None);
+    assert!(!terminal.screen.screen().alternate_screen());
+    let text = terminal.screen.screen().contents();
+    assert!(
+        text.contains("frames") && text.contains("ended: quit"),
+        "{text}"
+    );
+}
+
+/// Keys, theme and columns come from the file, and the command line wins over it.
+#[test]
+fn the_real_program_with_a_configuration() {
+    let file = env::temp_dir().join(format!("ipcon-top-{}.toml", process::id()));
+    let program = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+        command.arg("--config");
+        command.arg(&file);
+        command.args(["--interval", "2s"]);
+        Terminal::run(command)
+    };
+    let mut terminal = program("interval = \"5s\"\nview = \"groups\"\n[keys]\nquit = [\"x\"]\n");
+    terminal.wait_until("the dashboard", |text| {
+        text.contains("x quit") && text.contains("[2 Groups") && text.contains("live 2s")
+    });
+    terminal.keys("x");
+    assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+    let terminal = program("\n[keys]\nqiut = [\"x\"]\n");
+    let words = ".toml:3: there is no action `qiut`; is it `quit`?";
+    let mut terminal = terminal;
+    terminal.wait_until("the error", |text| text.replace('\n', "").contains(words));
+    assert_eq!(terminal.ends_sane_with("qiut").exit_code(), 1);
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
 fn control_c() {
     let mut terminal = Terminal::dashboard("plain");
     terminal.keys("\x03");

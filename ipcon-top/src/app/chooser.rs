@@ -85,7 +85,11 @@ impl App {
     pub(super) fn act_on_chooser(&mut self, action: Action) -> Vec<Effect> {
         let page = usize::from(crate::view::help_page(self.size.1));
         match action {
-            Action::Quit | Action::Redraw | Action::Suspend => self.act(action),
+            Action::Quit
+            | Action::QuitKeep
+            | Action::NextTheme
+            | Action::Redraw
+            | Action::Suspend => self.act(action),
             Action::Open | Action::Back | Action::ChooseColumns => {
                 self.chooser = None;
                 Vec::new()

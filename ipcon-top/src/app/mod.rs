@@ -4,12 +4,13 @@
 mod chooser;
 mod filters;
 mod moments;
+mod mouse;
 mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use ipcon_observe::Snapshot;
 use ipcon_observe::linter::Subject;
 use ratatui::layout::Rect;
@@ -36,6 +37,8 @@ pub enum Event {
     Key(KeyEvent),
     /// The terminal was made to paste a text.
     Paste(String),
+    /// Something was done with the mouse.
+    Mouse(MouseEvent),
     /// The terminal has another size, in columns and lines.
     Resize(u16, u16),
     /// The bus was read.
@@ -73,6 +76,12 @@ pub enum Effect {
     Retake,
     /// Draw every cell again.
     Redraw,
+    /// Show the next colours.
+    NextTheme,
+    /// Take the mouse, or give it back to the terminal.
+    SetMouse(bool),
+    /// Leave the program, and print what is on the screen.
+    QuitKeeping,
 }
 
 /// The state of the dashboard.
@@ -167,6 +176,7 @@ impl App {
                 self.paste_into_filter(&text);
                 Vec::new()
             }
+            Event::Mouse(mouse) => self.point(mouse),
             Event::Resize(columns, lines) => {
                 self.size = (columns, lines);
                 self.settle();
@@ -240,6 +250,12 @@ impl App {
         self.filters.editing()
     }
 
+    /// Columns and lines of the terminal.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
     /// The keys in force.
     #[must_use]
     pub fn keymap(&self) -> &Keymap {
@@ -268,6 +284,12 @@ impl App {
         }
         match action {
             Action::Quit => return vec![Effect::Quit],
+            Action::QuitKeep => return vec![Effect::QuitKeeping],
+            Action::NextTheme => return vec![Effect::NextTheme],
+            Action::Mouse => {
+                self.mouse = !self.mouse;
+                return vec![Effect::SetMouse(self.mouse)];
+            }
             Action::ShowPeers => self.show(PEERS),
             Action::ShowGroups => self.show(GROUPS),
             Action::ShowFlows => self.show(2),

@@ -55,6 +55,18 @@ impl<T: Item> Table<T> {
         }
     }
 
+    /// Key of the column whose title is so many cells from the left of a table that is so wide.
+    pub(super) fn column_at(&self, x: u16, width: u16) -> Option<String> {
+        let mut left = MARGIN;
+        for (column, width) in self.layout(width.saturating_sub(MARGIN)) {
+            if (left..left.saturating_add(width)).contains(&x) {
+                return Some(column.key.clone());
+            }
+            left = left.saturating_add(width + GAP);
+        }
+        None
+    }
+
     fn draw_titles(
         &self,
         buf: &mut Buffer,

@@ -299,6 +299,24 @@ impl<T: Item> Table<T> {
         self.refresh(store, filter);
     }
 
+    /// A click so many cells from the left and the top of the table, which is so wide: a title sorts by its column, once more
+    /// turns the order round; a row is selected.
+    pub fn click(&mut self, x: u16, y: u16, width: u16, store: &Store, filter: &Filter) {
+        if y > 0 {
+            let row = self.offset + usize::from(y - 1);
+            if row < self.shown.len() {
+                self.go_to(row, store);
+            }
+            return;
+        }
+        let Some(key) = self.column_at(x, width) else {
+            return;
+        };
+        let by = self.sort.and_then(|i| self.columns.get(i));
+        let reverse = by.is_some_and(|by| by.key == key) && !self.reverse;
+        self.sort_on(&key, reverse, store, filter);
+    }
+
     fn go_to(&mut self, cursor: usize, store: &Store) {
         self.cursor = cursor.min(self.shown.len().saturating_sub(1));
         self.pinned = self.selected(store).map(|row| row.item.key());

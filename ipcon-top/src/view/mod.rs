@@ -36,7 +36,7 @@ use std::time::SystemTime;
 
 use ipcon_observe::linter::Subject;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::App;
@@ -131,6 +131,9 @@ pub trait View: Send {
     fn select(&mut self, _: Subject, _: &Store) -> bool {
         false
     }
+
+    /// Does what a click asks for, `x` and `y` cells from the left and the top of the body, which is so wide.
+    fn click(&mut self, _x: u16, _y: u16, _width: u16, _store: &Store, _filter: &Filter) {}
 
     /// Draws the body.
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
@@ -249,6 +252,37 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
     if let Some(offset) = app.help() {
         help::draw(app.view(), offset, buf, over, &ctx);
     }
+}
+
+/// What a click meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The view with this index.
+    Tab(usize),
+    /// A place in the body.
+    Body {
+        /// Cells from its left.
+        x: u16,
+        /// Cells from its top.
+        y: u16,
+        /// How wide it is.
+        width: u16,
+    },
+}
+
+/// What is at a place of the screen.
+#[must_use]
+pub fn target(app: &App, at: Position) -> Option<Target> {
+    let (width, height) = app.size();
+    let plan = plan(Rect::new(0, 0, width, height), app.detail_open())?;
+    if plan.tabs.contains(at) {
+        return tabs::at(app, plan.tabs, at.x).map(Target::Tab);
+    }
+    plan.body.contains(at).then(|| Target::Body {
+        x: at.x - plan.body.x,
+        y: at.y - plan.body.y,
+        width: plan.body.width,
+    })
 }
 
 /// What is between two lines.

@@ -120,6 +120,10 @@ impl<T: Item> View for TableView<T> {
         (self.row_of)(subject).is_some_and(|key| self.table.select(key, store))
     }
 
+    fn click(&mut self, x: u16, y: u16, width: u16, store: &Store, filter: &Filter) {
+        self.table.click(x, y, width, store, filter);
+    }
+
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         self.table.draw(buf, area, ctx);
     }

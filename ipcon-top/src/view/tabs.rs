@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The line with the views, the filter and the order.
 
+use std::time::{Duration, SystemTime};
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{DrawContext, Piece, filter_line, put_pieces, width_of};
+use super::{DrawContext, Piece, View, filter_line, put_pieces, width_of};
 use crate::app::App;
-use crate::theme::Role;
+use crate::theme::{Role, Theme};
 use crate::trouble;
 
 /// Draws the line.
@@ -18,23 +20,8 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
     } else {
         order(app, ctx)
     };
-    // The filter hides rows, so it is never hidden itself.
-    let candidates = [
-        (tabs(app, ctx, Form::Counts), true),
-        (tabs(app, ctx, Form::Counts), false),
-        (tabs(app, ctx, Form::Names), false),
-        (tabs(app, ctx, Form::Numbers), false),
-        (tabs(app, ctx, Form::Front), false),
-    ];
-    let room = |left: &[Piece], with_order: bool| {
-        let order_width = if with_order { width_of(&order) } else { 0 };
-        u32::from(width_of(left)) + u32::from(width_of(&filter)) + u32::from(order_width)
-            <= u32::from(area.width)
-    };
-    let (left, with_order) = candidates
-        .into_iter()
-        .find(|(left, with_order)| room(left, *with_order))
-        .unwrap_or((Vec::new(), false));
+    let (form, with_order) = form(app, area.width, &filter, &order, ctx);
+    let left = form.map_or(Vec::new(), |form| tabs(app, ctx, form));
     put_pieces(buf, area, &left);
     let mut right = filter;
     if with_order {
@@ -65,41 +52,91 @@ enum Form {
     Front,
 }
 
+/// The fullest form that fits, `None` when none does, and whether the order fits as well. The filter hides rows, so it is
+/// never hidden itself.
+fn form(
+    app: &App,
+    width: u16,
+    filter: &[Piece],
+    order: &[Piece],
+    ctx: &DrawContext<'_>,
+) -> (Option<Form>, bool) {
+    let candidates = [
+        (Form::Counts, true),
+        (Form::Counts, false),
+        (Form::Names, false),
+        (Form::Numbers, false),
+        (Form::Front, false),
+    ];
+    let fits = |&(form, with_order): &(Form, bool)| {
+        let order = if with_order { width_of(order) } else { 0 };
+        let widths = [width_of(&tabs(app, ctx, form)), width_of(filter), order];
+        widths.map(u32::from).iter().sum::<u32>() <= u32::from(width)
+    };
+    let found = candidates.into_iter().find(fits);
+    found.map_or((None, false), |(form, with_order)| (Some(form), with_order))
+}
+
+/// The view whose tab is at `x`.
+pub(super) fn at(app: &App, area: Rect, x: u16) -> Option<usize> {
+    // All symbols are one cell wide, so any theme does.
+    let theme = Theme::new(false, true);
+    let ctx = DrawContext {
+        store: app.store(),
+        theme: &theme,
+        filter: app.filter(),
+        keymap: app.keymap(),
+        now: Duration::ZERO,
+        epoch: SystemTime::UNIX_EPOCH,
+    };
+    let filter = filter_line::pieces(app, area.width, &ctx);
+    let (form, _) = form(app, area.width, &filter, &order(app, &ctx), &ctx);
+    let form = form?;
+    let mut end = area.x;
+    for (index, view) in app.views().iter().enumerate() {
+        end += width_of(&tab(app, &**view, index, form, &ctx));
+        if x < end {
+            return Some(index);
+        }
+    }
+    None
+}
+
 fn tabs(app: &App, ctx: &DrawContext<'_>, form: Form) -> Vec<Piece> {
+    let views = app.views().iter().enumerate();
+    views
+        .flat_map(|(index, view)| tab(app, &**view, index, form, ctx))
+        .collect()
+}
+
+/// One tab; nothing where only that in front has room.
+fn tab(app: &App, view: &dyn View, index: usize, form: Form, ctx: &DrawContext<'_>) -> Vec<Piece> {
     let theme = ctx.theme;
     let alarm = theme.glyphs.alarm;
-    let mut pieces = Vec::new();
-    for (i, view) in app.views().iter().enumerate() {
-        let front = i == app.front();
-        let (number, name, rows) = (i + 1, view.name(), view.rows());
-        let troubled = view.troubled();
-        let style = theme.style(if front { Role::Selected } else { Role::Label });
-        let short = match form {
-            Form::Counts | Form::Front => {
-                if form == Form::Front && !front {
-                    continue;
-                }
-                let (left, right) = if front { ("[", "]") } else { (" ", " ") };
-                pieces.push((format!("{left}{number} {name} {rows}{right}"), style));
-                if let Some((count, severity)) = troubled {
-                    let style = theme.style(trouble::role(severity));
-                    pieces.push((format!("{alarm}{count} "), style));
-                }
-                continue;
+    let front = index == app.front();
+    let (number, name, rows) = (index + 1, view.name(), view.rows());
+    let troubled = view.troubled();
+    let style = theme.style(if front { Role::Selected } else { Role::Label });
+    let short = match form {
+        Form::Front if !front => return Vec::new(),
+        Form::Counts | Form::Front => {
+            let (left, right) = if front { ("[", "]") } else { (" ", " ") };
+            let mut pieces = vec![(format!("{left}{number} {name} {rows}{right}"), style)];
+            if let Some((count, severity)) = troubled {
+                let style = theme.style(trouble::role(severity));
+                pieces.push((format!("{alarm}{count} "), style));
             }
-            Form::Numbers if !front => number.to_string(),
-            Form::Names | Form::Numbers => format!("{number} {name}"),
-        };
-        match troubled {
-            Some((_, severity)) => {
-                pieces.push((alarm.to_owned(), theme.style(trouble::role(severity))));
-            }
-            None => pieces.push((" ".to_owned(), theme.style(Role::Normal))),
+            return pieces;
         }
-        let text = if front { format!("[{short}]") } else { short };
-        pieces.push((text, style));
-    }
-    pieces
+        Form::Numbers if !front => number.to_string(),
+        Form::Names | Form::Numbers => format!("{number} {name}"),
+    };
+    let mark = match troubled {
+        Some((_, severity)) => (alarm.to_owned(), theme.style(trouble::role(severity))),
+        None => (" ".to_owned(), theme.style(Role::Normal)),
+    };
+    let text = if front { format!("[{short}]") } else { short };
+    vec![mark, (text, style)]
 }
 
 fn order(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The configuration file. What the command line says wins over it.
+
+mod read;
+mod template;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::app::Setup;
+use crate::args::Colour;
+use crate::theme::Preset;
+
+pub use read::Problem;
+pub use template::template;
+
+/// What the file says; `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// Time from one refresh to the next.
+    pub interval: Option<Duration>,
+    /// Colours.
+    pub theme: Option<Preset>,
+    /// When to use colour.
+    pub color: Option<Colour>,
+    /// Draw with ASCII characters only.
+    pub ascii: Option<bool>,
+    /// Keys, history, mouse and views.
+    pub setup: Setup,
+}
+
+impl Config {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// It is no TOML, or a name or a value in it is none.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        read::parse(text)
+    }
+
+    /// Reads the file at `path`, or the user's own if there is one. What `variable` says of the environment decides where
+    /// that is: `$XDG_CONFIG_HOME/ipcon-top/config.toml`, else `~/.config/ipcon-top/config.toml`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is wrong: the error has its name and the line.
+    pub fn load(
+        path: Option<&Path>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
+        let Some(file) = path.map(Path::to_path_buf).or_else(|| own(variable)) else {
+            return Ok(Self::default());
+        };
+        let text = match fs::read_to_string(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => {
+                return Ok(Self::default());
+            }
+            text => text.with_context(|| format!("reading {}", file.display()))?,
+        };
+        Self::parse(&text).map_err(|problem| {
+            let Problem { line, message } = problem;
+            anyhow!("{}:{line}: {message}", file.display())
+        })
+    }
+}
+
+/// Where the user's own file is.
+fn own(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    // By the base directory specification, what is not absolute does not count.
+    let folder = |name: &str| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")))?;
+    Some(base.join("ipcon-top/config.toml"))
+}
+
+#[cfg(test)]
+mod tests;
