@@ -119,6 +119,27 @@ fn the_json_has_every_field_of_the_field_table() {
 }
 
 #[test]
+fn warnings_come_first_and_name_who_does_it() {
+    let report = report(probed(4), probed(5));
+    let text = report.print(Format::Text).unwrap();
+    let warning = text.find("does not read").unwrap();
+    assert!(warning < text.find("\nbus\n").unwrap(), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&report.print(Format::Json).unwrap()).unwrap();
+    let worst = &json["warnings"][0];
+    assert_eq!(worst["key"], "receiver_stalled");
+    assert_eq!(worst["severity"], "alarm");
+    assert_eq!(worst["subject"], "peer");
+    assert_eq!(worst["subject_id"], 3);
+    assert_eq!(worst["subject_name"], "cand_logger");
+    let reason = worst["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("media.router +1 sends it 6.90k/s"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn a_bus_that_cannot_be_read_is_an_error_and_not_an_empty_report() {
     let mut source = Script([bus(0)].into());
     let error = measure(&mut source, Duration::from_secs(1), |_| {}).unwrap_err();

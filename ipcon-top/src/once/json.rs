@@ -8,6 +8,7 @@ use ipcon_observe::RowRates;
 use ipcon_observe::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, FLOW_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
 };
+use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{
     Bus, Channel, ChannelScan, Endpoint, Event, Exception, Flow, Group, Kevents, Peer, Probes,
     SourceStatus,
@@ -28,6 +29,7 @@ struct Document<'a> {
     interval_seconds: f64,
     consistent: bool,
     sources: &'a [SourceStatus],
+    warnings: &'a [Warning],
     #[serde(skip_serializing_if = "Option::is_none")]
     bus: Option<Rated<'a, Bus>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +98,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
         interval_seconds: rates.interval().as_secs_f64(),
         consistent: snapshot.consistent,
         sources: &snapshot.sources,
+        warnings: &report.warnings,
         bus: bus.map(|bus| rated(bus, BUS_FIELDS, known)),
         peers: bus.map(|_| rows(&snapshot.peers, PEER_FIELDS, |peer| rates.peer(peer.id))),
         groups: bus.map(|_| {

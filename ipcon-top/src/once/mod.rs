@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One measurement, printed: two snapshots and what lies between them.
 
+mod flows;
 mod grid;
 mod json;
 mod text;
 
 use std::time::{Duration, SystemTime};
 
+use ipcon_observe::linter::{Linter, Warning};
 use ipcon_observe::model::{Event, Exception};
 use ipcon_observe::{Rates, Snapshot, reconcile, reconcile::Reconciliation};
 
@@ -24,6 +26,8 @@ pub struct Report {
     pub snapshot: Snapshot,
     /// From the first to the second.
     pub rates: Rates,
+    /// What is wrong, the worst first.
+    pub warnings: Vec<Warning>,
     /// Events of both, oldest first.
     pub events: Vec<Event>,
     /// Exceptions of both, oldest first.
@@ -36,9 +40,13 @@ impl Report {
     /// Makes the report of two snapshots.
     #[must_use]
     pub fn new(first: &Snapshot, second: Snapshot, at: SystemTime) -> Self {
+        let rates = Rates::between(first, &second);
+        let mut linter = Linter::default();
+        linter.look(first, &Rates::default());
         Self {
             at,
-            rates: Rates::between(first, &second),
+            warnings: linter.look(&second, &rates),
+            rates,
             events: first.events.iter().chain(&second.events).cloned().collect(),
             exceptions: first
                 .exceptions

@@ -11,8 +11,8 @@ use ipcon_observe::fields::{
 };
 use ipcon_observe::model::{Bus, Channels, Endpoint, Probes, SourceState};
 
-use super::Report;
 use super::grid::Grid;
+use super::{Report, flows};
 use crate::format::{self, ABSENT, Align};
 use crate::store::counters;
 use crate::theme::Theme;
@@ -83,6 +83,7 @@ const BAR: usize = 40;
 pub(super) fn print(report: &Report) -> String {
     let mut out = String::new();
     header(report, &mut out);
+    warnings(report, &mut out);
     if let Some(bus) = &report.snapshot.bus {
         of_bus(report, bus, &mut out);
     }
@@ -110,8 +111,10 @@ fn of_bus(report: &Report, bus: &Bus, out: &mut String) {
         &report.snapshot.groups,
         |group| report.rates.group(group.id),
     );
+    flows::busiest(report, out);
     drops(report, bus, out);
     if let Some(probes) = &report.snapshot.probes {
+        flows::latency(report, probes, out);
         sizes(probes, out);
         programs(probes, out);
     }
@@ -174,6 +177,21 @@ fn header(report: &Report, out: &mut String) {
             lost => format!(", LOST {lost} events"),
         };
         let _ = writeln!(out, "  {:<8} {state}{lost}", source.name.key());
+    }
+}
+
+/// What is wrong, before any number that shows it.
+fn warnings(report: &Report, out: &mut String) {
+    section(out, "warnings");
+    if report.warnings.is_empty() {
+        out.push_str("  none\n");
+    }
+    for warning in &report.warnings {
+        let (severity, sentence) = (warning.severity.key(), warning.sentence());
+        let _ = writeln!(out, "  {severity:<7}  {sentence}");
+        if let Some(advice) = warning.advice {
+            let _ = writeln!(out, "           {advice}");
+        }
     }
 }
 
@@ -246,7 +264,7 @@ fn exact(value: &Value<'_>) -> String {
     }
 }
 
-fn per_second(rate: Option<f64>) -> String {
+pub(super) fn per_second(rate: Option<f64>) -> String {
     rate.map_or(ABSENT.to_owned(), |rate| format!("{rate:.1}"))
 }
 
@@ -403,7 +421,7 @@ fn reconciliation(report: &Report, out: &mut String) {
     }
 }
 
-fn section(out: &mut String, title: &str) {
+pub(super) fn section(out: &mut String, title: &str) {
     let _ = writeln!(out, "\n{title}");
 }
 
