@@ -40,25 +40,28 @@ fn press(app: &mut App, code: KeyCode) {
     app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
 }
 
-/// Every width, where it matters most; the wide ones are alike.
+/// Every size, where it matters most; the large ones are alike.
 fn at_many_sizes(app: &mut App) {
-    at_sizes(app, (1..=70).chain((71..=COLUMNS).step_by(9)));
+    let widths = (1..=45).chain((46..=COLUMNS).step_by(13));
+    let lines: Vec<u16> = (1..=26).chain((27..=LINES).step_by(11)).collect();
+    at_sizes(app, widths, &lines);
 }
 
 /// Every size up to the largest.
 fn at_every_size(app: &mut App) {
-    at_sizes(app, 1..=COLUMNS);
+    let lines: Vec<u16> = (1..=LINES).collect();
+    at_sizes(app, 1..=COLUMNS, &lines);
 }
 
 /// Draws with a frame of one cell around it that must stay as it is, in each palette in turn.
-fn at_sizes(app: &mut App, widths: impl Iterator<Item = u16>) {
+fn at_sizes(app: &mut App, widths: impl Iterator<Item = u16>, heights: &[u16]) {
     let themes = [(true, false), (false, false), (true, true), (false, true)];
     let themes = themes.map(|(colour, ascii)| Theme::new(colour, ascii));
     let now = FixedClock(START + Duration::from_secs(5)).now();
     // One buffer for all sizes: making one for each takes longer than drawing.
     let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS + 2, LINES + 2));
     for columns in widths {
-        for lines in 1..=LINES {
+        for &lines in heights {
             let theme = themes[usize::from(columns + lines) % themes.len()];
             app.update(Event::Resize(columns, lines));
             let frame: Vec<Position> = frame_around(columns, lines).collect();
