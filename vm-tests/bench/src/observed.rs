@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Context as _;
-use ipcon_observe::probes::Probes;
+use ipcon_observe::probes::{Probes, Settings};
 use ipcon_vm_tests::tracing;
 
 use crate::bus::OneWay;
@@ -24,6 +24,22 @@ pub(crate) trait Observer: Sized {
 impl Observer for Probes {
     fn begin() -> anyhow::Result<Self> {
         Self::attach().context("attaching the probes")
+    }
+}
+
+/// The probes without waiting times.
+pub(crate) struct CountersOnly {
+    _probes: Probes,
+}
+
+impl Observer for CountersOnly {
+    fn begin() -> anyhow::Result<Self> {
+        let settings = Settings {
+            latency: false,
+            ..Settings::default()
+        };
+        let probes = Probes::attach_with(settings).context("attaching the probes")?;
+        Ok(Self { _probes: probes })
     }
 }
 

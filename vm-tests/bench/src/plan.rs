@@ -12,7 +12,7 @@ use crate::churn::{RoundTrips, Scene, Work};
 use crate::dbus::{self, Broker};
 use crate::group::{Group, GroupBatch, SocketBatch, Sockets};
 use crate::measure::{FEWEST, Sides, Timed};
-use crate::observed::{Observed, Observer, Tracer};
+use crate::observed::{CountersOnly, Observed, Observer, Tracer};
 use crate::place::{FIRST, SECOND};
 use crate::scale::{self, Crowd};
 use crate::{bus, seqpacket};
@@ -120,6 +120,7 @@ pub(crate) const ROWS: &[Row] = &[
         Sides::new(scale::LookUp::new(many), scale::LookUp::new(few))
     }),
     row("counters", |_| observed::<Probes>()),
+    row("counters-only", |_| observed::<CountersOnly>()),
     row("traced", |_| observed::<Tracer>()),
     churn_row("churn-p99", |context| {
         disturbed(context, Some(Work::Group), Some(Work::Sockets))
