@@ -6,8 +6,6 @@ mod args;
 mod check;
 mod http;
 mod listen;
-mod metrics;
-mod process;
 mod reader;
 mod web;
 
@@ -18,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use ipcon_exporter::{metrics, process};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -9,19 +9,21 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What this process takes, and may take.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time of all threads, in user space and in the kernel.
-    pub(crate) cpu: Duration,
-    pub(crate) open_files: u64,
+    pub cpu: Duration,
+    /// Descriptors that are open.
+    pub open_files: u64,
     /// `None` when there is no bound.
-    pub(crate) most_files: Option<u64>,
+    pub most_files: Option<u64>,
     /// Bytes of address space.
-    pub(crate) virtual_memory: u64,
+    pub virtual_memory: u64,
     /// Bytes in memory.
-    pub(crate) resident_memory: u64,
+    pub resident_memory: u64,
     /// Seconds since 1970.
-    pub(crate) started_at: f64,
-    pub(crate) threads: u64,
+    pub started_at: f64,
+    /// Threads that it has.
+    pub threads: u64,
 }
 
 impl Usage {
@@ -30,7 +32,7 @@ impl Usage {
     /// # Errors
     ///
     /// `/proc` is not mounted, or hidden from this process.
-    pub(crate) fn read() -> ProcResult<Self> {
+    pub fn read() -> ProcResult<Self> {
         let process = Process::myself()?;
         let stat = process.stat()?;
         let most_files = match process.limits()?.max_open_files.soft_limit {

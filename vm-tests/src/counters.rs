@@ -2,6 +2,7 @@
 
 //! The laws that the counters of a quiet bus obey.
 
+use crate::agree;
 use libipcon::{BusInfo, Counters, GroupInfo, Inspector, MemberInfo, PeerInfo};
 
 /// Every unicast request was delivered or refused, with each of its bytes. Holds for the totals of a quiet bus.
@@ -81,7 +82,8 @@ pub fn assert_books(inspector: &Inspector, departed: &Counters) -> (BusInfo, Vec
     (bus, peers)
 }
 
-/// The same without the sums: for who does not know what the departed counted.
+/// The same without the sums: for who does not know what the departed counted. Whoever observes the bus must have found
+/// the same.
 pub fn assert_balanced_books(inspector: &Inspector) -> (BusInfo, Vec<PeerInfo>) {
     let peers = inspector.peers().expect("dump peers");
     let groups = inspector.groups().expect("dump groups");
@@ -117,6 +119,7 @@ pub fn assert_balanced_books(inspector: &Inspector) -> (BusInfo, Vec<PeerInfo>) 
             group.name
         );
     }
+    agree::assert_observers_agree(&bus, &peers.items);
     (bus, peers.items)
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the end-to-end tests stand on: the suite that runs them, child processes, the module, the counters' laws, a
-//! netlink socket without manners, and the kernel's tracepoints.
+//! What the end-to-end tests stand on: the suite that runs them, child processes, the module, the counters' laws and
+//! who tells of them, a netlink socket without manners, and the kernel's tracepoints.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod agree;
 mod case;
 pub mod clock;
 pub mod counters;

@@ -15,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::{Bus, Case};
 use crate::kernel_log::{self, Bracket};
-use crate::{counters, place, results, watch};
+use crate::{agree, counters, place, results, watch};
 
 /// Runs the tests of each subject that the arguments of the process select.
 ///
@@ -89,7 +89,8 @@ fn run_on_its_bus(case: Case) {
     watch::expect_identities();
 }
 
-/// Everybody has gone, so nothing may be left behind, and the books must balance.
+/// Everybody has gone, so nothing may be left behind, the books must balance, and whoever observes the bus must have found
+/// what is in them.
 fn expect_empty_bus() {
     let bus = Inspector::open()
         .and_then(|inspector| inspector.bus())
@@ -101,6 +102,7 @@ fn expect_empty_bus() {
         "peers, services, groups and memberships left after the test"
     );
     counters::assert_balanced(&bus.counters);
+    agree::assert_observers_agree(&bus, &[]);
 }
 
 /// A test that hangs may hang in the kernel, so the process cannot go on: it tells where its threads are and aborts.

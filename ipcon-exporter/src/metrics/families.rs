@@ -9,8 +9,8 @@ use prometheus::proto::{
 };
 use prometheus::{TEXT_FORMAT, TextEncoder};
 
-/// `Content-Type` of [`Families::encode`].
-pub(crate) const CONTENT_TYPE: &str = TEXT_FORMAT;
+/// `Content-Type` of a page.
+pub const CONTENT_TYPE: &str = TEXT_FORMAT;
 
 /// Labels of a sample.
 pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];

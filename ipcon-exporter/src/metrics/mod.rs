@@ -16,29 +16,34 @@ mod tests;
 
 use ipcon_observe::{Ledger, Snapshot};
 
-pub(crate) use families::CONTENT_TYPE;
+pub use families::CONTENT_TYPE;
 use families::Families;
-pub(crate) use parts::Parts;
+pub use parts::Parts;
 
 use crate::process::Usage;
 
 /// What one scrape shows.
-pub(crate) struct Scrape<'a> {
+#[derive(Debug)]
+pub struct Scrape<'a> {
     /// The bus and the channels; `None` when neither could be read.
-    pub(crate) snapshot: Option<&'a Snapshot>,
+    pub snapshot: Option<&'a Snapshot>,
     /// Totals up to and with the snapshot.
-    pub(crate) ledger: &'a Ledger,
+    pub ledger: &'a Ledger,
     /// Whether probes were asked for.
-    pub(crate) probes_wanted: bool,
+    pub probes_wanted: bool,
     /// What this process takes; `None` when it cannot be told.
-    pub(crate) process: Option<&'a Usage>,
+    pub process: Option<&'a Usage>,
 }
 
 /// Adds what one source tells.
 type Collect = fn(&Scrape<'_>, &mut Families);
 
 /// The page with these parts.
-pub(crate) fn page(scrape: &Scrape<'_>, parts: Parts) -> prometheus::Result<String> {
+///
+/// # Errors
+///
+/// A family has no samples, which does not happen.
+pub fn page(scrape: &Scrape<'_>, parts: Parts) -> prometheus::Result<String> {
     let mut families = Families::default();
     for collect in parts.collectors() {
         collect(scrape, &mut families);

@@ -14,17 +14,17 @@ const PARTS: &[(&str, Collect)] = &[
 
 /// A set of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Parts(u32);
+pub struct Parts(u32);
 
 impl Parts {
     /// The whole page.
-    pub(crate) const ALL: Self = Self((1 << PARTS.len()) - 1);
+    pub const ALL: Self = Self((1 << PARTS.len()) - 1);
 
     /// Only how the exporter itself is doing.
-    pub(crate) const NONE: Self = Self(0);
+    pub const NONE: Self = Self(0);
 
     /// The part with this name, which is that of its source.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         bit(name).ok().map(Self)
     }
 
@@ -33,7 +33,7 @@ impl Parts {
     /// # Errors
     ///
     /// It names a part that does not exist, or both wants parts and does not want parts.
-    pub(crate) fn from_query(query: &str) -> Result<Self, String> {
+    pub fn from_query(query: &str) -> Result<Self, String> {
         let (mut wanted, mut unwanted) = (0, 0);
         for (key, name) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {

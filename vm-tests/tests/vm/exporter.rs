@@ -6,14 +6,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use ipcon_vm_tests::process::{Process, program};
-use ipcon_vm_tests::{Case, cases, counters, pace, settings};
+use ipcon_vm_tests::{Case, agree, cases, counters, pace, settings};
 use libipcon::{Inspector, Peer, Replay};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use serde_json::Value;
 
 use crate::support::soon;
@@ -21,6 +22,8 @@ use crate::support::soon;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         a_check_tells_what_each_privilege_measures => on_the_initial_bus().within(120),
+        ten_thousand_peers_give_bounded_series_and_memory
+            => needs(settings::quick_kernel).within(180),
         prometheus_names_the_stalled_receiver_and_who_floods_it
             => on_the_initial_bus().needs(settings::quick_kernel).within(300),
     ]
@@ -79,6 +82,80 @@ fn a_check_tells_what_each_privilege_measures() {
         );
         assert_eq!(output.status.code(), Some(3), "{output:?}");
     }
+}
+
+/// Lets this process have two descriptors for each of so many peers, and some.
+fn allow_peers(count: u64) {
+    let wanted = Rlimit {
+        current: Some(3 * count),
+        maximum: Some(3 * count),
+    };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+}
+
+/// The page of an exporter that listens at a socket.
+fn scrape(socket: &Path) -> String {
+    let mut connection = UnixStream::connect(socket).unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    connection.write_all(request).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    page.to_owned()
+}
+
+/// The most resident memory that a process ever had, in KiB.
+fn peak_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+fn ten_thousand_peers_give_bounded_series_and_memory() {
+    const PEERS: usize = 10_000;
+    allow_peers(PEERS as u64);
+    let socket = std::env::temp_dir().join("ipcon-ten-thousand.sock");
+    let address = format!("--web.listen-address=unix:{}", socket.display());
+    let mut exporter = Process::spawn_complaining(program("ipcon-exporter").arg(address));
+    while !exporter.line().starts_with("listening on ") {}
+    let series = |page: &str| page.lines().filter(|line| !line.starts_with('#')).count();
+    let few = series(&scrape(&socket));
+
+    let peers: Vec<_> = (0..PEERS).map(|_| Peer::connect().unwrap()).collect();
+    for (number, peer) in peers.iter().enumerate() {
+        peer.register_service(format!("peer-{number}")).unwrap();
+        peer.send(peer.port(), b"to itself").unwrap();
+    }
+    // The first scrape finds them all at once, the second one as they were.
+    for _ in 0..2 {
+        let page = scrape(&socket);
+        let sent = page.lines().filter(|line| {
+            line.starts_with("ipcon_sent_messages_total{") && line.contains("kind=\"unicast\"")
+        });
+        let sent: Vec<u64> = sent
+            .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+            .collect();
+        assert_eq!(sent.iter().sum::<u64>(), PEERS as u64, "none is lost");
+        // 200 names, and _anonymous, _departed, _observer and _other.
+        assert!(sent.len() <= 204, "{} labels", sent.len());
+        let most = few + 204 * 25;
+        assert!(series(&page) <= most, "{} series", series(&page));
+        let folded = format!(
+            "ipcon_exporter_series_folded_total{{label=\"peer\"}} {}",
+            PEERS - 200
+        );
+        assert!(page.contains(&folded), "{folded}");
+    }
+    let peak = peak_memory(exporter.pid());
+    println!("{PEERS} peers: {peak} KiB at most");
+    assert!(peak <= 64 * 1024, "{peak} KiB");
+    exporter.signal(Signal::TERM);
+    assert!(exporter.wait().success());
 }
 
 /// The rules as they are installed, but for how long something must last.
@@ -233,39 +310,20 @@ fn prometheus_names_the_stalled_receiver_and_who_floods_it() {
     // On a quiet bus, Prometheus has what the module counted, to the message.
     let inspector = Inspector::open().unwrap();
     let (bus, _) = counters::assert_balanced_books(&inspector);
-    let counted = [
-        (
-            "ipcon_sent_messages_total{kind='unicast'}",
-            bus.counters.sent_unicast_messages,
-        ),
-        (
-            "ipcon_sent_messages_total{kind='multicast'}",
-            bus.counters.sent_multicast_messages,
-        ),
-        (
-            "ipcon_delivered_messages_total{kind='unicast'}",
-            bus.counters.delivered_unicast_messages,
-        ),
-        (
-            "ipcon_dropped_messages_total{reason='queue_full'}",
-            bus.counters.dropped_queue_full,
-        ),
-        (
-            "ipcon_send_errors_total{errno='EAGAIN'}",
-            bus.counters.refused_queue_full,
-        ),
-    ];
-    for (series, count) in counted {
-        let count = count as f64;
-        while prometheus
-            .query(&format!("sum({series})"))
-            .first()
-            .map(|(_, sum)| *sum)
-            != Some(count)
-        {
+    for total in agree::totals(&bus.counters) {
+        let told = || {
+            prometheus
+                .query(&total.query())
+                .first()
+                .map(|&(_, sum)| sum)
+        };
+        while told() != Some(total.count as f64) {
             assert!(
                 std::time::Instant::now() < deadline,
-                "{series} does not become {count}"
+                "{} is {:?} and does not become {}",
+                total.query(),
+                told(),
+                total.count
             );
             std::thread::sleep(Duration::from_millis(100));
         }
