@@ -87,67 +87,88 @@ fn use_sockets(count: usize) -> anyhow::Result<()> {
     }
 }
 
+/// A process that does some work while it is wanted, and is stopped otherwise.
+pub(crate) struct Busy(Process);
+
+impl Busy {
+    pub(crate) fn start(work: Work, members: usize) -> anyhow::Result<Self> {
+        let busy = Self(work.start(members)?);
+        busy.stop()?;
+        Ok(busy)
+    }
+
+    /// Does `body` while the process works.
+    pub(crate) fn meanwhile<T>(
+        &self,
+        body: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        self.0.signal(Signal::CONT);
+        let result = body();
+        self.stop()?;
+        result
+    }
+
+    /// Stops it, and waits until it has stopped.
+    fn stop(&self) -> anyhow::Result<()> {
+        self.0.signal(Signal::STOP);
+        let pid = Pid::from_raw(i32::try_from(self.0.pid())?);
+        let state = waitpid(pid, WaitOptions::UNTRACED)
+            .context("waiting until the busy process stops")?
+            .context("the busy process is no child")?;
+        if !state.1.stopped() {
+            bail!("the busy process has ended: {:?}", state.1);
+        }
+        Ok(())
+    }
+}
+
 /// The two peers that are waited for, and the processes that disturb them, of which one runs at most.
 pub(crate) struct Scene {
     pair: bus::RoundTrip,
-    busy: Vec<(Work, Process)>,
+    busy: Vec<(Work, Busy)>,
 }
 
 impl Scene {
     pub(crate) fn new(members: usize) -> anyhow::Result<Rc<RefCell<Self>>> {
-        let mut busy = Vec::new();
-        for work in Work::ALL {
-            let process = work.start(members)?;
-            stop(&process)?;
-            busy.push((work, process));
-        }
+        let busy = Work::ALL
+            .into_iter()
+            .map(|work| Ok((work, Busy::start(work, members)?)))
+            .collect::<anyhow::Result<_>>()?;
         let pair = bus::RoundTrip::new(64, place::FIRST)?;
         Ok(Rc::new(RefCell::new(Self { pair, busy })))
     }
 
     /// The 99th percentile of so many round trips, meanwhile `work` is done.
-    fn round_trips(
-        &mut self,
-        work: Option<Work>,
-        times: u32,
-        took: &mut Vec<u64>,
-    ) -> anyhow::Result<f64> {
-        let busy = self.busy.iter().find(|(which, _)| Some(*which) == work);
-        if let Some((_, process)) = busy {
-            process.signal(Signal::CONT);
+    fn round_trips(&mut self, work: Option<Work>, times: u32) -> anyhow::Result<f64> {
+        let Self { pair, busy } = self;
+        let mut measure = || percentile_of(99, times, || pair.once());
+        match busy.iter().find(|(which, _)| Some(*which) == work) {
+            Some((_, busy)) => busy.meanwhile(measure),
+            None => measure(),
         }
-        took.clear();
-        for _ in 0..times {
-            let begin = Instant::now();
-            self.pair.once()?;
-            took.push(u64::try_from(begin.elapsed().as_nanos())?);
-        }
-        if let Some((_, process)) = busy {
-            stop(process)?;
-        }
-        took.sort_unstable();
-        Ok(percentile(took, 99))
     }
 }
 
-/// Stops a process, and waits until it has stopped.
-fn stop(process: &Process) -> anyhow::Result<()> {
-    process.signal(Signal::STOP);
-    let pid = Pid::from_raw(i32::try_from(process.pid())?);
-    let state = waitpid(pid, WaitOptions::UNTRACED)
-        .context("waiting until the busy process stops")?
-        .context("the busy process is no child")?;
-    if !state.1.stopped() {
-        bail!("the busy process has ended: {:?}", state.1);
+/// The time in nanoseconds that so many of a hundred times do not exceed.
+pub(crate) fn percentile_of(
+    percent: usize,
+    times: u32,
+    mut once: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let mut took = Vec::with_capacity(times as usize);
+    for _ in 0..times {
+        let begin = Instant::now();
+        once()?;
+        took.push(u64::try_from(begin.elapsed().as_nanos())?);
     }
-    Ok(())
+    took.sort_unstable();
+    Ok(percentile(&took, percent))
 }
 
 /// Round trips while the other processor is busy with some work, or idle.
 pub(crate) struct RoundTrips {
     scene: Rc<RefCell<Scene>>,
     work: Option<Work>,
-    took: Vec<u64>,
 }
 
 impl RoundTrips {
@@ -155,7 +176,6 @@ impl RoundTrips {
         Self {
             scene: Rc::clone(scene),
             work,
-            took: Vec::new(),
         }
     }
 }
@@ -163,8 +183,7 @@ impl RoundTrips {
 impl Side for RoundTrips {
     /// The time that 99 of 100 round trips do not exceed.
     fn round(&mut self, times: u32) -> anyhow::Result<f64> {
-        let mut scene = self.scene.borrow_mut();
-        scene.round_trips(self.work, times, &mut self.took)
+        self.scene.borrow_mut().round_trips(self.work, times)
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Measures the bus against its peers: Unix sockets, and D-Bus through dbus-broker.
+//! Measures the bus against its peers: Unix sockets, and D-Bus through dbus-broker; and what observing it takes.
 //!
 //! It runs inside the VM, started by `cargo xtask bench`, and prints one JSON object a line: first the place, then each
 //! row as it is measured, with what every round took. What is made of the numbers is decided on the host.
@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 use churn::Work;
 use echo::Kind;
+use measure::Effort;
 
 mod bus;
 mod churn;
@@ -22,6 +23,7 @@ mod dbus;
 mod echo;
 mod group;
 mod measure;
+mod observe;
 mod observed;
 mod place;
 mod plan;
@@ -43,6 +45,8 @@ struct Args {
 enum Command {
     /// Measures the rows of the bus.
     Bus(BusArgs),
+    /// Measures the rows of observers.
+    Observe(RowArgs),
     /// Answers each message with itself, as the other process of a round trip.
     #[command(hide = true)]
     Echo {
@@ -66,7 +70,7 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct BusArgs {
+struct RowArgs {
     /// Only these rows.
     #[arg(value_name = "ROW")]
     rows: Vec<String>,
@@ -76,6 +80,12 @@ struct BusArgs {
     /// Rounds of each row.
     #[arg(long, default_value_t = 21)]
     rounds: usize,
+}
+
+#[derive(Debug, clap::Args)]
+struct BusArgs {
+    #[command(flatten)]
+    rows: RowArgs,
     /// Folder with the unpacked package dbus-broker; without it its rows are left out.
     #[arg(long)]
     dbus_broker: Option<PathBuf>,
@@ -84,6 +94,10 @@ struct BusArgs {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Bus(args) => measure_bus(&args),
+        Command::Observe(args) => {
+            let effort = prepare(&args)?;
+            observe::measure(&args.rows, effort, args.quick)
+        }
         Command::Echo { kind, at, cpu } => {
             place::pin(cpu)?;
             echo::run(kind, at.as_deref())
@@ -95,25 +109,31 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn measure_bus(args: &BusArgs) -> anyhow::Result<()> {
+/// Prepares this process for measuring, and tells how much shall be measured.
+fn prepare(args: &RowArgs) -> anyhow::Result<Effort> {
     if !ipcon_vm_tests::in_vm() {
-        bail!("this runs inside the VM, which has the module; use: cargo xtask bench bus");
+        bail!("this runs inside the VM, which has the module; use: cargo xtask bench");
     }
     place::raise_descriptor_limit()?;
     place::pin(place::FIRST)?;
-    let effort = if args.quick {
-        measure::Effort::quick()
+    Ok(if args.quick {
+        Effort::quick()
     } else {
-        measure::Effort::full(args.rounds)
-    };
+        Effort::full(args.rounds)
+    })
+}
+
+fn measure_bus(args: &BusArgs) -> anyhow::Result<()> {
+    let effort = prepare(&args.rows)?;
     let broker = match &args.dbus_broker {
         Some(folder) => Some(dbus::Broker::start(folder).context("starting dbus-broker")?),
         None => None,
     };
     report::place()?;
-    let context = plan::Context::new(broker, args.quick);
+    let RowArgs { rows, quick, .. } = &args.rows;
+    let context = plan::Context::new(broker, *quick);
     for row in plan::ROWS {
-        if !args.rows.is_empty() && !args.rows.iter().any(|name| name == row.name) {
+        if !rows.is_empty() && !rows.iter().any(|name| name == row.name) {
             continue;
         }
         if row.needs_broker && !context.has_broker() {

@@ -29,13 +29,35 @@ impl Sides {
     }
 }
 
-/// Nanoseconds for each time; element `n` of both was measured in round `n`.
+/// Nanoseconds for each time, unless it is something else; element `n` of both was measured in round `n`.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     /// Operations in each round.
     pub(crate) times: u32,
+    /// What is counted, if not time.
+    pub(crate) unit: Option<&'static str>,
     pub(crate) ours: Vec<f64>,
     pub(crate) peer: Vec<f64>,
+    /// What else is to be known of it.
+    pub(crate) note: Option<String>,
+}
+
+impl Samples {
+    /// What was counted once.
+    pub(crate) fn once(ours: f64, peer: f64, unit: &'static str) -> Self {
+        Self {
+            times: 1,
+            unit: Some(unit),
+            ours: vec![ours],
+            peer: vec![peer],
+            note: None,
+        }
+    }
+
+    pub(crate) fn noting(self, note: String) -> Self {
+        let note = Some(note);
+        Self { note, ..self }
+    }
 }
 
 /// Fewest operations in a round.
@@ -58,6 +80,10 @@ impl Effort {
             round: Duration::from_millis(20),
             most: 10_000,
         }
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds
     }
 
     pub(crate) fn quick() -> Self {

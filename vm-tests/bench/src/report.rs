@@ -21,8 +21,12 @@ enum Line<'a> {
     Row {
         name: &'a str,
         times: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unit: Option<&'static str>,
         ours: &'a [f64],
         peer: &'a [f64],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
     },
     LeftOut {
         name: &'a str,
@@ -46,8 +50,10 @@ pub(crate) fn row(name: &str, samples: &Samples) -> anyhow::Result<()> {
     tell(&Line::Row {
         name,
         times: samples.times,
+        unit: samples.unit,
         ours: &samples.ours,
         peer: &samples.peer,
+        note: samples.note.as_deref(),
     })
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Case> {
         the_report_of_ipcon_top_agrees_with_the_dumps,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
         the_bench_measures_every_row => within(120),
+        the_bench_measures_every_row_of_observers => within(120),
     ]
 }
 
@@ -279,8 +280,24 @@ fn exchange() -> (Peer, Peer) {
 
 /// Two rounds of a few operations each: the figures mean nothing, but every row must come to its end.
 fn the_bench_measures_every_row() {
+    let measured = bench("bus");
+    assert!(measured.len() >= 10, "{measured:?}");
+    assert!(
+        measured
+            .iter()
+            .all(|row| row["ours"].as_array().unwrap().len() == 2)
+    );
+}
+
+fn the_bench_measures_every_row_of_observers() {
+    let measured = bench("observe");
+    assert!(measured.len() >= 9, "{measured:?}");
+}
+
+/// The rows that the bench measures of one thing, each with as many rounds on both sides.
+fn bench(of: &str) -> Vec<Value> {
     let output = program("ipcon-bench")
-        .args(["bus", "--quick"])
+        .args([of, "--quick"])
         .output()
         .unwrap();
     assert!(
@@ -295,20 +312,20 @@ fn the_bench_measures_every_row() {
     });
     let place = lines.next().unwrap();
     assert_eq!(place["kind"], "place");
-    let mut measured = 0;
+    let mut measured = Vec::new();
     for line in lines {
-        // dbus-broker is there for `cargo xtask bench` alone.
+        // dbus-broker is there for `cargo xtask bench bus` alone.
         if line["kind"] == "left_out" {
             assert_eq!(line["why"], "dbus-broker is not there", "{line}");
             continue;
         }
         assert_eq!(line["kind"], "row", "{line}");
-        for side in ["ours", "peer"] {
-            let rounds = line[side].as_array().unwrap();
-            assert_eq!(rounds.len(), 2, "{line}");
-            assert!(rounds.iter().all(|it| it.as_f64().unwrap() > 0.0), "{line}");
+        let [ours, peer] = ["ours", "peer"].map(|side| line[side].as_array().unwrap());
+        assert_eq!(ours.len(), peer.len(), "{line}");
+        for round in ours.iter().chain(peer) {
+            assert!(round.as_f64().unwrap() > 0.0, "{line}");
         }
-        measured += 1;
+        measured.push(line);
     }
-    assert!(measured >= 10, "{text}");
+    measured
 }

@@ -39,6 +39,9 @@ pub(super) struct Samples {
     /// Of all operations of all rounds, where each was timed.
     #[serde(default)]
     pub(super) percentiles: Option<Percentiles>,
+    /// What else is to be known of it.
+    #[serde(default)]
+    pub(super) note: Option<String>,
 }
 
 /// What half, 99 %, and 99.9 % of all operations did not exceed.
@@ -92,6 +95,12 @@ pub(super) enum Unit {
     Instructions,
     /// System calls.
     Calls,
+    /// Bytes, of a page or of memory.
+    Bytes,
+    /// Samples on a page of metrics.
+    Series,
+    /// The part of one processor's time.
+    Share,
 }
 
 impl From<Clock> for Unit {
@@ -116,6 +125,7 @@ pub(super) struct Figures {
     /// Our time by the peer's in the same round.
     pub(super) ratio: Spread,
     pub(super) percentiles: Option<Percentiles>,
+    pub(super) note: Option<String>,
 }
 
 impl Figures {
@@ -135,6 +145,7 @@ impl Figures {
             rounds: ours.len(),
             unit: samples.unit.unwrap_or(unit),
             percentiles: samples.percentiles,
+            note: samples.note.clone(),
             ratio: Spread::of(ratios)?,
             ours: Spread::of(ours.iter().copied())?,
             peer: Spread::of(peer.iter().copied())?,
@@ -188,6 +199,7 @@ mod tests {
             ours: vec![136.0],
             peer: vec![100.0],
             percentiles: None,
+            note: None,
         };
         let row = bus::row("one-way").unwrap();
         assert_eq!(Figures::of(row, &samples, NS).unwrap().met(), Some(false));
@@ -205,6 +217,7 @@ mod tests {
             ours: vec![1.0, 2.0],
             peer: vec![1.0],
             percentiles: None,
+            note: None,
         };
         assert!(Figures::of(bus::row("one-way").unwrap(), &samples, NS).is_none());
     }

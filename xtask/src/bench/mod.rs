@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench`: measures ipcon against its peers.
 //!
-//! `bus` and `coroipc` name the rows with their goals, `run` has the ones measured in the VM and `host` the others on the
-//! host, `told` hears of it, `figures` makes figures of what was measured, `table` shows them, and `page` keeps them in
+//! `bus`, `coroipc` and `observe` name the rows with their goals, `run` has the ones measured in the VM and `host` the others on
+//! the host, `told` hears of it, `figures` makes figures of what was measured, `table` shows them, and `page` keeps them in
 //! the documentation.
 
 use crate::vm::config::Clock;
@@ -12,6 +12,7 @@ mod bus;
 mod coroipc;
 mod figures;
 mod host;
+mod observe;
 mod page;
 mod processor;
 mod rows;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Bus(BusArgs),
     /// Measures coroipc against libqb, and against what the machine allows, on the host.
     Coroipc(CoroipcArgs),
+    /// Measures what the exporter and the dashboard take, in one VM.
+    Observe(ObserveArgs),
 }
 
 /// Options of `cargo xtask bench bus`.
@@ -37,6 +40,24 @@ pub(crate) enum Command {
 /// died.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BusArgs {
+    #[command(flatten)]
+    vm: VmArgs,
+}
+
+/// Options of `cargo xtask bench observe`.
+///
+/// Sets up and builds what is missing, boots the VM, has the exporter scraped on buses of up to 10,000 peers, has the
+/// dashboard and the exporter look while messages flow, prints the table and writes it to docs/benchmarks.md, which tells
+/// how to read it. Nothing else should run on the machine meanwhile. Exit statuses are as with `bus`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ObserveArgs {
+    #[command(flatten)]
+    vm: VmArgs,
+}
+
+/// What is measured in the VM, and how.
+#[derive(Debug, clap::Args)]
+struct VmArgs {
     #[command(flatten)]
     rows: RowArgs,
     /// What passes for time; without hardware virtualisation instructions are counted unless told otherwise.
@@ -92,8 +113,9 @@ enum Format {
 /// Runs the command; the result is the exit status.
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
-        Command::Bus(args) => run::bus(args),
+        Command::Bus(args) => run::in_vm(&run::BUS, &args.vm),
         Command::Coroipc(args) => host::coroipc(args),
+        Command::Observe(args) => run::in_vm(&run::OBSERVE, &args.vm),
     }
 }
 

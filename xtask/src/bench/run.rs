@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::bus;
 use super::figures::{Figures, Unit};
 use super::rows::{self, Row};
 use super::table::{Place, Report};
 use super::told::{Measured, Told};
-use super::{BusArgs, page, processor, show};
+use super::{VmArgs, bus, observe, page, processor, show};
 use crate::build::Build;
 use crate::cache::{Cache, Workspace};
 use crate::channel::{End, Start};
@@ -30,17 +29,43 @@ const AROUND: Duration = Duration::from_secs(900);
 /// The longest that a round of all rows takes.
 const ROUND: Duration = Duration::from_secs(20);
 
-/// Measures the bus; the result is the exit status.
-pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
+/// What is measured in the VM, by a command of that name of `ipcon-bench`.
+pub(super) struct Benchmark {
+    name: &'static str,
+    rows: &'static [Row],
+    /// Whether dbus-broker is compared with.
+    needs_broker: bool,
+}
+
+/// The bus and its peers.
+pub(super) const BUS: Benchmark = Benchmark {
+    name: "bus",
+    rows: bus::ROWS,
+    needs_broker: true,
+};
+
+/// Those who observe it.
+pub(super) const OBSERVE: Benchmark = Benchmark {
+    name: "observe",
+    rows: observe::ROWS,
+    needs_broker: false,
+};
+
+/// Measures it; the result is the exit status.
+pub(super) fn in_vm(benchmark: &Benchmark, args: &VmArgs) -> anyhow::Result<u8> {
     // Before anything is built for nothing.
-    let rows = rows::named(bus::ROWS, args.rows.filter.as_deref().unwrap_or_default())?;
+    let filter = args.rows.filter.as_deref().unwrap_or_default();
+    let rows = rows::named(benchmark.rows, filter)?;
     let cache = Cache::locate()?;
     let workspace = Workspace::locate()?;
     let progress = Progress::new(Verbosity::Steps);
     let mirror = args.mirror.as_deref();
     let flavours = [args.options.kernel];
     setup::ensure(&cache, progress, mirror, &flavours, Scope::Vm)?;
-    let broker = setup::dbus_broker(&cache, progress)?;
+    let broker = match benchmark.needs_broker {
+        true => Some(setup::dbus_broker(&cache, progress)?),
+        false => None,
+    };
     let machine = Machine {
         cache: &cache,
         workspace: &workspace,
@@ -54,6 +79,7 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
         progress,
     };
     let bench = Bench {
+        benchmark,
         machine: &machine,
         args,
         module: build.module(&kernel, None)?,
@@ -84,7 +110,7 @@ pub(super) fn bus(args: &BusArgs) -> anyhow::Result<u8> {
     let report = report(all);
     show(&report, args.rows.format)?;
     if !args.rows.quick && args.rows.filter.is_none() {
-        let path = page::write(&workspace, "bus", &report.markdown())?;
+        let path = page::write(&workspace, benchmark.name, &report.markdown())?;
         progress.say(format!("written to {}", path.display()));
     }
     Ok(u8::try_from(status).unwrap_or(255))
@@ -110,11 +136,12 @@ fn boots(clock: Clock, rows: Vec<&'static Row>) -> Vec<(Clock, Vec<&'static Row>
 
 /// All that is the same for each boot.
 struct Bench<'a> {
+    benchmark: &'a Benchmark,
     machine: &'a Machine<'a>,
-    args: &'a BusArgs,
+    args: &'a VmArgs,
     module: PathBuf,
     release: String,
-    broker: PathBuf,
+    broker: Option<PathBuf>,
 }
 
 impl Bench<'_> {
@@ -165,10 +192,11 @@ impl Bench<'_> {
         let program: &Path = &self.machine.workspace.programs().join("ipcon-bench");
         let mut words = vec![
             program.display().to_string(),
-            "bus".to_owned(),
+            self.benchmark.name.to_owned(),
             format!("--rounds={}", self.args.rows.rounds),
-            format!("--dbus-broker={}", self.broker.display()),
         ];
+        let broker = self.broker.iter();
+        words.extend(broker.map(|folder| format!("--dbus-broker={}", folder.display())));
         if self.args.rows.quick {
             words.push("--quick".to_owned());
         }

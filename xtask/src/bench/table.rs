@@ -70,6 +70,9 @@ struct JsonRow<'a> {
     ratio_spread: Spread,
     /// p50, p99 and p99.9 of single operations, where each was timed.
     percentiles: Option<Percentiles>,
+    /// What else is to be known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 impl Report {
@@ -91,6 +94,7 @@ impl Report {
             peer_spread: figures.peer,
             ratio_spread: figures.ratio,
             percentiles: figures.percentiles,
+            note: figures.note.as_deref(),
         });
         let left_out = self.left_out.iter();
         let json = Json {
@@ -127,6 +131,13 @@ impl Report {
         }
         for (name, why) in &self.left_out {
             let _ = writeln!(text, "{name:<24}not measured: {why}");
+        }
+        for (figures, note) in self
+            .rows
+            .iter()
+            .filter_map(|it| Some((it, it.note.as_ref()?)))
+        {
+            let _ = writeln!(text, "{}: {note}", figures.row.name);
         }
         if self.timed().next().is_some() {
             let _ = writeln!(
@@ -183,6 +194,9 @@ impl Report {
             );
             if figures.peer_times != figures.times {
                 let _ = write!(text, ", the peer's of {}", figures.peer_times);
+            }
+            if let Some(note) = &figures.note {
+                let _ = write!(text, "; {note}");
             }
             text.push('.');
             if !row.limit.is_empty() {
@@ -260,6 +274,10 @@ fn time(unit: Unit, value: f64) -> String {
         Unit::Nanoseconds => ("µs", "ms"),
         Unit::Instructions => ("k", "M"),
         Unit::Calls => return format!("{value:.2} calls"),
+        Unit::Bytes if value < 1e6 => return format!("{:.1} KiB", value / 1024.0),
+        Unit::Bytes => return format!("{:.1} MiB", value / (1024.0 * 1024.0)),
+        Unit::Series => return format!("{value:.0}"),
+        Unit::Share => return format!("{:.2} %", value * 100.0),
     };
     match value {
         n if n < 10_000.0 => format!("{:.2} {thousand}", n / 1e3),
@@ -301,6 +319,7 @@ pub(super) mod tests {
             ours: ours.to_vec(),
             peer: peer.to_vec(),
             percentiles: None,
+            note: None,
         };
         let one_way = samples("one-way", &[13_000.0, 12_000.0], &[10_000.0, 10_000.0]);
         let connect = samples("connect", &[1_500_000.0], &[100_000.0]);
@@ -387,6 +406,29 @@ pub(super) mod tests {
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["rows"][0]["percentiles"]["ours"][1], 2_000.0);
         assert_eq!(json["rows"][1]["percentiles"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn what_is_no_time_is_shown_as_what_it_is() {
+        assert_eq!(time(Unit::Bytes, 2048.0), "2.0 KiB");
+        assert_eq!(time(Unit::Bytes, 64.0 * 1024.0 * 1024.0), "64.0 MiB");
+        assert_eq!(time(Unit::Series, 4321.0), "4321");
+        assert_eq!(time(Unit::Share, 0.0123), "1.23 %");
+    }
+
+    #[test]
+    fn a_note_stands_beside_the_row() {
+        let mut report = report();
+        report.rows[0].note = Some("none was lost".to_owned());
+        assert!(report.text().contains("\none-way: none was lost\n"));
+        assert!(
+            report
+                .markdown()
+                .contains("2 rounds of 100; none was lost.")
+        );
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["rows"][0]["note"], "none was lost");
+        assert_eq!(json["rows"][1].get("note"), None);
     }
 
     #[test]
