@@ -17,6 +17,7 @@ pub mod probes;
 mod rates;
 pub mod reconcile;
 pub mod senders;
+pub mod recording;
 mod sources;
 
 pub use collector::{Collector, Error, Options};

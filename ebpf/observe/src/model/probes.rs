@@ -66,17 +66,18 @@ pub struct Probe {
 impl Probe {
     /// Times it could not count, for any reason.
     pub fn lost_total(&self) -> u64 {
-        self.lost.iter().map(|lost| lost.events).sum()
+        let events = self.lost.iter().map(|lost| lost.events);
+        events.fold(0, u64::saturating_add)
     }
 
     /// Events missing from its counts, for any reason.
     pub fn blind_to(&self) -> u64 {
-        self.lost_total() + self.missed.unwrap_or(0)
+        self.lost_total().saturating_add(self.missed.unwrap_or(0))
     }
 
     /// Whether every run is accounted for.
     pub fn is_balanced(&self) -> bool {
-        self.seen == self.counted + self.lost_total()
+        self.counted.checked_add(self.lost_total()) == Some(self.seen)
     }
 }
 
@@ -155,7 +156,8 @@ pub struct SizeHistogram {
 impl SizeHistogram {
     /// Messages counted.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        let counts = self.counts.iter().copied();
+        counts.fold(0, u64::saturating_add)
     }
 }
 

@@ -19,17 +19,29 @@ impl SafeText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Text that should be one of these already, from a place where anybody may have changed it: a safe text stays as
+    /// it is, and in any other what is not safe is escaped.
+    pub(crate) fn escaped_before(bytes: &[u8]) -> Self {
+        escape(bytes, |c| matches!(c, '\'' | '"' | '\\'))
+    }
 }
 
 /// Escapes bytes of the bus for people, as described at [`SafeText`].
 pub fn display_name(bytes: &[u8]) -> SafeText {
+    // `escape_debug` is for literals and would quote these two.
+    escape(bytes, |c| matches!(c, '\'' | '"'))
+}
+
+/// Escapes what is not safe, and the backslash, but for what stays as it is.
+fn escape(bytes: &[u8], stays: impl Fn(char) -> bool) -> SafeText {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            match c {
-                // `escape_debug` is for literals and would quote these two.
-                '\'' | '"' => text.push(c),
-                _ => text.extend(c.escape_debug()),
+            if stays(c) {
+                text.push(c);
+            } else {
+                text.extend(c.escape_debug());
             }
         }
         for byte in chunk.invalid() {
@@ -103,6 +115,14 @@ mod tests {
         #[test]
         fn nothing_dangerous_is_left(bytes: Vec<u8>) {
             let text = display_name(&bytes);
+            prop_assert!(!text.chars().any(|c| c.is_control()));
+        }
+
+        #[test]
+        fn safe_text_is_not_escaped_again_and_other_text_is(bytes: Vec<u8>) {
+            let safe = display_name(&bytes);
+            prop_assert_eq!(&SafeText::escaped_before(safe.as_bytes()), &safe);
+            let text = SafeText::escaped_before(&bytes);
             prop_assert!(!text.chars().any(|c| c.is_control()));
         }
 
