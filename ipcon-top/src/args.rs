@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::batch::{Batch, Fields};
+use crate::recording::Record;
 use crate::theme::Preset;
 
 /// Refresh interval unless another is asked for.
@@ -45,6 +47,12 @@ pub enum Command {
     Once(Once),
     /// Print a configuration file that says what is so anyway, to begin from
     GenConfig,
+    /// Print rows for other programs, once an interval or from a recording
+    Batch(Batch),
+    /// Tell what fields rows have
+    Fields(Fields),
+    /// Record to a file
+    Record(Record),
 }
 
 /// Options of the dashboard.

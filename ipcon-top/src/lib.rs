@@ -15,12 +15,14 @@
 
 pub mod app;
 pub mod args;
+pub mod batch;
 pub mod clock;
 pub mod collect;
 pub mod columns;
 pub mod config;
 pub mod filter;
 pub mod format;
+mod grid;
 pub mod history;
 pub mod keymap;
 pub mod line;
@@ -28,6 +30,8 @@ pub mod live;
 pub mod log_fields;
 pub mod nearest;
 pub mod once;
+pub mod pulse;
+pub mod recording;
 pub mod store;
 pub mod table;
 pub mod terminal;

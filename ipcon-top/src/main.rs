@@ -14,9 +14,11 @@ use ipcon_top::app::Setup;
 use ipcon_top::args::{
     Cli, Colour, Command, INTERVAL_DEFAULT, Live, Once, Sources, locale_is_utf8,
 };
+use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::config::{self, Config};
 use ipcon_top::live::{self, Exit};
+use ipcon_top::recording::record;
 use ipcon_top::theme::Theme;
 use ipcon_top::{once, terminal};
 use signal_hook::low_level::emulate_default_handler;
@@ -28,6 +30,11 @@ fn main() -> ExitCode {
         Some(Command::Live(options)) => watch(&options),
         Some(Command::Once(options)) => report(&options),
         Some(Command::GenConfig) => print(&config::template()),
+        Some(Command::Batch(options)) => batch(&options, open, &mut io::stdout().lock()),
+        Some(Command::Fields(options)) => fields(&options),
+        Some(Command::Record(options)) => {
+            open(options.sources).and_then(|mut source| record(&options, &mut *source))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,6 +90,13 @@ fn print(text: &str) -> anyhow::Result<()> {
         // `ipcon-top once | head` has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("writing to standard output"),
+    }
+}
+
+fn fields(options: &Fields) -> anyhow::Result<()> {
+    match list(options.rows, &mut io::stdout().lock()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("telling the fields"),
     }
 }
 

@@ -16,8 +16,8 @@ mod optional;
 pub mod probes;
 mod rates;
 pub mod reconcile;
-pub mod senders;
 pub mod recording;
+pub mod senders;
 mod sources;
 
 pub use collector::{Collector, Error, Options};

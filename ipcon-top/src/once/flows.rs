@@ -6,9 +6,9 @@ use std::time::Duration;
 use ipcon_observe::model::{Flow, Probes, QueueLatency, SafeText};
 
 use super::Report;
-use super::grid::Grid;
 use super::text::{per_second, section};
 use crate::format::{self, ABSENT, Align};
+use crate::grid::Grid;
 
 /// Flows that are shown. All are in the JSON form.
 const BUSIEST: usize = 10;

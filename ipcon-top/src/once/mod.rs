@@ -2,7 +2,6 @@
 //! One measurement, printed: two snapshots and what lies between them.
 
 mod flows;
-mod grid;
 mod json;
 mod text;
 

@@ -11,9 +11,9 @@ use ipcon_observe::fields::{
 };
 use ipcon_observe::model::{Bus, Channels, Endpoint, Probes, SourceState};
 
-use super::grid::Grid;
 use super::{Report, flows};
 use crate::format::{self, ABSENT, Align};
+use crate::grid::Grid;
 use crate::store::counters;
 use crate::theme::Theme;
 

@@ -6,6 +6,7 @@
 mod bus;
 mod channel;
 mod endpoint;
+mod event;
 mod families;
 mod flow;
 mod group;
@@ -19,6 +20,7 @@ use crate::model::{Bus, Channel, Endpoint, Flow, Group, Peer};
 pub use bus::BUS_FIELDS;
 pub use channel::CHANNEL_FIELDS;
 pub use endpoint::ENDPOINT_FIELDS;
+pub use event::{EVENT_FIELDS, EXCEPTION_FIELDS};
 pub use families::{Family, Metric};
 pub use flow::FLOW_FIELDS;
 pub use group::GROUP_FIELDS;
@@ -245,6 +247,8 @@ mod tests {
         check_table(BUS_FIELDS);
         check_table(CHANNEL_FIELDS);
         check_table(ENDPOINT_FIELDS);
+        check_table(EVENT_FIELDS);
+        check_table(EXCEPTION_FIELDS);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub const UNPACKED_MAX: usize = 8 << 20;
 const FILE_MAGIC: [u8; 8] = *b"\x89IPCREC\n";
 /// Not in any text either: in UTF-8 such a byte would have others of its kind behind it.
 pub(super) const FRAME_MAGIC: [u8; 4] = *b"\xf5IFR";
-pub(super) const FRAME_HEAD: usize = 24;
+pub(super) const FRAME_HEAD: usize = 32;
 
 /// Whether a file that begins with these bytes is a recording, of whatever version.
 pub fn begins_like_one(bytes: &[u8]) -> bool {
@@ -55,15 +55,19 @@ pub(super) struct Head {
     pub(super) crc: u32,
     /// Wall-clock time, nanoseconds since 1970.
     pub(super) at: u64,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub(super) taken_at: u64,
 }
 
 impl Head {
-    pub(super) fn of(body: &[u8], at: SystemTime) -> Self {
+    pub(super) fn of(body: &[u8], at: SystemTime, taken_at: Duration) -> Self {
         let since = at.duration_since(SystemTime::UNIX_EPOCH);
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Self {
             length: u32::try_from(body.len()).unwrap_or(u32::MAX),
             crc: crc32fast::hash(body),
-            at: u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX),
+            at: nanos(since.unwrap_or_default()),
+            taken_at: nanos(taken_at),
         }
     }
 
@@ -77,6 +81,7 @@ impl Head {
         bytes[4..8].copy_from_slice(&self.length.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.crc.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.at.to_le_bytes());
+        bytes[20..28].copy_from_slice(&self.taken_at.to_le_bytes());
         seal(&mut bytes);
         bytes
     }
@@ -89,7 +94,8 @@ impl Head {
         sound.then(|| Self {
             length,
             crc: number(bytes, 8),
-            at: u64::from(number(bytes, 12)) | u64::from(number(bytes, 16)) << 32,
+            at: long_number(bytes, 12),
+            taken_at: long_number(bytes, 20),
         })
     }
 }
@@ -138,4 +144,8 @@ fn is_sealed(bytes: &[u8]) -> bool {
 
 fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn long_number(bytes: &[u8], at: usize) -> u64 {
+    u64::from(number(bytes, at)) | u64::from(number(bytes, at + 4)) << 32
 }

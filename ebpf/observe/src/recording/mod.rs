@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! file    magic 8 │ format version 4 │ shape 4 │ CRC 4 │ frame │ frame │ …
-//! frame   magic 4 │ length of the body 4 │ CRC of the body 4 │ wall-clock time 8 │ CRC of these four 4 │ body
+//! frame   magic 4 │ length of the body 4 │ CRC of the body 4 │ wall-clock time 8 │ monotonic time 8 │ CRC of these 4 │ body
 //! body    a snapshot, deflated
 //! ```
 //!
-//! Numbers are little endian, times nanoseconds since 1970, a CRC is that of Ethernet and zip. The shape is a CRC of
+//! Numbers are little endian, times nanoseconds, those of the wall clock since 1970; a CRC is that of Ethernet and zip. The shape is a CRC of
 //! all names and types of the model's fields: a file that was made with another model is refused and never misread.
 //!
 //! A file is only ever appended to, a frame in one piece, so that what is in there stays good whatever becomes of the
@@ -29,4 +29,4 @@ pub use frame::{BODY_MAX, HEADER_LEN, UNPACKED_MAX, VERSION, begins_like_one};
 pub use pack::Malformed;
 pub use reader::{Damage, Error, Found, Frame, Place, Reader};
 pub use shape::{pack, unpack};
-pub use writer::{Writer, header};
+pub use writer::{frame, header};

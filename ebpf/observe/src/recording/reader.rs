@@ -2,7 +2,7 @@
 //! Reads a recording that may be cut off, damaged, or made by somebody who means ill.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::frame::{
     self, FRAME_HEAD, FRAME_MAGIC, HEADER_LEN, Head, UNPACKED_MAX, VERSION, begins_like_one,
@@ -74,6 +74,11 @@ impl Place {
     /// Wall-clock time at which the snapshot was taken.
     pub fn at(self) -> SystemTime {
         self.head.time()
+    }
+
+    /// The same time, `CLOCK_MONOTONIC`.
+    pub fn taken_at(self) -> Duration {
+        Duration::from_nanos(self.head.taken_at)
     }
 }
 

@@ -16,10 +16,9 @@ fn moment(second: u64) -> SystemTime {
 }
 
 fn recording(snapshots: &[Snapshot]) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut writer = Writer::begin(&mut file).unwrap();
+    let mut file = header().to_vec();
     for (second, snapshot) in snapshots.iter().enumerate() {
-        writer.append(moment(second as u64), snapshot).unwrap();
+        file.extend(frame(moment(second as u64), snapshot).unwrap());
     }
     file
 }

@@ -9,24 +9,24 @@ use crate::format::{Align, fit};
 
 /// Rows of cells under titles.
 #[derive(Debug, Default)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     titles: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Grid {
     /// Another column, right of the others.
-    pub(super) fn column(&mut self, title: impl Into<String>, align: Align) {
+    pub(crate) fn column(&mut self, title: impl Into<String>, align: Align) {
         self.titles.push((title.into(), align));
     }
 
     /// Another row, below the others. A cell for each column.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     /// Appends the table to `out`.
-    pub(super) fn print(&self, out: &mut String) {
+    pub(crate) fn print(&self, out: &mut String) {
         let widths: Vec<usize> = self
             .titles
             .iter()

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `ipcon-top batch`: rows for other programs, once an interval, or of each frame of a recording.
+//!
+//! Every form is made from the field table: `rows` looks up the fields that were asked for in each row, and one file
+//! beside this one writes them in one form.
+
+mod columns;
+mod csv;
+mod json;
+mod listing;
+mod openmetrics;
+mod rows;
+mod text;
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use ipcon_observe::{Rates, Snapshot};
+
+use crate::args::{Sources, interval};
+use crate::collect::SnapshotSource;
+use crate::history::Past;
+use crate::pulse::Pulse;
+use crate::recording::{Moment, Recorded};
+
+pub use listing::{Fields, list};
+pub use rows::{Rows, Table};
+
+/// Options of `batch`.
+#[derive(Debug, Clone, Args)]
+pub struct Batch {
+    /// Which rows
+    #[arg(long, value_enum, value_name = "ROWS", default_value_t)]
+    pub rows: Rows,
+    /// In which form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: Output,
+    /// Which fields, such as `name,sent_messages,sent_messages/s`; `help` tells all there are
+    #[arg(long, value_name = "FIELD,...")]
+    pub fields: Option<String>,
+    /// Only rows that this filter lets pass, as the dashboard has it
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// End after so many blocks
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub blocks: Option<u64>,
+    /// Time from one block to the next, 250ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// Print the frames of a recording instead of what is there now
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Begin at this moment of the recording: 14:03 (UTC), +5m, or -30s from its end
+    #[arg(
+        short = 't',
+        long,
+        value_name = "TIME",
+        requires = "from",
+        allow_hyphen_values = true
+    )]
+    pub at: Option<Moment>,
+    /// Where the numbers come from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// In which form to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON object for each block
+    Json,
+    /// One JSON object for each row
+    Jsonl,
+    /// Comma-separated values as in RFC 4180
+    Csv,
+    /// One OpenMetrics exposition with time stamps of all blocks, at the end
+    Openmetrics,
+}
+
+/// Wall-clock time as in RFC 3339, UTC.
+fn wall_clock(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+/// What is printed as one block.
+#[derive(Debug)]
+pub struct Seen {
+    /// Wall-clock time.
+    pub at: SystemTime,
+    /// The bus.
+    pub snapshot: Arc<Snapshot>,
+    /// Against the snapshot before; none for the first of a recording.
+    pub rates: Rates,
+}
+
+/// Writes blocks in one form.
+pub trait Printer {
+    /// Writes what comes before the first block.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes one block.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written.
+    fn block(&mut self, seen: &Seen, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes what comes after the last block.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written.
+    fn end(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// What writes the form that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// There is no such field, the filter is none, or these rows have no such form.
+    pub fn printer(&self) -> anyhow::Result<Box<dyn Printer>> {
+        let table = Table::new(
+            self.rows,
+            self.fields.as_deref(),
+            self.filter.as_deref(),
+            self.output,
+        )?;
+        Ok(match self.output {
+            Output::Text => Box::new(text::Text::new(table)),
+            Output::Json => Box::new(json::Json::blocks(table)),
+            Output::Jsonl => Box::new(json::Json::lines(table)),
+            Output::Csv => Box::new(csv::Csv::new(table)),
+            Output::Openmetrics => Box::new(openmetrics::OpenMetrics::new(table)?),
+        })
+    }
+}
+
+/// Prints to `out` until it is enough, a signal comes, or nobody reads any more.
+///
+/// # Errors
+///
+/// The options make no sense together, the bus or the recording cannot be read, or `out` cannot be written.
+pub fn batch(
+    options: &Batch,
+    open: impl FnOnce(Sources) -> anyhow::Result<Box<dyn SnapshotSource>>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    if options.fields.as_deref() == Some("help") {
+        return unless_nobody_reads(list(Some(options.rows), out).map_err(Into::into));
+    }
+    let mut run = Run {
+        printer: options.printer()?,
+        out: BufWriter::new(out),
+        left: options.blocks.unwrap_or(u64::MAX),
+    };
+    unless_nobody_reads(match &options.from {
+        Some(file) => run.recorded(&Recorded::open(file)?, options.at),
+        None => run.live(&mut *open(options.sources)?, Pulse::new(options.interval)?),
+    })
+}
+
+/// `ipcon-top batch | head` has seen enough.
+fn unless_nobody_reads(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    let unread = |error: &anyhow::Error| {
+        let cause = error.root_cause().downcast_ref::<io::Error>();
+        cause.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    match printed {
+        Err(error) if unread(&error) => Ok(()),
+        printed => printed,
+    }
+}
+
+struct Run<'a> {
+    printer: Box<dyn Printer>,
+    out: BufWriter<&'a mut dyn Write>,
+    /// Blocks that are still to be printed.
+    left: u64,
+}
+
+impl Run<'_> {
+    /// Reads once before the first block, so that it has rates.
+    fn live(&mut self, source: &mut dyn SnapshotSource, mut pulse: Pulse) -> anyhow::Result<()> {
+        let mut before = source.collect()?;
+        self.begin()?;
+        while self.left > 0 && pulse.wait() {
+            let snapshot = source.collect()?;
+            self.print(SystemTime::now(), &before, Arc::new(snapshot.clone()))?;
+            before = snapshot;
+        }
+        self.end()
+    }
+
+    fn recorded(&mut self, recorded: &Recorded, from: Option<Moment>) -> anyhow::Result<()> {
+        for gap in recorded.gaps() {
+            eprintln!("ipcon-top: {gap}");
+        }
+        let first = from.map_or(Ok(0), |moment| recorded.find(moment))?;
+        let mut before = recorded.snapshot(first.saturating_sub(1))?;
+        self.begin()?;
+        for index in first..recorded.len() {
+            if self.left == 0 {
+                break;
+            }
+            let snapshot = recorded.snapshot(index)?;
+            self.print(recorded.at(index), &before, Arc::clone(&snapshot))?;
+            before = snapshot;
+        }
+        self.end()
+    }
+
+    fn begin(&mut self) -> anyhow::Result<()> {
+        self.printer.begin(&mut self.out).context("printing")
+    }
+
+    fn print(
+        &mut self,
+        at: SystemTime,
+        before: &Snapshot,
+        snapshot: Arc<Snapshot>,
+    ) -> anyhow::Result<()> {
+        let rates = Rates::between(before, &snapshot);
+        let seen = Seen {
+            at,
+            snapshot,
+            rates,
+        };
+        self.left -= 1;
+        let printed = self.printer.block(&seen, &mut self.out);
+        printed.and_then(|()| self.out.flush()).context("printing")
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        let printed = self.printer.end(&mut self.out);
+        printed.and_then(|()| self.out.flush()).context("printing")
+    }
+}

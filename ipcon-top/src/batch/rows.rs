@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rows of every sort, and the values of the wanted fields in them.
+
+use std::fmt;
+
+use anyhow::{anyhow, bail};
+use clap::ValueEnum;
+use ipcon_observe::RowRates;
+use ipcon_observe::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
+    Field, GROUP_FIELDS, PEER_FIELDS, Value, find,
+};
+use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
+
+use super::columns::{self, Column};
+use super::{Output, Seen};
+use crate::filter::Filter;
+use crate::store::{Item, Row};
+
+/// Which rows to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// The bus as a whole, one row
+    Bus,
+    /// Peers
+    #[default]
+    Peers,
+    /// Groups
+    Groups,
+    /// Who sends to whom
+    Flows,
+    /// Connections of coroipc
+    Channels,
+    /// Endpoints of coroipc servers
+    Endpoints,
+    /// What came and went since the block before
+    Events,
+    /// What went wrong since the block before
+    Exceptions,
+}
+
+impl Rows {
+    /// Stable name.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Bus => "bus",
+            Self::Peers => "peers",
+            Self::Groups => "groups",
+            Self::Flows => "flows",
+            Self::Channels => "channels",
+            Self::Endpoints => "endpoints",
+            Self::Events => "events",
+            Self::Exceptions => "exceptions",
+        }
+    }
+}
+
+/// What is in one place of a table.
+#[derive(Debug)]
+pub(super) enum Cell<'a> {
+    Value(Value<'a>),
+    PerSecond(f64),
+}
+
+/// One row: a cell for each column, absent where the row has none.
+pub(super) struct Line<'a> {
+    pub(super) cells: Vec<Option<Cell<'a>>>,
+    /// What tells the row from others, as labels of a metric.
+    pub(super) labels: Vec<(&'static str, String)>,
+}
+
+/// The wanted fields of rows of one sort.
+pub struct Table {
+    pub(super) rows: Rows,
+    pub(super) columns: Vec<Column>,
+    lines: Box<Lines>,
+}
+
+type Lines = dyn for<'a> Fn(&'a Seen) -> Vec<Line<'a>>;
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// Looks up the fields that were asked for, or takes what the form usually has.
+    ///
+    /// # Errors
+    ///
+    /// There is no such field, or the filter is none for these rows.
+    pub fn new(
+        rows: Rows,
+        fields: Option<&str>,
+        filter: Option<&str>,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        match rows {
+            Rows::Bus => Self::of::<Bus>(rows, fields, filter, output),
+            Rows::Peers => Self::of::<Peer>(rows, fields, filter, output),
+            Rows::Groups => Self::of::<Group>(rows, fields, filter, output),
+            Rows::Flows => Self::of::<Flow>(rows, fields, filter, output),
+            Rows::Channels => Self::of::<Channel>(rows, fields, filter, output),
+            Rows::Endpoints => Self::of::<Endpoint>(rows, fields, filter, output),
+            Rows::Events => Self::of::<Event>(rows, fields, filter, output),
+            Rows::Exceptions => Self::of::<Exception>(rows, fields, filter, output),
+        }
+    }
+
+    fn of<R: Tabled>(
+        rows: Rows,
+        fields: Option<&str>,
+        filter: Option<&str>,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        let wanted = match fields {
+            Some(list) => columns::choose(R::FIELDS, list)?,
+            None => columns::usual(R::FIELDS, output, R::FOR_PEOPLE),
+        };
+        let passes = match filter {
+            Some(text) => R::filter(text)?,
+            None => Box::new(|_: &Row<'_, R>| true),
+        };
+        let columns = wanted.iter().map(|&(field, rate)| Column::of(field, rate));
+        Ok(Self {
+            rows,
+            columns: columns.collect(),
+            lines: Box::new(move |seen| {
+                let rows = R::rows(seen).into_iter();
+                let passing = rows.filter(|row| passes(row));
+                passing.map(|row| line(&wanted, row)).collect()
+            }),
+        })
+    }
+
+    pub(super) fn lines<'a>(&self, seen: &'a Seen) -> Vec<Line<'a>> {
+        (self.lines)(seen)
+    }
+}
+
+fn line<'a, R: Tabled>(wanted: &[(&'static Field<R>, bool)], row: Row<'a, R>) -> Line<'a> {
+    let cell = |&(field, rate): &(&Field<R>, bool)| {
+        if rate {
+            row.rate(field.key).map(Cell::PerSecond)
+        } else {
+            (field.get)(row.item).map(Cell::Value)
+        }
+    };
+    let label = |&(name, key): &(&'static str, &str)| {
+        let value = (find(R::FIELDS, key)?.get)(row.item)?;
+        Some((name, value.to_string()))
+    };
+    Line {
+        cells: wanted.iter().map(cell).collect(),
+        labels: R::LABELS.iter().filter_map(label).collect(),
+    }
+}
+
+/// Whether a row passes.
+type Passes<R> = Box<dyn Fn(&Row<'_, R>) -> bool>;
+
+/// A sort of rows.
+trait Tabled: Sized + 'static {
+    const FIELDS: &'static [Field<Self>];
+    /// What a table for people shows.
+    const FOR_PEOPLE: &'static str;
+    /// Labels that tell rows apart, and the fields they are made from.
+    const LABELS: &'static [(&'static str, &'static str)];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>>;
+
+    fn filter(_: &str) -> anyhow::Result<Passes<Self>> {
+        bail!("these rows cannot be filtered; peers, groups and channels can")
+    }
+}
+
+/// A filter for rows that the dashboard has as well.
+fn compile<R: Item>(text: &str) -> anyhow::Result<Passes<R>> {
+    let compiled = Filter::parse(text).and_then(|filter| filter.compile::<R>());
+    let compiled = compiled.map_err(|error| {
+        let at = error.span.start;
+        anyhow!(
+            "--filter, at character {}: {error}",
+            text[..at].chars().count() + 1
+        )
+    })?;
+    Ok(Box::new(move |row| compiled.matches(row)))
+}
+
+fn rows<'a, R>(
+    items: &'a [R],
+    seen: &'a Seen,
+    rates: impl Fn(&R) -> Option<&'a RowRates>,
+) -> Vec<Row<'a, R>> {
+    items
+        .iter()
+        .map(|item| Row {
+            item,
+            rates: rates(item),
+            waits: None,
+            warnings: &[],
+            gone: None,
+            now: seen.snapshot.taken_at,
+        })
+        .collect()
+}
+
+impl Tabled for Bus {
+    const FIELDS: &'static [Field<Self>] = BUS_FIELDS;
+    const FOR_PEOPLE: &'static str = "peers,services,groups,sent_messages/s,delivered_messages/s,sent_messages,\
+        delivered_messages,refused_messages,dropped_messages";
+    const LABELS: &'static [(&'static str, &'static str)] = &[];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        let bus = seen.snapshot.bus.as_ref();
+        rows(bus.map_or(&[], std::slice::from_ref), seen, |_| {
+            Some(seen.rates.bus()).filter(|rates| !rates.is_empty())
+        })
+    }
+}
+
+impl Tabled for Peer {
+    const FIELDS: &'static [Field<Self>] = PEER_FIELDS;
+    const FOR_PEOPLE: &'static str = "name,port,pid,comm,sent_messages,sent_messages/s,delivered_messages,\
+        delivered_messages/s,queue_fill,refused_messages,dropped_messages,dropped_messages/s";
+    const LABELS: &'static [(&'static str, &'static str)] = &[
+        ("id", "id"),
+        ("peer", "name"),
+        ("comm", "comm"),
+        ("pid", "pid"),
+    ];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.snapshot.peers, seen, |peer| seen.rates.peer(peer.id))
+    }
+
+    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
+        compile(text)
+    }
+}
+
+impl Tabled for Group {
+    const FIELDS: &'static [Field<Self>] = GROUP_FIELDS;
+    const FOR_PEOPLE: &'static str = "name,owner_name,members,sent_messages,sent_messages/s,delivered_messages,\
+        delivered_messages/s,replayed_messages,unheard_messages,dropped_messages,dropped_messages/s";
+    const LABELS: &'static [(&'static str, &'static str)] = &[("id", "id"), ("group", "name")];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.snapshot.groups, seen, |group| {
+            seen.rates.group(group.id)
+        })
+    }
+
+    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
+        compile(text)
+    }
+}
+
+impl Tabled for Flow {
+    const FIELDS: &'static [Field<Self>] = FLOW_FIELDS;
+    const FOR_PEOPLE: &'static str = "kind,from_name,from_id,to_name,to_id,messages,messages/s,bytes,bytes/s,lost_messages,lost_messages/s";
+    const LABELS: &'static [(&'static str, &'static str)] = &[
+        ("kind", "kind"),
+        ("from_id", "from_id"),
+        ("from", "from_name"),
+        ("to_id", "to_id"),
+        ("to", "to_name"),
+    ];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.snapshot.flows, seen, |flow| {
+            seen.rates.flow(flow.key())
+        })
+    }
+}
+
+impl Tabled for Channel {
+    const FIELDS: &'static [Field<Self>] = CHANNEL_FIELDS;
+    const FOR_PEOPLE: &'static str = "server_comm,server_pid,service,client_pid,requests,requests/s,responses,\
+        dispatched,dispatched/s,queue_size,flow_control,latency_p99_seconds,events_dropped";
+    const LABELS: &'static [(&'static str, &'static str)] = &[
+        ("id", "id"),
+        ("server", "server_comm"),
+        ("server_pid", "server_pid"),
+        ("service", "service"),
+        ("client_pid", "client_pid"),
+    ];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(seen.snapshot.channels(), seen, |row| {
+            seen.rates.channel(row.id)
+        })
+    }
+
+    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
+        compile(text)
+    }
+}
+
+impl Tabled for Endpoint {
+    const FIELDS: &'static [Field<Self>] = ENDPOINT_FIELDS;
+    const FOR_PEOPLE: &'static str = "server_comm,server_pid,connections,connections_max,memory_bytes,accepted,\
+        accepted/s,connected,refused,refused/s,address";
+    const LABELS: &'static [(&'static str, &'static str)] = &[
+        ("id", "id"),
+        ("server", "server_comm"),
+        ("server_pid", "server_pid"),
+        ("address", "address"),
+    ];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(seen.snapshot.endpoints(), seen, |row| {
+            seen.rates.endpoint(row.id)
+        })
+    }
+}
+
+impl Tabled for Event {
+    const FIELDS: &'static [Field<Self>] = EVENT_FIELDS;
+    const FOR_PEOPLE: &'static str = "sequence,time_seconds,kind,name,pid,port,group_id";
+    const LABELS: &'static [(&'static str, &'static str)] = &[];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.snapshot.events, seen, |_| None)
+    }
+}
+
+impl Tabled for Exception {
+    const FIELDS: &'static [Field<Self>] = EXCEPTION_FIELDS;
+    const FOR_PEOPLE: &'static str = "time_seconds,exception,from_id,to_id,group_id,peer_id,bytes,reason,command,errno,waited_seconds";
+    const LABELS: &'static [(&'static str, &'static str)] = &[];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.snapshot.exceptions, seen, |_| None)
+    }
+}

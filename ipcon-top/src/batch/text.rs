@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tables for people.
+
+use std::io::{self, Write};
+
+use ipcon_observe::fields::{Kind, Unit, Value};
+use ipcon_observe::model::{Source, SourceState};
+
+use super::rows::{Cell, Rows, Table};
+use super::{Printer, Seen};
+use crate::format::{self, ABSENT, Align};
+use crate::grid::Grid;
+
+/// Writes a line that says what and when, and a table below.
+pub(super) struct Text {
+    table: Table,
+}
+
+impl Text {
+    pub(super) fn new(table: Table) -> Self {
+        Self { table }
+    }
+}
+
+impl Printer for Text {
+    fn block(&mut self, seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = format!(
+            "{} at {} UTC\n",
+            self.table.rows.key(),
+            format::time_of_day(seen.at)
+        );
+        let mut grid = Grid::default();
+        for column in &self.table.columns {
+            let end = if column.rate { "/s" } else { "" };
+            let left = column.kind == Kind::Info && column.unit == Unit::None;
+            let align = if left { Align::Left } else { Align::Right };
+            grid.column(format!("{}{end}", column.title), align);
+        }
+        for line in self.table.lines(seen) {
+            grid.row(line.cells.iter().map(cell).collect());
+        }
+        grid.print(&mut text);
+        if let Some(reason) = absence(self.table.rows, seen) {
+            text.push_str(&format!("  nothing was read: {reason}\n"));
+        }
+        text.push('\n');
+        out.write_all(text.as_bytes())
+    }
+}
+
+fn cell(cell: &Option<Cell<'_>>) -> String {
+    match cell {
+        None => ABSENT.to_owned(),
+        Some(Cell::PerSecond(rate)) => format::rate(*rate),
+        Some(Cell::Value(Value::Ratio(number) | Value::Mean(number))) => format!("{number:.3}"),
+        Some(Cell::Value(value)) => value.to_string(),
+    }
+}
+
+/// Why there are no rows. `None` when they were read.
+fn absence(rows: Rows, seen: &Seen) -> Option<&str> {
+    let source = match rows {
+        Rows::Channels | Rows::Endpoints => Source::Channels,
+        Rows::Events => Source::Kevents,
+        Rows::Exceptions => Source::Probes,
+        Rows::Bus | Rows::Peers | Rows::Groups | Rows::Flows => Source::Dumps,
+    };
+    match &seen.snapshot.source(source)?.state {
+        SourceState::On => None,
+        SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
+    }
+}

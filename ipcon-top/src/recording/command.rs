@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `ipcon-top record`: snapshots into a file, one each interval.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Recorder, size, span};
+use crate::args::{Sources, interval};
+use crate::collect::SnapshotSource;
+use crate::pulse::Pulse;
+
+/// Options of `record`.
+#[derive(Debug, Clone, Args)]
+pub struct Record {
+    /// File to append to; made if there is none, for its owner alone to read
+    pub file: PathBuf,
+    /// Time from one frame to the next, 250ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// End after this time, such as 90s, 5m, 1h30m or 2d; a signal ends it otherwise
+    #[arg(long, value_name = "TIME", value_parser = span, conflicts_with = "frames")]
+    pub duration: Option<Duration>,
+    /// End after so many frames
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub frames: Option<u64>,
+    /// Keep no more than so many bytes, such as 100M: a file that has half of them becomes FILE.1
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_size: Option<u64>,
+    /// Where the numbers come from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// Records until it is enough, or a signal comes, and says what was recorded.
+///
+/// # Errors
+///
+/// The bus cannot be read at first, or the file cannot be written.
+pub fn record(options: &Record, source: &mut dyn SnapshotSource) -> anyhow::Result<()> {
+    let mut pulse = Pulse::new(options.interval)?;
+    let mut recorder = Recorder::open(&options.file, options.max_size)?;
+    if let Some(found) = recorder.found() {
+        eprintln!("ipcon-top: {found}");
+    }
+    let first = source.collect()?;
+    recorder.append(SystemTime::now(), &first)?;
+    let begun = Instant::now();
+    let ends = |recorder: &Recorder| {
+        let enough = |frames| recorder.recorded().frames >= frames;
+        options.frames.is_some_and(enough)
+            || options.duration.is_some_and(|span| begun.elapsed() >= span)
+    };
+    let mut failure = None;
+    while !ends(&recorder) && pulse.wait() {
+        match source.collect() {
+            Ok(snapshot) => {
+                failure = None;
+                recorder.append(SystemTime::now(), &snapshot)?;
+            }
+            // Once, and not each second.
+            Err(error) => {
+                let error = format!("{error:#}");
+                if failure.as_ref() != Some(&error) {
+                    eprintln!("ipcon-top: nothing recorded at this time: {error}");
+                    failure = Some(error);
+                }
+            }
+        }
+    }
+    let (recorded, path) = (recorder.recorded(), recorder.path().display());
+    writeln!(io::stdout(), "recorded {recorded} to {path}").context("saying what was recorded")
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Opens files in places where others may write too, such as /tmp, perhaps as root.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+/// Opens a file to read it. Nothing but a regular file is waited for.
+///
+/// # Errors
+///
+/// There is none, or it may not be read.
+pub(super) fn open(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    // A pipe without a writer would keep us waiting.
+    let file = options.read(true).custom_flags(flags(OFlags::NONBLOCK));
+    let file = file.open(path);
+    let file = file.with_context(|| format!("opening {}", path.display()))?;
+    ensure_regular(&file, path)?;
+    Ok(file)
+}
+
+/// Opens a file of our own to append to it, made if need be, for nobody else to read, and for no second one to write.
+///
+/// # Errors
+///
+/// It cannot be made; or it is a link, no regular file, somebody else's, or being written by another program.
+pub(super) fn open_own(path: &Path) -> anyhow::Result<File> {
+    let file = match create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => appendable(path)?,
+        made => made.with_context(|| format!("making {}", path.display()))?,
+    };
+    ensure_regular(&file, path)?;
+    let (owner, user) = (
+        file.metadata()
+            .context("asking for the file's owner")?
+            .uid(),
+        rustix::process::geteuid().as_raw(),
+    );
+    ensure!(
+        owner == user,
+        "{} belongs to user {owner} and not to you (user {user}): name another file",
+        path.display()
+    );
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => bail!("another program is recording to {}", path.display()),
+        locked => locked.with_context(|| format!("locking {}", path.display()))?,
+    }
+    Ok(file)
+}
+
+/// Makes a file where there is nothing yet, not even a link that leads nowhere.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true).mode(0o600);
+    options.open(path)
+}
+
+fn appendable(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true);
+    let safely = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let opened = options.custom_flags(safely).open(path);
+    let is_link = |error: &io::Error| error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    match opened {
+        Err(error) if is_link(&error) => bail!(
+            "{} is a link, which somebody else may have put there: name the file itself",
+            path.display()
+        ),
+        opened => opened.with_context(|| format!("opening {}", path.display())),
+    }
+}
+
+fn ensure_regular(file: &File, path: &Path) -> anyhow::Result<()> {
+    let data = file.metadata().context("asking what sort of file it is")?;
+    ensure!(data.is_file(), "{} is no regular file", path.display());
+    Ok(())
+}
+
+/// The flags of `open` have 32 bits.
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Recordings in files: made by `ipcon-top record` and by the dashboard, read by `replay`, `once` and `batch`.
+//!
+//! The form of the file is that of [`ipcon_observe::recording`].
+
+mod command;
+mod file;
+mod moment;
+mod recorded;
+mod recorder;
+mod units;
+
+pub use command::{Record, record};
+pub use moment::Moment;
+pub use recorded::Recorded;
+pub use recorder::Recorder;
+pub use units::{size, span};

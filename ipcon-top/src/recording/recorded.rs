@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A recording in a file, as a past to go back to.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, ensure};
+use ipcon_observe::Snapshot;
+use ipcon_observe::recording::{Damage, Found, Place, Reader};
+
+use super::{Moment, file};
+use crate::format;
+use crate::history::Past;
+
+/// Snapshots that are kept after they were read. The dashboard goes through a minute of them for one picture.
+const KEPT: usize = 128;
+
+/// A recording whose frames have been found. They are read when they are asked for.
+#[derive(Debug)]
+pub struct Recorded {
+    path: PathBuf,
+    frames: Vec<Place>,
+    damaged: Vec<Damage>,
+    cut_off: Option<Damage>,
+    contents: Mutex<Contents>,
+}
+
+#[derive(Debug)]
+struct Contents {
+    reader: Reader<File>,
+    /// The newest last.
+    kept: VecDeque<(usize, Arc<Snapshot>)>,
+}
+
+impl Recorded {
+    /// Looks through a file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, is no recording, or one of another version, or has no frame.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let told = || format!("cannot replay {}", path.display());
+        let mut reader = Reader::open(file::open(path)?).with_context(told)?;
+        let (mut frames, mut damaged, mut cut_off) = (Vec::new(), Vec::new(), None);
+        while let Some(found) = reader.find().with_context(told)? {
+            match found {
+                Found::Frame(place) => frames.push(place),
+                Found::Damaged(damage) => damaged.push(damage),
+                Found::CutOff(damage) => cut_off = Some(damage),
+            }
+        }
+        ensure!(!frames.is_empty(), "{} has no frame", path.display());
+        Ok(Self {
+            path: path.to_owned(),
+            frames,
+            damaged,
+            cut_off,
+            contents: Mutex::new(Contents {
+                reader,
+                kept: VecDeque::new(),
+            }),
+        })
+    }
+
+    /// Wall-clock time of snapshot `index`; that of the last for any beyond.
+    #[must_use]
+    pub fn at(&self, index: usize) -> SystemTime {
+        let place = self.frames.get(index).or(self.frames.last());
+        place.map_or(SystemTime::UNIX_EPOCH, |place| place.at())
+    }
+
+    /// The last snapshot at this moment or before.
+    ///
+    /// # Errors
+    ///
+    /// The recording begins later or ends earlier.
+    pub fn find(&self, moment: Moment) -> anyhow::Result<usize> {
+        let (first, last) = (self.at(0), self.at(usize::MAX));
+        let wanted = moment.within(first, last);
+        ensure!(
+            (first..=last).contains(&wanted),
+            "{} has what was seen from {} to {} UTC, and nothing of {}",
+            self.path.display(),
+            format::time_of_day(first),
+            format::time_of_day(last),
+            format::time_of_day(wanted)
+        );
+        // Not in order if somebody has set the clock.
+        let later = self.frames.iter().rposition(|place| place.at() <= wanted);
+        Ok(later.unwrap_or(0))
+    }
+
+    /// What is to be said of the file: what of it cannot be read. Nothing for a sound one.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<String> {
+        let path = self.path.display();
+        let damaged = self.damaged.iter().map(|damage| {
+            let Damage { offset, bytes } = damage;
+            format!("{path}: {bytes} bytes from byte {offset} on are damaged and left out")
+        });
+        let cut_off = self.cut_off.iter().map(|damage| {
+            let offset = damage.offset;
+            format!("{path} ends within a frame, at byte {offset}: that one is left out")
+        });
+        damaged.chain(cut_off).collect()
+    }
+}
+
+impl Past for Recorded {
+    fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    fn time(&self, index: usize) -> Duration {
+        let place = self.frames.get(index);
+        place.map_or(Duration::ZERO, |place| place.taken_at())
+    }
+
+    fn snapshot(&self, index: usize) -> anyhow::Result<Arc<Snapshot>> {
+        let place = self
+            .frames
+            .get(index)
+            .context("the recording has no such moment")?;
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let Contents { reader, kept } = &mut *contents;
+        if let Some((_, snapshot)) = kept.iter().find(|(number, _)| *number == index) {
+            return Ok(Arc::clone(snapshot));
+        }
+        let frame = reader.read(*place);
+        let frame = frame.with_context(|| format!("replaying {}", self.path.display()))?;
+        let snapshot = Arc::new(frame.snapshot);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((index, Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+}
