@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::batch::{Batch, Fields};
-use crate::recording::Record;
+use crate::manual::{Completions, Man};
+use crate::recording::{From, Record, Replay};
 use crate::theme::Preset;
 
 /// Refresh interval unless another is asked for.
@@ -53,6 +54,12 @@ pub enum Command {
     Fields(Fields),
     /// Record to a file
     Record(Record),
+    /// The dashboard on a recording
+    Replay(Replay),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// Options of the dashboard.
@@ -107,6 +114,9 @@ pub struct Once {
     /// Time between the two readings that the rates are made of, 250ms to 60s
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
+    /// A recording to report of instead of what is there now.
+    #[command(flatten)]
+    pub recording: From,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,

@@ -28,6 +28,7 @@ pub mod keymap;
 pub mod line;
 pub mod live;
 pub mod log_fields;
+pub mod manual;
 pub mod nearest;
 pub mod once;
 pub mod pulse;

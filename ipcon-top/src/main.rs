@@ -18,9 +18,9 @@ use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::config::{self, Config};
 use ipcon_top::live::{self, Exit};
-use ipcon_top::recording::record;
-use ipcon_top::theme::Theme;
-use ipcon_top::{once, terminal};
+use ipcon_top::recording::{Replay, record, replay};
+use ipcon_top::theme::{Preset, Theme};
+use ipcon_top::{manual, once, terminal};
 use signal_hook::low_level::emulate_default_handler;
 
 fn main() -> ExitCode {
@@ -35,6 +35,9 @@ fn main() -> ExitCode {
         Some(Command::Record(options)) => {
             open(options.sources).and_then(|mut source| record(&options, &mut *source))
         }
+        Some(Command::Replay(options)) => look_back(&options),
+        Some(Command::Completions(options)) => manual::completions(&options, &mut io::stdout()),
+        Some(Command::Man(options)) => manual::man(&options, &mut io::stdout()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,30 +52,53 @@ fn watch(options: &Live) -> anyhow::Result<()> {
     terminal::require()?;
     let variable = |name: &str| env::var(name).ok();
     let config = Config::load(options.config.as_deref(), variable)?;
-    let when = options.color.or(config.color).unwrap_or_default();
-    let colour = when.resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
-    if when != Colour::Auto {
-        // The terminal library reads NO_COLOR on its own; here the option decides.
-        crossterm::style::force_color_output(colour);
-    }
-    let ascii = options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable));
-    let preset = options.theme.or(config.theme).unwrap_or_default();
+    let display = display(
+        options
+            .interval
+            .or(config.interval)
+            .unwrap_or(INTERVAL_DEFAULT),
+        options.color.or(config.color).unwrap_or_default(),
+        options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable)),
+        options.theme.or(config.theme).unwrap_or_default(),
+    );
     let setup = Setup {
         history: options.history.unwrap_or(config.setup.history),
         mouse: options.mouse || config.setup.mouse,
         ..config.setup
     };
-    let interval = options.interval.or(config.interval);
     let source = open(options.sources)?;
-    match live::run(
-        source,
-        &setup,
-        &live::Options {
-            interval: interval.unwrap_or(INTERVAL_DEFAULT),
-            theme: Theme::new(colour, ascii).with_preset(preset),
-            tick: Duration::from_secs(1),
-        },
-    )? {
+    end(live::run(source, &setup, &display)?)
+}
+
+fn look_back(options: &Replay) -> anyhow::Result<()> {
+    terminal::require()?;
+    let variable = |name: &str| env::var(name).ok();
+    let config = Config::load(None, variable)?;
+    let display = display(
+        options.interval,
+        options.color,
+        options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable)),
+        config.theme.unwrap_or_default(),
+    );
+    end(replay(options, &config.setup, &display)?)
+}
+
+fn display(interval: Duration, when: Colour, ascii: bool, preset: Preset) -> live::Options {
+    let variable = |name: &str| env::var(name).ok();
+    let colour = when.resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
+    if when != Colour::Auto {
+        // The terminal library reads NO_COLOR on its own; here the option decides.
+        crossterm::style::force_color_output(colour);
+    }
+    live::Options {
+        interval,
+        theme: Theme::new(colour, ascii).with_preset(preset),
+        tick: Duration::from_secs(1),
+    }
+}
+
+fn end(exit: Exit) -> anyhow::Result<()> {
+    match exit {
         Exit::Quit => Ok(()),
         // The terminal is given back by now. Whoever waits for us shall see what ended us.
         Exit::Signal(signal) => emulate_default_handler(signal).context("ending by the signal"),
@@ -80,8 +106,13 @@ fn watch(options: &Live) -> anyhow::Result<()> {
 }
 
 fn report(options: &Once) -> anyhow::Result<()> {
-    let mut source = open(options.sources)?;
-    let report = once::measure(&mut *source, options.interval, thread::sleep)?;
+    let report = match &options.recording.from {
+        Some(file) => once::of_recording(file, options.recording.at)?,
+        None => {
+            let mut source = open(options.sources)?;
+            once::measure(&mut *source, options.interval, thread::sleep)?
+        }
+    };
     print(&report.print(options.format)?)
 }
 

@@ -185,7 +185,7 @@ fn a_filter_that_is_wrong_at_its_beginning_and_at_its_end() {
             .for_each(|c| press(&mut app, KeyCode::Char(c)));
         press(&mut app, cursor);
         assert!(app.filter_state().error.is_some());
-        at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+        at_many_sizes(&mut app);
     }
 }
 
@@ -193,7 +193,7 @@ fn a_filter_that_is_wrong_at_its_beginning_and_at_its_end() {
 fn the_choice_of_columns_and_all_of_them() {
     let mut app = app('1');
     press(&mut app, KeyCode::Char('o'));
-    at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+    at_many_sizes(&mut app);
     for _ in 0..60 {
         let chooser = app.chooser().unwrap();
         if !chooser.entries()[chooser.cursor()].shown {
@@ -202,7 +202,7 @@ fn the_choice_of_columns_and_all_of_them() {
         press(&mut app, KeyCode::Down);
     }
     press(&mut app, KeyCode::Esc);
-    at_sizes(&mut app, (1..=70).chain([71, 120, COLUMNS]).step_by(3));
+    at_many_sizes(&mut app);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Moments {
     pub(super) fn recorded(past: Box<dyn Past>) -> anyhow::Result<Self> {
         ensure!(!past.is_empty(), "there is nothing in the recording");
         Ok(Self {
-            head: history::store_at(&*past, 0)?,
+            head: history::store_at(&*past, past.beginning())?,
             past: Source::Recorded(past),
             frozen: None,
             playing: false,

@@ -13,7 +13,6 @@ mod rows;
 mod text;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,7 @@ use crate::args::{Sources, interval};
 use crate::collect::SnapshotSource;
 use crate::history::Past;
 use crate::pulse::Pulse;
-use crate::recording::{Moment, Recorded};
+use crate::recording::{From, Moment, Recorded};
 
 pub use listing::{Fields, list};
 pub use rows::{Rows, Table};
@@ -51,18 +50,9 @@ pub struct Batch {
     /// Time from one block to the next, 250ms to 60s
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
-    /// Print the frames of a recording instead of what is there now
-    #[arg(long, value_name = "FILE")]
-    pub from: Option<PathBuf>,
-    /// Begin at this moment of the recording: 14:03 (UTC), +5m, or -30s from its end
-    #[arg(
-        short = 't',
-        long,
-        value_name = "TIME",
-        requires = "from",
-        allow_hyphen_values = true
-    )]
-    pub at: Option<Moment>,
+    /// A recording to print instead of what is there now.
+    #[command(flatten)]
+    pub recording: From,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,
@@ -169,8 +159,8 @@ pub fn batch(
         out: BufWriter::new(out),
         left: options.blocks.unwrap_or(u64::MAX),
     };
-    unless_nobody_reads(match &options.from {
-        Some(file) => run.recorded(&Recorded::open(file)?, options.at),
+    unless_nobody_reads(match &options.recording.from {
+        Some(file) => run.recorded(&Recorded::open(file)?, options.recording.at),
         None => run.live(&mut *open(options.sources)?, Pulse::new(options.interval)?),
     })
 }

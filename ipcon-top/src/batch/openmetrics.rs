@@ -4,6 +4,8 @@
 //! A family stands in one piece, so all samples are kept until the end. Prometheus takes such a file as a past
 //! (`promtool tsdb create-blocks-from openmetrics`).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -32,7 +34,10 @@ struct Family {
     name: String,
     help: &'static str,
     counter: bool,
-    samples: String,
+    /// The samples of each row, in the order in which the rows were first seen; they must not be mixed.
+    series: Vec<String>,
+    /// Where the row with these labels is.
+    places: HashMap<String, usize>,
 }
 
 impl OpenMetrics {
@@ -57,7 +62,8 @@ impl OpenMetrics {
                     name,
                     help,
                     counter: column.kind == Kind::Counter,
-                    samples: String::new(),
+                    series: Vec::new(),
+                    places: HashMap::new(),
                 });
                 families.len() - 1
             });
@@ -112,7 +118,7 @@ impl Printer for OpenMetrics {
                     .iter()
                     .map(|(name, text)| (*name, text.as_str()));
                 let labels = labels(row.chain(more.iter().copied()));
-                self.families[*family].add(&labels, &number, at);
+                self.families[*family].add(labels, &number, at);
                 self.samples += 1;
             }
         }
@@ -125,7 +131,7 @@ impl Printer for OpenMetrics {
     }
 
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        for family in self.families.iter().filter(|it| !it.samples.is_empty()) {
+        for family in self.families.iter().filter(|it| !it.series.is_empty()) {
             family.write(out)?;
         }
         out.write_all(b"# EOF\n")
@@ -133,12 +139,18 @@ impl Printer for OpenMetrics {
 }
 
 impl Family {
-    fn add(&mut self, labels: &str, number: &str, at: Duration) {
+    fn add(&mut self, labels: String, number: &str, at: Duration) {
         let name = &self.name;
         let total = if self.counter { "_total" } else { "" };
         let (seconds, millis) = (at.as_secs(), at.subsec_millis());
         let line = format!("{name}{total}{labels} {number} {seconds}.{millis:03}\n");
-        self.samples.push_str(&line);
+        match self.places.entry(labels) {
+            Entry::Occupied(place) => self.series[*place.get()].push_str(&line),
+            Entry::Vacant(place) => {
+                place.insert(self.series.len());
+                self.series.push(line);
+            }
+        }
     }
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -155,7 +167,9 @@ impl Family {
             }
         }
         writeln!(out, "# HELP {name} {}", escaped(self.help))?;
-        out.write_all(self.samples.as_bytes())
+        self.series
+            .iter()
+            .try_for_each(|samples| out.write_all(samples.as_bytes()))
     }
 }
 

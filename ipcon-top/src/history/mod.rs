@@ -30,6 +30,11 @@ pub trait Past: Send {
     /// There is no such snapshot, or it cannot be read any more.
     fn snapshot(&self, index: usize) -> anyhow::Result<Arc<Snapshot>>;
 
+    /// The snapshot to show first.
+    fn beginning(&self) -> usize {
+        0
+    }
+
     /// Whether there is none.
     fn is_empty(&self) -> bool {
         self.len() == 0

@@ -5,6 +5,7 @@ mod flows;
 mod json;
 mod text;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ipcon_observe::linter::{Linter, Warning};
@@ -13,6 +14,8 @@ use ipcon_observe::{Rates, Snapshot, reconcile, reconcile::Reconciliation};
 
 use crate::args::Format;
 use crate::collect::SnapshotSource;
+use crate::history::Past;
+use crate::recording::{Moment, Recorded};
 
 pub use json::SCHEMA_VERSION;
 
@@ -85,4 +88,36 @@ pub fn measure(
     wait(interval);
     let second = source.collect()?;
     Ok(Report::new(&first, second, SystemTime::now()))
+}
+
+/// What a recording has of a moment, or of its end, with the rates against the frame before.
+///
+/// # Errors
+///
+/// The recording cannot be read, or does not have that moment.
+pub fn of_recording(file: &Path, moment: Option<Moment>) -> anyhow::Result<Report> {
+    let recorded = Recorded::open(file)?;
+    for gap in recorded.gaps() {
+        eprintln!("ipcon-top: {gap}");
+    }
+    let last = recorded.len() - 1;
+    let index = moment.map_or(Ok(last), |moment| recorded.find(moment))?;
+    let second = recorded.snapshot(index)?;
+    let at = recorded.at(index);
+    match index.checked_sub(1) {
+        Some(before) => Ok(Report::new(
+            &*recorded.snapshot(before)?,
+            (*second).clone(),
+            at,
+        )),
+        // Nothing happened between a moment and itself, so there are no rates.
+        None => {
+            let taken_at = second.taken_at;
+            let before = Snapshot {
+                taken_at,
+                ..Snapshot::default()
+            };
+            Ok(Report::new(&before, (*second).clone(), at))
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use clap::Args;
 
-use super::{Recorder, size, span};
+use super::{Moment, Recorder, size, span};
 use crate::args::{Sources, interval};
 use crate::collect::SnapshotSource;
 use crate::pulse::Pulse;
@@ -33,6 +33,23 @@ pub struct Record {
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,
+}
+
+/// A recording instead of what is there now.
+#[derive(Debug, Clone, Args)]
+pub struct From {
+    /// Print what a recording has, instead of what is there now
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Begin at this moment of the recording: 14:03 (UTC), +5m, or -30s from its end
+    #[arg(
+        short = 't',
+        long,
+        value_name = "TIME",
+        requires = "from",
+        allow_hyphen_values = true
+    )]
+    pub at: Option<Moment>,
 }
 
 /// Records until it is enough, or a signal comes, and says what was recorded.

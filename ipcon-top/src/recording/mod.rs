@@ -8,10 +8,12 @@ mod file;
 mod moment;
 mod recorded;
 mod recorder;
+mod replay;
 mod units;
 
-pub use command::{Record, record};
+pub use command::{From, Record, record};
 pub use moment::Moment;
 pub use recorded::Recorded;
 pub use recorder::Recorder;
+pub use replay::{Replay, replay};
 pub use units::{size, span};

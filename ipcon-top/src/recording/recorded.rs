@@ -25,6 +25,9 @@ pub struct Recorded {
     frames: Vec<Place>,
     damaged: Vec<Damage>,
     cut_off: Option<Damage>,
+    /// Frames that were taken earlier than one before them.
+    out_of_order: usize,
+    beginning: usize,
     contents: Mutex<Contents>,
 }
 
@@ -44,10 +47,14 @@ impl Recorded {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let told = || format!("cannot replay {}", path.display());
         let mut reader = Reader::open(file::open(path)?).with_context(told)?;
-        let (mut frames, mut damaged, mut cut_off) = (Vec::new(), Vec::new(), None);
+        let (mut frames, mut damaged, mut cut_off) = (Vec::<Place>::new(), Vec::new(), None);
+        let mut out_of_order = 0;
         while let Some(found) = reader.find().with_context(told)? {
             match found {
-                Found::Frame(place) => frames.push(place),
+                Found::Frame(place) => match frames.last() {
+                    Some(last) if last.taken_at() > place.taken_at() => out_of_order += 1,
+                    _ => frames.push(place),
+                },
                 Found::Damaged(damage) => damaged.push(damage),
                 Found::CutOff(damage) => cut_off = Some(damage),
             }
@@ -58,6 +65,8 @@ impl Recorded {
             frames,
             damaged,
             cut_off,
+            out_of_order,
+            beginning: 0,
             contents: Mutex::new(Contents {
                 reader,
                 kept: VecDeque::new(),
@@ -93,6 +102,16 @@ impl Recorded {
         Ok(later.unwrap_or(0))
     }
 
+    /// Has the dashboard begin at this moment.
+    ///
+    /// # Errors
+    ///
+    /// The recording begins later or ends earlier.
+    pub fn beginning_at(mut self, moment: Moment) -> anyhow::Result<Self> {
+        self.beginning = self.find(moment)?;
+        Ok(self)
+    }
+
     /// What is to be said of the file: what of it cannot be read. Nothing for a sound one.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
@@ -105,7 +124,11 @@ impl Recorded {
             let offset = damage.offset;
             format!("{path} ends within a frame, at byte {offset}: that one is left out")
         });
-        damaged.chain(cut_off).collect()
+        let out_of_order = (self.out_of_order > 0).then(|| {
+            let frames = self.out_of_order;
+            format!("{path}: {frames} frames are older than those before them and left out")
+        });
+        damaged.chain(cut_off).chain(out_of_order).collect()
     }
 }
 
@@ -117,6 +140,10 @@ impl Past for Recorded {
     fn time(&self, index: usize) -> Duration {
         let place = self.frames.get(index);
         place.map_or(Duration::ZERO, |place| place.taken_at())
+    }
+
+    fn beginning(&self) -> usize {
+        self.beginning
     }
 
     fn snapshot(&self, index: usize) -> anyhow::Result<Arc<Snapshot>> {

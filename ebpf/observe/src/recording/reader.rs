@@ -219,6 +219,12 @@ impl<R: Read + Seek> Reader<R> {
             at: place.offset,
             reason,
         })?;
+        if snapshot.taken_at != place.taken_at() {
+            return Err(Error::Malformed {
+                at: place.offset,
+                reason: Malformed("it was taken at another time than the frame says"),
+            });
+        }
         let at = place.at();
         Ok(Frame { at, snapshot })
     }

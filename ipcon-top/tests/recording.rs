@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Recordings in files, in places where others may have been first.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ipcon_observe::Snapshot;
+use ipcon_top::history::Past;
+use ipcon_top::once;
+use ipcon_top::recording::{Moment, Recorded, Recorder};
+/// What there is to record.
+fn probed(second: u64) -> Snapshot {
+    support::probed(second + 2)
+}
+
+/// A folder of its own, gone afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("ipcon-top-recording-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// 05:46:40 UTC and some seconds.
+fn at(second: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + 14_400 + second)
+}
+
+fn record(path: &Path, seconds: std::ops::Range<u64>) {
+    let mut recorder = Recorder::open(path, None).unwrap();
+    for second in seconds {
+        recorder.append(at(second), &probed(second)).unwrap();
+    }
+}
+
+fn refusal(path: &Path) -> String {
+    format!("{:#}", Recorder::open(path, None).unwrap_err())
+}
+
+#[test]
+fn what_was_recorded_is_there_again_and_more_is_appended() {
+    let folder = Folder::new("append");
+    let path = folder.file("a.rec");
+    record(&path, 0..3);
+    record(&path, 3..5);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let recorded = Recorded::open(&path).unwrap();
+    assert!(recorded.gaps().is_empty());
+    assert_eq!(recorded.len(), 5);
+    for second in 0..5 {
+        let index = second as usize;
+        assert_eq!(*recorded.snapshot(index).unwrap(), probed(second));
+        assert_eq!(recorded.time(index), probed(second).taken_at);
+        assert_eq!(recorded.at(index), at(second));
+    }
+    assert!(recorded.snapshot(5).is_err());
+}
+
+#[test]
+fn moments_are_found_and_those_outside_are_refused_with_what_there_is() {
+    let folder = Folder::new("moments");
+    let path = folder.file("a.rec");
+    record(&path, 0..5);
+    let recorded = Recorded::open(&path).unwrap();
+    let find = |text: &str| recorded.find(text.parse::<Moment>().unwrap());
+    assert_eq!(find("+2s").unwrap(), 2);
+    assert_eq!(find("-1s").unwrap(), 3);
+    assert_eq!(find("5:46:42").unwrap(), 2);
+    let told = find("14:03").unwrap_err().to_string();
+    assert!(told.contains("from 05:46:40 to 05:46:44 UTC"), "{told}");
+}
+
+#[test]
+fn a_frame_that_is_not_whole_is_left_out_and_cut_off_by_the_next_recorder() {
+    let folder = Folder::new("cut");
+    let path = folder.file("a.rec");
+    record(&path, 0..3);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+    let recorded = Recorded::open(&path).unwrap();
+    assert_eq!(recorded.len(), 2);
+    assert!(recorded.gaps()[0].contains("ends within a frame"));
+    let mut recorder = Recorder::open(&path, None).unwrap();
+    assert!(recorder.found().unwrap().contains("were cut off"));
+    recorder.append(at(2), &probed(2)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn a_damaged_frame_is_told_and_the_others_stay() {
+    let folder = Folder::new("damage");
+    let path = folder.file("a.rec");
+    record(&path, 0..3);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let recorded = Recorded::open(&path).unwrap();
+    assert_eq!(recorded.len(), 2);
+    let told = recorded.gaps();
+    assert!(
+        told.len() == 1 && told[0].contains("are damaged and left out"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn nothing_but_a_recording_of_ones_own_is_written_to() {
+    let folder = Folder::new("refusals");
+    let text = folder.file("text");
+    fs::write(&text, "somebody's work, longer than a header").unwrap();
+    assert!(refusal(&text).contains("is not overwritten: it is not a recording"));
+    assert_eq!(
+        fs::read(&text).unwrap(),
+        b"somebody's work, longer than a header"
+    );
+
+    let link = folder.file("link");
+    symlink(folder.file("nowhere"), &link).unwrap();
+    assert!(refusal(&link).contains("is a link"), "{}", refusal(&link));
+    assert!(!folder.file("nowhere").exists());
+
+    let pipe = folder.file("pipe");
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
+    assert!(
+        refusal(&pipe).contains("no regular file"),
+        "{}",
+        refusal(&pipe)
+    );
+    let told = format!("{:#}", Recorded::open(&pipe).unwrap_err());
+    assert!(told.contains("no regular file"), "{told}");
+
+    let busy = folder.file("busy");
+    let _recorder = Recorder::open(&busy, None).unwrap();
+    assert!(
+        refusal(&busy).contains("another program is recording"),
+        "{}",
+        refusal(&busy)
+    );
+}
+
+#[test]
+fn a_frame_from_before_the_last_one_is_refused() {
+    let folder = Folder::new("restart");
+    let path = folder.file("a.rec");
+    record(&path, 3..4);
+    let mut recorder = Recorder::open(&path, None).unwrap();
+    let told = recorder.append(at(9), &probed(1)).unwrap_err().to_string();
+    assert!(told.contains("was started anew"), "{told}");
+}
+
+#[test]
+fn a_bound_makes_full_files_predecessors_and_holds() {
+    let folder = Folder::new("bound");
+    let path = folder.file("a.rec");
+    let before = folder.file("a.rec.1");
+    let bound = 64 << 10;
+    let mut recorder = Recorder::open(&path, Some(bound)).unwrap();
+    let mut second = 0;
+    while recorder.recorded().full < 3 {
+        recorder.append(at(second), &probed(second)).unwrap();
+        second += 1;
+        let size = |path| fs::metadata(path).map_or(0, |data| data.len());
+        assert!(size(&path) + size(&before) <= bound);
+    }
+    let (older, newer) = (
+        Recorded::open(&before).unwrap(),
+        Recorded::open(&path).unwrap(),
+    );
+    assert_eq!(newer.at(0), older.at(usize::MAX) + Duration::from_secs(1));
+    drop(recorder);
+
+    fs::write(&before, "somebody's work").unwrap();
+    let told = format!("{:#}", Recorder::open(&path, Some(bound)).unwrap_err());
+    assert!(told.contains("would be replaced"), "{told}");
+}
+
+#[test]
+fn the_report_of_a_recording_is_that_of_its_moments() {
+    let folder = Folder::new("once");
+    let path = folder.file("a.rec");
+    record(&path, 0..5);
+    let last = once::of_recording(&path, None).unwrap();
+    let live = once::Report::new(&probed(3), probed(4), at(4));
+    let print = |report: &once::Report| report.print(ipcon_top::args::Format::Json).unwrap();
+    assert_eq!(print(&last), print(&live));
+    let first = once::of_recording(&path, Some(Moment::After(Duration::ZERO))).unwrap();
+    assert_eq!(first.snapshot, probed(0));
+    assert!(first.rates.bus().is_empty());
+}
