@@ -72,6 +72,8 @@ enum Name {
     Fuzz,
     /// What coroipc reads from the other side, against a fuzzer.
     FuzzCoroipc,
+    /// What is read from recordings, against a fuzzer.
+    FuzzRecording,
     /// The core, and coroipc without the kernel, under Miri, where the toolchain has it; only when asked for.
     Miri,
     /// The share of lines that the tests on the host run.
@@ -124,6 +126,7 @@ impl Name {
                 | Self::Asan
                 | Self::Fuzz
                 | Self::FuzzCoroipc
+                | Self::FuzzRecording
                 | Self::Miri
                 | Self::GeneratedFiles
         )
@@ -237,6 +240,7 @@ fn host_command(name: Name, workspace: &Workspace, cache: &Cache) -> anyhow::Res
         Name::Asan => depth::asan(workspace)?,
         Name::Fuzz => depth::fuzz(workspace, &depth::LIBIPCON)?,
         Name::FuzzCoroipc => depth::fuzz(workspace, &depth::COROIPC)?,
+        Name::FuzzRecording => depth::fuzz(workspace, &depth::RECORDING)?,
         Name::Miri => depth::miri(workspace)?,
         other => bail!("{} is no command on the host", other.text()),
     })

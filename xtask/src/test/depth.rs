@@ -71,6 +71,12 @@ pub(super) const COROIPC: Fuzzed = Fuzzed {
     program: "untrusted",
 };
 
+/// What is read from recordings of a bus.
+pub(super) const RECORDING: Fuzzed = Fuzzed {
+    folder: "ebpf/observe/fuzz",
+    program: "recording",
+};
+
 /// A program against a fuzzer that begins with the corpus.
 ///
 /// cargo-fuzz does the same with a nightly toolchain, and for longer: `cargo fuzz run --fuzz-dir libipcon/fuzz wire`.
