@@ -18,6 +18,14 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The programs for users.
 const PROGRAMS: &[&str] = &["ipcon-top", "ipcon-exporter"];
+/// The one that prints its manual pages and completions.
+const DESCRIBES_ITSELF: &str = "ipcon-top";
+/// Shells, and where each looks for completions below `share`.
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("bash", "bash-completion/completions/ipcon-top"),
+    ("fish", "fish/vendor_completions.d/ipcon-top.fish"),
+    ("zsh", "zsh/site-functions/_ipcon-top"),
+];
 /// What systemd starts the exporter with. The end `.in` says that it names the prefix.
 const UNITS: &str = "ipcon-exporter/systemd";
 /// Alerts and a dashboard.
@@ -37,8 +45,8 @@ const NOT_OF_THE_MODULE: &[&str] = &["core/tests", "core/Cargo.toml", "dkms.conf
 
 /// Options of `cargo xtask install`.
 ///
-/// Builds the library and the programs if need be, and copies them with the headers, the manual pages, the file for
-/// pkg-config, the units of systemd, alerts and a dashboard, and the source of the module for DKMS to `lib`,
+/// Builds the library and the programs if need be, and copies them with the headers, the manual pages, completions for shells, the
+/// file for pkg-config, the units of systemd, alerts and a dashboard, and the source of the module for DKMS to `lib`,
 /// `include`, `bin`, `share` and `src` below the prefix. The environment variable DESTDIR names a folder that stands
 /// before the prefix while it copies, for those who make packages.
 #[derive(Debug, clap::Args)]
@@ -110,6 +118,7 @@ impl<'a> Stage<'a> {
         self.units()?;
         self.mixin()?;
         self.manual()?;
+        self.made_by_programs()?;
         self.module()
     }
 
@@ -183,6 +192,20 @@ impl<'a> Stage<'a> {
                     link(&page, &other)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Manual pages and completions that a program makes of its own command line.
+    fn made_by_programs(&self) -> anyhow::Result<()> {
+        let program = self.workspace.programs().join(DESCRIBES_ITSELF);
+        let share = self.root.join("share");
+        let pages = share.join("man/man1");
+        fs::create_dir_all(&pages).with_context(|| format!("making {}", pages.display()))?;
+        capture(Command::new(&program).args(["man", "--to"]).arg(&pages))?;
+        for (shell, place) in COMPLETIONS {
+            let script = capture(Command::new(&program).args(["completions", shell]))?;
+            write(&share.join(place), &script)?;
         }
         Ok(())
     }

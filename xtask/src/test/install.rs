@@ -44,6 +44,7 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
         try_program(&folder, &root, &source)?;
     }
     service(&folder, &root)?;
+    completions(&root.join("share/bash-completion/completions/ipcon-top"))?;
     manual_pages(&root.join("share/man"))
 }
 
@@ -64,6 +65,18 @@ fn service(folder: &Path, root: &Path) -> anyhow::Result<()> {
         "{} --version {}",
         program.display(),
         describe(output.status)
+    );
+    Ok(())
+}
+
+/// Has a shell complete a command with what was installed.
+fn completions(script: &Path) -> anyhow::Result<()> {
+    let asked = ". \"$0\"; COMP_WORDS=(ipcon-top rec); COMP_CWORD=1; _ipcon-top ipcon-top rec ipcon-top; echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    let answer = capture(bash.args(["--norc", "-c", asked]).arg(script))?;
+    ensure!(
+        answer.trim() == "record",
+        "bash completes `ipcon-top rec` to {answer:?}"
     );
     Ok(())
 }
@@ -122,7 +135,7 @@ fn pkg_config(folder: &Path, words: &[&str]) -> anyhow::Result<Vec<String>> {
 
 /// Has man judge each page, links included.
 fn manual_pages(folder: &Path) -> anyhow::Result<()> {
-    for section in ["man3", "man7"] {
+    for section in ["man1", "man3", "man7"] {
         let folder = folder.join(section);
         for entry in
             fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?
