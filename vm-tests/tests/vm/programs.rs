@@ -19,6 +19,7 @@ pub(crate) fn all() -> Vec<Case> {
         the_traffic_program_counts_what_the_module_counts => within(120),
         the_traffic_program_ends_with_its_second_signal,
         the_report_of_ipcon_top_agrees_with_the_dumps,
+        a_recording_holds_what_the_module_counted,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
         the_bench_measures_every_row => within(120),
         the_bench_measures_every_row_of_observers => within(120),
@@ -106,6 +107,65 @@ fn the_traffic_program_ends_with_its_second_signal() {
     assert_eq!(told(&report), comparable(&totals));
     traffic.signal(Signal::TERM);
     assert!(traffic.wait().success());
+}
+
+/// Two frames of a bus on which nothing moves, read back as rows.
+fn a_recording_holds_what_the_module_counted() {
+    let peers = exchange();
+    let inspector = Inspector::open().unwrap();
+    let bus = inspector.bus().unwrap().counters;
+    let rows = inspector.peers().unwrap().items;
+    let file = std::env::temp_dir().join("a-recording-of-the-bus.rec");
+    let run = |words: &[&str]| {
+        let output = program("ipcon-top").args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let path = file.to_str().unwrap();
+    let told = run(&["record", path, "-n", "2", "--interval", "250ms"]);
+    assert!(told.starts_with("recorded 2 frames, "), "{told}");
+    let lines = run(&["batch", "--from", path, "--rows", "peers", "-o", "jsonl"]);
+    let recorded: Vec<Value> = lines
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    for row in &rows {
+        let found: Vec<_> = recorded.iter().filter(|it| it["id"] == row.id).collect();
+        assert_eq!(found.len(), 2, "peer {} in each frame", row.id);
+        for it in found {
+            for (key, count) in [
+                ("sent_unicast_messages", row.counters.sent_unicast_messages),
+                (
+                    "sent_multicast_messages",
+                    row.counters.sent_multicast_messages,
+                ),
+                (
+                    "delivered_unicast_bytes",
+                    row.counters.delivered_unicast_bytes,
+                ),
+                ("refused_no_peer", row.counters.refused_no_peer),
+            ] {
+                assert_eq!(it[key], count, "{key} of peer {}", row.id);
+            }
+        }
+    }
+    let csv = run(&[
+        "batch",
+        "--from",
+        path,
+        "--rows",
+        "bus",
+        "-o",
+        "csv",
+        "--fields",
+        "sent_messages",
+    ]);
+    let sent = bus.sent_unicast_messages + bus.sent_multicast_messages;
+    let last = csv.lines().last().unwrap();
+    assert!(last.ends_with(&format!(",{sent}")), "{csv}");
+    std::fs::remove_file(file).unwrap();
+    drop(peers);
 }
 
 fn the_report_of_ipcon_top_agrees_with_the_dumps() {
