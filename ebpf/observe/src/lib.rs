@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod linter;
 pub mod model;
 mod optional;
+pub mod privilege;
 pub mod probes;
 mod rates;
 pub mod reconcile;

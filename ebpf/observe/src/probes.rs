@@ -34,3 +34,8 @@ pub use reading::{
 pub use settings::{Limits, Settings};
 pub use unavailable::{Capability, Unavailable};
 pub use waiting::{PeerWaiting, Stamps, Waiting};
+
+/// Whether the library was compiled with the probes.
+pub(crate) fn are_built_in() -> bool {
+    object::embedded().is_some()
+}

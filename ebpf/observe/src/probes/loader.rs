@@ -58,11 +58,16 @@ impl Probes {
     /// # Errors
     /// As [`Self::attach`].
     pub fn attach_with(settings: Settings) -> Result<Self, Unavailable> {
-        let object = object::embedded().ok_or(Unavailable::NotBuilt)?;
         let missing = Capability::missing();
-        if !missing.is_empty() {
+        if super::are_built_in() && !missing.is_empty() {
             return Err(Unavailable::NotPermitted { missing });
         }
+        Self::attach_unasked(settings)
+    }
+
+    /// As [`Self::attach_with`], and leaves it to the kernel to find out whether that is permitted.
+    pub(crate) fn attach_unasked(settings: Settings) -> Result<Self, Unavailable> {
+        let object = object::embedded().ok_or(Unavailable::NotBuilt)?;
         let mut programs = make_maps(object, &settings)?;
         let peers = Counters::new(take(&mut programs, PEERS_MAP)?, PEERS_MAP, sum::peer);
         let groups = Counters::new(take(&mut programs, GROUPS_MAP)?, GROUPS_MAP, sum::group);

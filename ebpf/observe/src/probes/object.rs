@@ -33,6 +33,30 @@ mod tests {
     }
 
     #[test]
+    fn no_program_looks_into_the_memory_of_the_kernel() {
+        const CALL: u8 = 0x85;
+        // bpf_probe_read, its kin for strings, and those of both for the kernel alone.
+        const HELPERS: [i32; 4] = [4, 45, 113, 115];
+        let Some(object) = parsed() else {
+            eprintln!("not checked: the probes were not built in; run: cargo xtask build");
+            return;
+        };
+        for (name, program) in &object.programs {
+            let of_it =
+                |function: &&aya_obj::Function| function.section_index.0 == program.section_index;
+            let mut instructions = object
+                .functions
+                .values()
+                .filter(of_it)
+                .flat_map(|it| &it.instructions);
+            let looks = instructions
+                .any(|one| one.code == CALL && one.src_reg() == 0 && HELPERS.contains(&one.imm));
+            // A kernel that is locked down to confidentiality would refuse it.
+            assert!(!looks, "{name}");
+        }
+    }
+
+    #[test]
     fn the_object_has_a_program_for_each_tracepoint_and_no_other() {
         let Some(object) = parsed() else {
             eprintln!("not checked: the probes were not built in; run: cargo xtask build");

@@ -6,6 +6,8 @@ use std::{fmt, io};
 
 use rustix::thread::{CapabilitySet, capabilities};
 
+use crate::privilege::{self, Capabilities};
+
 /// A capability that the probes need. Both are in `CAP_SYS_ADMIN` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
@@ -55,11 +57,7 @@ pub enum Unavailable {
     #[error("the probes were not built in; run: cargo xtask build")]
     NotBuilt,
     /// This process may not load or attach BPF programs.
-    #[error(
-        "the probes need {}; run as root, or give the program the capabilities with \
-         setcap cap_bpf,cap_perfmon+ep",
-        names(missing)
-    )]
+    #[error("{}", lacking(missing))]
     NotPermitted {
         /// What it lacks.
         missing: Vec<Capability>,
@@ -89,10 +87,12 @@ impl Unavailable {
         source: impl Error + Send + Sync + 'static,
     ) -> Self {
         let reason = match system_error(&source) {
-            Some(error) if error.kind() == io::ErrorKind::PermissionDenied => format!(
-                "{error} (in a container or a user namespace capabilities do not count for BPF, and \
-                 kernel lockdown forbids it)"
-            ),
+            Some(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                match privilege::explain_refusal() {
+                    Some(obstacle) => format!("{error}: {obstacle}"),
+                    None => error.to_string(),
+                }
+            }
             Some(error) => error.to_string(),
             None => first_line(&source),
         };
@@ -125,12 +125,12 @@ fn first_line(error: &dyn Error) -> String {
         .to_owned()
 }
 
-fn names(missing: &[Capability]) -> String {
-    missing
-        .iter()
-        .map(Capability::to_string)
-        .collect::<Vec<_>>()
-        .join(" and ")
+fn lacking(missing: &[Capability]) -> privilege::Obstacle {
+    let missing = missing.iter().map(|capability| match capability {
+        Capability::Bpf => CapabilitySet::BPF,
+        Capability::Perfmon => CapabilitySet::PERFMON,
+    });
+    privilege::lacking(Capabilities::from(missing.collect::<CapabilitySet>()))
 }
 
 #[cfg(test)]

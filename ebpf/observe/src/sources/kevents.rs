@@ -14,6 +14,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::kevent_log::KeventLog;
 use crate::model::{Event, EventKind, Kevents, display_name};
+use crate::privilege;
 
 /// Room for some thousand events, in bytes of kernel memory.
 const QUEUE_LIMIT: usize = 4 << 20;
@@ -85,7 +86,11 @@ impl KeventSource {
         let listening = listener.clone();
         let thread = thread::Builder::new()
             .name("kevents".to_owned())
-            .spawn(move || listening.run())
+            .spawn(move || {
+                // It only receives. Where a filter refuses this, it is no worse than it was.
+                _ = privilege::drop_all();
+                listening.run();
+            })
             .map_err(thread_error)?;
         Ok(Self {
             listener,

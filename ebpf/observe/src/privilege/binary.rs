@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The file of the running program, which can carry capabilities.
+
+use std::fs;
+
+use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
+use rustix::thread::CapabilitySet;
+
+use super::capabilities::Capabilities;
+use super::standing::Binary;
+
+impl Binary {
+    /// That of this process. `None` when it cannot be found.
+    pub(super) fn own() -> Option<Self> {
+        let path = fs::read_link("/proc/self/exe").ok()?;
+        // Asked through the link, which holds even if the file was replaced.
+        let nosuid = statvfs("/proc/self/exe")
+            .is_ok_and(|about| about.f_flag.contains(StatVfsMountFlags::NOSUID));
+        let mut attribute = [0; 64];
+        let length = getxattr("/proc/self/exe", "security.capability", &mut attribute);
+        let capabilities = length
+            .ok()
+            .and_then(|length| permitted(attribute.get(..length)?));
+        Some(Self {
+            path,
+            nosuid,
+            capabilities: capabilities.unwrap_or_default(),
+        })
+    }
+}
+
+/// What a file's attribute gives, in any revision that Linux has: the revision, then the lower and upper halves of
+/// the permitted and inheritable sets, in little endian.
+fn permitted(attribute: &[u8]) -> Option<Capabilities> {
+    let word = |at: usize| {
+        let bytes = attribute.get(at * 4..at * 4 + 4)?;
+        Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
+    };
+    let upper = match word(0)? >> 24 {
+        1 => 0,
+        2 | 3 => word(3)?,
+        _ => return None,
+    };
+    let bits = word(1)? | upper << 32;
+    Some(Capabilities(CapabilitySet::from_bits_retain(bits)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_capabilities_of_a_file_are_read() {
+        // As `setcap cap_bpf,cap_perfmon+ep` writes it.
+        let attribute = [
+            1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(permitted(&attribute), Some(Capabilities::PROBES));
+        let mut third = attribute.to_vec();
+        third[3] = 3;
+        third.extend([0xe8, 3, 0, 0]);
+        assert_eq!(permitted(&third), Some(Capabilities::PROBES));
+        let first = [1, 0, 0, 1, 4, 0, 8, 0, 0, 0, 0, 0];
+        assert_eq!(permitted(&first), Some(Capabilities::CHANNELS));
+        assert_eq!(permitted(&attribute[..10]), None);
+        assert_eq!(permitted(&[0; 20]), None, "no such revision");
+        assert_eq!(permitted(&[]), None);
+    }
+
+    #[test]
+    fn this_test_has_a_file_without_capabilities() {
+        let binary = Binary::own().unwrap();
+        assert!(binary.path.is_file());
+        assert_eq!(binary.capabilities, Capabilities::NONE);
+    }
+}
