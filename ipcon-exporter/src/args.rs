@@ -80,6 +80,11 @@ pub(crate) struct Args {
     /// Do not look for connections of coroipc.
     #[arg(long)]
     pub(crate) no_channels: bool,
+
+    /// Do not measure how long messages wait: for that, the probes look at each datagram that anybody on this machine
+    /// reads.
+    #[arg(long)]
+    pub(crate) no_latency: bool,
 }
 
 impl Args {
@@ -89,7 +94,7 @@ impl Args {
             probes: !self.no_probes,
             kevents: !self.no_kevents,
             channels: !self.no_channels,
-            ..Options::default()
+            latency: !self.no_latency,
         }
     }
 

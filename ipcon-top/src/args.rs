@@ -60,6 +60,13 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page
     Man(Man),
+    /// Tell what can be seen, what not, why, and what would change that
+    ///
+    /// Looks at the privileges of this program and at the kernel, opens nothing that others notice, and prints what each
+    /// source and each probe will deliver. Exit code 0: everything can be seen; 3: not all of it; 1: nothing of the bus,
+    /// nor connections of coroipc; 2: the command line is wrong. With --try it is what was seen that counts. Sources that
+    /// are left out do not count.
+    Doctor(Doctor),
 }
 
 /// Options of the dashboard.
@@ -103,6 +110,26 @@ pub struct Sources {
     /// Do not look for connections of coroipc
     #[arg(long)]
     pub no_channels: bool,
+    /// Do not measure how long messages wait: for that, the probes look at each datagram that anybody on this machine reads
+    #[arg(long)]
+    pub no_latency: bool,
+    /// Keep all capabilities, so that probes can be attached again; by default those that are not needed any more are
+    /// given up
+    #[arg(long)]
+    pub keep_capabilities: bool,
+}
+
+impl Sources {
+    /// What to use beside the dumps.
+    #[must_use]
+    pub fn options(self) -> ipcon_observe::Options {
+        ipcon_observe::Options {
+            probes: !self.no_probes,
+            kevents: !self.no_kevents,
+            channels: !self.no_channels,
+            latency: !self.no_latency,
+        }
+    }
 }
 
 /// Options of the report.
@@ -118,6 +145,20 @@ pub struct Once {
     #[command(flatten)]
     pub recording: From,
     /// Where the numbers come from.
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+/// Options of the examination.
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Open the sources and attach the probes as well, tell how that went, and close them again
+    #[arg(long = "try")]
+    pub attempt: bool,
+    /// What to examine.
     #[command(flatten)]
     pub sources: Sources,
 }

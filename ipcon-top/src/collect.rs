@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ipcon_observe::{Collector, Snapshot};
+use ipcon_observe::Snapshot;
 
 use crate::app::Event;
 
@@ -19,6 +19,11 @@ pub trait SnapshotSource: Send {
     ///
     /// The bus cannot be read this time; the caller may ask again.
     fn collect(&mut self) -> anyhow::Result<Snapshot>;
+
+    /// What a thread that does not collect does to give up what only collecting needs. Nothing for most sources.
+    fn bystander(&self) -> Box<dyn FnOnce() -> anyhow::Result<()>> {
+        Box::new(|| Ok(()))
+    }
 }
 
 /// Sets the pace of a running collection. The collection ends when this is dropped.
@@ -107,11 +112,5 @@ impl Drop for Obituary {
                 "the thread that reads the bus panicked".to_owned(),
             ));
         }
-    }
-}
-
-impl SnapshotSource for Collector {
-    fn collect(&mut self) -> anyhow::Result<Snapshot> {
-        Ok(Collector::collect(self)?)
     }
 }

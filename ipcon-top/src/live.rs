@@ -158,7 +158,10 @@ pub fn run(
     let first = source.collect()?;
     let app = App::new(first.into(), options.interval, UNKNOWN_SIZE).set_up(setup)?;
     in_terminal(app, &SystemClock::new(), options, |sender| {
-        collect::spawn(source, options.interval, sender)
+        let give_up = source.bystander();
+        let pace = collect::spawn(source, options.interval, sender)?;
+        give_up()?;
+        Ok(pace)
     })
 }
 
@@ -192,9 +195,10 @@ fn in_terminal(
 ) -> anyhow::Result<Exit> {
     let (sender, events) = mpsc::channel();
     let screen = Screen::take()?;
+    // The threads that follow have no more capabilities than this one.
+    let pace = begin(sender.clone())?;
     spawn_signals(sender.clone())?;
-    spawn_input(sender.clone())?;
-    let pace = begin(sender)?;
+    spawn_input(sender)?;
 
     let backend = CrosstermBackend::new(io::stdout());
     let mut terminal = Terminal::new(backend).context("opening the terminal for drawing")?;

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use ipcon_observe::{Collector, Options};
 use ipcon_top::app::Setup;
 use ipcon_top::args::{
-    Cli, Colour, Command, INTERVAL_DEFAULT, Live, Once, Sources, locale_is_utf8,
+    Cli, Colour, Command, Doctor, INTERVAL_DEFAULT, Live, Once, Sources, locale_is_utf8,
 };
 use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::config::{self, Config};
+use ipcon_top::frugal::Frugal;
 use ipcon_top::live::{self, Exit};
 use ipcon_top::recording::{Replay, record, replay};
 use ipcon_top::theme::{Preset, Theme};
-use ipcon_top::{manual, once, terminal};
+use ipcon_top::{doctor, manual, once, terminal};
 use signal_hook::low_level::emulate_default_handler;
 
 fn main() -> ExitCode {
@@ -38,9 +38,24 @@ fn main() -> ExitCode {
         Some(Command::Replay(options)) => look_back(&options),
         Some(Command::Completions(options)) => manual::completions(&options, &mut io::stdout()),
         Some(Command::Man(options)) => manual::man(&options, &mut io::stdout()),
+        Some(Command::Doctor(options)) => return examine(&options),
     };
+    exit_code(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn examine(options: &Doctor) -> ExitCode {
+    let report = doctor::examine(options.sources.options(), options.attempt);
+    exit_code(
+        report
+            .print(options.format)
+            .and_then(|text| print(&text))
+            .map(|()| report.verdict().into()),
+    )
+}
+
+fn exit_code(done: anyhow::Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("ipcon-top: {error:#}");
             ExitCode::FAILURE
@@ -132,11 +147,6 @@ fn fields(options: &Fields) -> anyhow::Result<()> {
 }
 
 fn open(sources: Sources) -> anyhow::Result<Box<dyn SnapshotSource>> {
-    let options = Options {
-        probes: !sources.no_probes,
-        kevents: !sources.no_kevents,
-        channels: !sources.no_channels,
-        ..Options::default()
-    };
-    Ok(Box::new(Collector::open(options)?))
+    let source = Frugal::open(sources.options(), sources.keep_capabilities)?;
+    Ok(Box::new(source))
 }

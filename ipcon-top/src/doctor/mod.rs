@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can be seen here, what not, why, and what would change that.
+
+mod text;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use ipcon_observe::Options;
+use ipcon_observe::model::Source;
+use ipcon_observe::privilege::{Available, Dropping, Prediction, Standing, Trial};
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// Version of the JSON form. A key that changes its meaning or goes away makes it grow; new keys do not.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the examination found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What this process may do.
+    pub standing: Standing,
+    /// What will deliver, of what was asked for.
+    #[serde(rename = "predicted")]
+    pub prediction: Prediction,
+    /// What did deliver. `None` when it was not tried.
+    #[serde(rename = "tried", skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+}
+
+/// What it comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything can be seen.
+    Whole,
+    /// Not all of it.
+    Part,
+    /// Nothing.
+    Blind,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Whole => Self::SUCCESS,
+            Verdict::Part => Self::from(3),
+            Verdict::Blind => Self::from(1),
+        }
+    }
+}
+
+/// Examines this process, and with `attempt` opens the sources as well and closes them again.
+#[must_use]
+pub fn examine(options: Options, attempt: bool) -> Report {
+    // As every other command does, so that what is told holds for them.
+    _ = Dropping::begin(options, true);
+    let standing = Standing::detect();
+    let mut prediction = Prediction::of(&standing);
+    prediction
+        .sources
+        .retain(|one| is_wanted(options, one.source));
+    if !options.probes {
+        prediction.probes.clear();
+    }
+    Report {
+        schema_version: SCHEMA_VERSION,
+        standing,
+        prediction,
+        trial: attempt.then(|| Trial::run(options)),
+    }
+}
+
+impl Report {
+    /// The report as text, ending in a line feed.
+    ///
+    /// # Errors
+    ///
+    /// The JSON form cannot be made, which means that the path of the program is not UTF-8.
+    pub fn print(&self, format: Format) -> anyhow::Result<String> {
+        match format {
+            Format::Text => Ok(text::print(self)),
+            Format::Json => {
+                let text = serde_json::to_string_pretty(self).context("making the report")?;
+                Ok(text + "\n")
+            }
+        }
+    }
+
+    /// What it comes to: what was seen, if that was tried, or else what is predicted.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let predicted = self.prediction.sources.iter();
+        let all: Vec<_> = match &self.trial {
+            Some(trial) => trial
+                .sources
+                .iter()
+                .map(|one| (one.source, one.available))
+                .collect(),
+            None => predicted.map(|one| (one.source, one.available)).collect(),
+        };
+        let is_seen = |&(source, available): &(Source, Available)| {
+            matches!(source, Source::Dumps | Source::Channels) && available != Available::No
+        };
+        if all
+            .iter()
+            .all(|(_, available)| *available == Available::Yes)
+        {
+            Verdict::Whole
+        } else if all.iter().any(is_seen) {
+            Verdict::Part
+        } else {
+            Verdict::Blind
+        }
+    }
+}
+
+fn is_wanted(options: Options, source: Source) -> bool {
+    match source {
+        Source::Dumps => true,
+        Source::Kevents => options.kevents,
+        Source::Probes => options.probes,
+        Source::Channels => options.channels,
+    }
+}
