@@ -85,6 +85,11 @@ pub(crate) struct Args {
     /// reads.
     #[arg(long)]
     pub(crate) no_latency: bool,
+
+    /// Keep all capabilities, so that probes can be attached again, and files of others be read. By default those that
+    /// are not needed any more are given up once the probes are attached.
+    #[arg(long)]
+    pub(crate) keep_capabilities: bool,
 }
 
 impl Args {

@@ -9,6 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{SourceState, SourceStatus};
+use ipcon_observe::privilege::{
+    Available, Dropping, Prediction, Remedy, SourcePrediction, Standing,
+};
 use ipcon_observe::{Collector, Ledger, Options};
 
 use crate::metrics::{self, Parts, Scrape};
@@ -31,6 +34,8 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
     }
     // What is known already helps, also if the bus cannot be read.
     tell(&report)?;
+    _ = Dropping::begin(options, true);
+    let prediction = Prediction::of(&Standing::detect());
     let mut collector = Collector::open(options)?;
     let snapshot = collector.collect()?;
     let mut ledger = Ledger::new(limits);
@@ -57,6 +62,14 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
             }
         };
         writeln!(report, "{name}: {said}")?;
+        let predicted = prediction.source(status.name);
+        for line in predicted
+            .iter()
+            .filter(|_| wanted(options, name))
+            .flat_map(|it| advice(it))
+        {
+            writeln!(report, "{name}: {line}")?;
+        }
         if status.lost > 0 {
             writeln!(report, "{name}: lost {} events meanwhile", status.lost)?;
         }
@@ -68,6 +81,21 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
     } else {
         ExitCode::from(PARTLY)
     })
+}
+
+/// What would let a source deliver all.
+fn advice(predicted: &SourcePrediction) -> Vec<String> {
+    let partly = (predicted.available == Available::Partly).then_some(&predicted.reasons);
+    let reasons = partly
+        .into_iter()
+        .flatten()
+        .map(|reason| format!("not whole: {reason}"));
+    let remedies = predicted.remedies.iter().map(|remedy| match remedy {
+        Remedy::Command(text) => format!("to change it, run: {text}"),
+        Remedy::Unit(text) => format!("to change it, in the unit: {}", text.replace('\n', ", ")),
+        Remedy::Advice(text) => format!("to change it: {text}"),
+    });
+    reasons.chain(remedies).collect()
 }
 
 /// Whether a source was not left out on the command line.

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use ipcon_exporter::{metrics, process};
+use ipcon_observe::privilege::Dropping;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -61,7 +62,12 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
     let web = WebConfig::load(args.web_config.as_deref())?;
     let listeners = listeners(&args, passed).await?;
     let bounds = Bounds::for_scrapes(args.max_requests.into());
-    let reader = Reader::start(args.options(), args.limits())?;
+    let dropping = Dropping::begin(args.options(), args.keep_capabilities);
+    let reader = Reader::start(args.options(), args.limits(), dropping)?;
+    // Those for the bus are with its reader. This thread and those it starts from here on listen to the network.
+    if let Err(error) = dropping.elsewhere() {
+        _ = writeln!(std::io::stderr(), "cannot give up capabilities: {error}");
+    }
     // The first reading opens the sources, so that what happens from here on is seen.
     let ready = reader.clone();
     tokio::select! {

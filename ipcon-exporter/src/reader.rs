@@ -13,6 +13,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{Source, SourceState};
+use ipcon_observe::privilege::Dropping;
 use ipcon_observe::{Collector, Ledger, Options, Snapshot};
 use tokio::sync::oneshot;
 
@@ -36,10 +37,12 @@ impl Reader {
     /// # Errors
     ///
     /// When there can be no further thread.
-    pub(crate) fn start(options: Options, limits: Limits) -> Result<Self> {
+    pub(crate) fn start(options: Options, limits: Limits, dropping: Dropping) -> Result<Self> {
         let (sender, questions) = channel();
         let bus = BusReader {
             options,
+            dropping,
+            keeps: None,
             collector: None,
             ledger: Ledger::new(limits),
             states: Vec::new(),
@@ -89,6 +92,9 @@ impl Reader {
 
 struct BusReader {
     options: Options,
+    dropping: Dropping,
+    /// Why capabilities that are not needed could not be given up.
+    keeps: Option<String>,
     /// Opened at the first question, and again after a failure: the module may be loaded later.
     collector: Option<Collector>,
     ledger: Ledger,
@@ -143,7 +149,16 @@ impl BusReader {
             Some(collector) => collector,
             None => self.collector.insert(Collector::open(self.options)?),
         };
-        Ok(collector.collect()?)
+        let collected = collector.collect();
+        let dropped = self.dropping.after(collected.as_ref());
+        let keeps = dropped.err().map(|error| error.to_string());
+        if let Some(error) = &keeps
+            && self.keeps != keeps
+        {
+            _ = writeln!(std::io::stderr(), "cannot give up capabilities: {error}");
+        }
+        self.keeps = keeps;
+        Ok(collected?)
     }
 
     fn page(&self, snapshot: Option<&Snapshot>, parts: Parts) -> Result<Arc<str>, String> {
