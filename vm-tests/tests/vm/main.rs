@@ -29,6 +29,7 @@ mod kevents;
 mod messages;
 mod model;
 mod module;
+mod privilege;
 mod probes;
 mod programs;
 mod quotas;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         ("probes", probes::all()),
         ("flows", flows::all()),
         ("waiting", waiting::all()),
+        ("privilege", privilege::all()),
         ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("exporter", exporter::all()),
