@@ -347,13 +347,13 @@ fn a_filter_compares_fields_and_their_rates() {
     assert_eq!(names(&session), ["media.router +1", "netif-mon"]);
     session.event(ctrl('w')).keys("(4101 or visitor)");
     assert_eq!(names(&session), ["netif-mon"]);
-    session.code(KeyCode::Enter).keys("3/kind:add or 1400");
+    session.code(KeyCode::Enter).keys("4/kind:add or 1400");
     let text = session.text();
     assert!(
         text.contains("+ service") && !text.contains("- service"),
         "{text}"
     );
-    session.code(KeyCode::Enter).keys("4/requests/s>100");
+    session.code(KeyCode::Enter).keys("6/requests/s>100");
     assert!(
         !session.text().contains("nothing matches"),
         "{}",
@@ -422,7 +422,7 @@ fn filters_that_were_used_can_be_had_again_and_text_be_pasted() {
         .code(KeyCode::Enter)
         .event(Event::Paste("q".to_owned()));
     assert!(
-        session.text().contains("filter frames "),
+        session.text().contains("filter frames"),
         "pasted text is no keys"
     );
 }
@@ -430,7 +430,7 @@ fn filters_that_were_used_can_be_had_again_and_text_be_pasted() {
 /// The titles of the columns.
 fn titles(session: &Session) -> Vec<String> {
     let text = session.text();
-    let line = text.lines().nth(5).unwrap().to_owned();
+    let line = text.lines().nth(7).unwrap().to_owned();
     line.split("  ")
         .map(str::trim)
         .filter(|title| !title.is_empty())
@@ -485,17 +485,17 @@ fn the_mouse_selects_and_sorts_only_when_it_is_asked_for() {
         })
     };
     let click = |column, row| at(MouseEventKind::Down(MouseButton::Left), column, row);
-    session.event(click(20, 4));
+    session.event(click(20, 6));
     assert!(session.text().contains("[1 Peers"), "off by default");
-    session.keys("m").event(click(20, 4));
+    session.keys("m").event(click(20, 6));
     assert!(session.text().contains("[2 Groups"), "{}", session.text());
-    session.event(click(3, 4)).event(click(40, 7));
-    assert_eq!(selected(&session), "~client#4");
-    session.event(at(MouseEventKind::ScrollDown, 40, 7));
+    session.event(click(3, 6)).event(click(40, 9));
     assert_eq!(selected(&session), "media.router +1");
-    session.event(click(22, 5));
+    session.event(at(MouseEventKind::ScrollDown, 40, 9));
+    assert_eq!(selected(&session), "netif-mon");
+    session.event(click(25, 7));
     assert!(session.text().contains("COMM▲"), "{}", session.text());
-    session.event(click(22, 5));
+    session.event(click(25, 7));
     assert!(session.text().contains("COMM▼"), "{}", session.text());
     // Where nothing is, and everywhere else, nothing bad happens.
     for row in (0..40).step_by(3) {
@@ -503,7 +503,7 @@ fn the_mouse_selects_and_sorts_only_when_it_is_asked_for() {
             session.event(click(column, row));
         }
     }
-    session.keys("m").event(click(20, 4));
+    session.keys("m").event(click(20, 6));
     let (exit, _) = session.end(Session::key_event(KeyCode::Char('Q'), KeyModifiers::NONE));
     assert_eq!(exit.unwrap(), Exit::Quit);
 }
@@ -523,13 +523,13 @@ fn themes_come_round() {
 fn one_column_always_shows() {
     let mut session = fifth_second(120, 32);
     session.keys("o");
-    for _ in 0..16 {
+    for _ in 0..18 {
         session.keys(" j");
     }
     session.code(KeyCode::Esc);
     assert_eq!(titles(&session).len(), 1, "{}", session.text());
-    assert!(session.text().lines().nth(6).unwrap().len() > 4);
-    session.keys("3o  ").code(KeyCode::Esc);
+    assert!(session.text().lines().nth(8).unwrap().len() > 4);
+    session.keys("4o  ").code(KeyCode::Esc);
     assert!(session.text().contains("TIME"), "{}", session.text());
 }
 

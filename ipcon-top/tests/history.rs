@@ -21,9 +21,12 @@ use ratatui::layout::Rect;
 use session::{Session, text};
 use support::{FixedClock, START, bus};
 
-/// The screen without its first line, which tells the moment.
+/// The screen without the line that tells the moment, and without the warnings: to this clock, what is live has been old
+/// for some seconds, and what has passed is not old.
 fn content(text: &str) -> String {
-    text.split_once('\n').unwrap().1.to_owned()
+    let lines = text.lines().enumerate();
+    let kept = lines.filter(|(i, _)| ![0, 4, 5].contains(i));
+    kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
 fn status(session: &Session) -> String {

@@ -123,11 +123,11 @@ fn a_warning_leads_to_its_subject_even_when_the_filter_hides_it() {
     );
     // The word stands in the reason and not in the name of the peer.
     session
-        .keys("/does not read")
+        .keys("/\"does not read\"")
         .code(KeyCode::Enter)
         .code(KeyCode::Enter);
     assert!(front(&session).starts_with("1 Peers"), "{}", session.text());
-    assert!(!session.text().contains("filter does"));
+    assert!(!session.text().contains("filter \"does"));
 }
 
 #[test]

@@ -102,7 +102,8 @@ pub(crate) fn interleaved(
     effort: &Effort,
     fewest: u32,
 ) -> anyhow::Result<Samples> {
-    let times = calibrate(&mut sides, effort)?.clamp(fewest, effort.most.max(fewest));
+    let tried = FEWEST.min(fewest);
+    let times = calibrate(&mut sides, effort, tried)?.clamp(fewest, effort.most.max(fewest));
     let mut samples = Samples {
         times,
         ..Samples::default()
@@ -119,12 +120,12 @@ pub(crate) fn interleaved(
     Ok(samples)
 }
 
-/// How many operations a round has time for. What this does also warms both sides up.
-fn calibrate(sides: &mut Sides, effort: &Effort) -> anyhow::Result<u32> {
+/// How many operations a round has time for, found by trying a few. What this does also warms both sides up.
+fn calibrate(sides: &mut Sides, effort: &Effort, tried: u32) -> anyhow::Result<u32> {
     let mut slower = 0.0_f64;
     // The first time also pays for what is made on first use.
     for _ in 0..3 {
-        slower = sides.ours.round(FEWEST)?.max(sides.peer.round(FEWEST)?);
+        slower = sides.ours.round(tried)?.max(sides.peer.round(tried)?);
     }
     Ok((effort.round.as_nanos() as f64 / slower.max(1.0)) as u32)
 }
