@@ -13,6 +13,8 @@ use std::thread;
 use libipcon::Inspector;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use crate::case::{Bus, Case};
 use crate::kernel_log::{self, Bracket};
 use crate::{agree, counters, place, results, watch};
@@ -27,6 +29,7 @@ pub fn run(subjects: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     results::keep_stdout(&mut arguments);
+    make_room_for_observers();
     // They share one kernel log, and some unload the module.
     arguments.test_threads = Some(1);
     let mut trials = Vec::new();
@@ -42,6 +45,18 @@ pub fn run(subjects: Vec<(&'static str, Vec<Case>)>) -> ExitCode {
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The probes that watch the tests have descriptors in this process, and so have the observers that look at each bus: a test
+/// shall have the thousand that a process usually may have for itself.
+fn make_room_for_observers() {
+    const OBSERVERS: u64 = 1024;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.current.map(|usual| {
+        let wanted = usual.saturating_add(OBSERVERS);
+        limit.maximum.map_or(wanted, |most| wanted.min(most))
+    });
+    setrlimit(Resource::Nofile, limit).expect("allow more descriptors");
 }
 
 /// What the kernel lacks that the test needs.

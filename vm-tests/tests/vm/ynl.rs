@@ -290,7 +290,7 @@ fn a_refusal_comes_with_the_modules_words() {
 }
 
 fn peer(row: &libipcon::PeerInfo) -> Value {
-    json!({
+    let mut expected = json!({
         "port": row.port.get(),
         "id": row.id,
         "pid": row.pid,
@@ -301,7 +301,11 @@ fn peer(row: &libipcon::PeerInfo) -> Value {
         "queue-limit": row.queue_limit,
         "lost": row.lost,
         "counters": counters(&row.counters),
-    })
+    });
+    if let Some(moment) = row.queue_oldest {
+        expected["queue-oldest"] = (moment.as_nanos() as u64).into();
+    }
+    expected
 }
 
 fn service(row: &libipcon::ServiceInfo) -> Value {
