@@ -82,7 +82,7 @@ fn losses(snapshot: &Snapshot, families: &mut Families) {
         for part in &probe.lost {
             *lost.entry(part.reason.as_str()).or_insert(0) += part.events;
         }
-        if let Some(missed) = probe.missed {
+        if let Some(missed) = probe.missed_of_bus() {
             *lost.entry("missed").or_insert(0) += missed;
         }
     }
