@@ -52,8 +52,7 @@ pub(crate) fn flow(from: u64, to: u64) -> Result<Shared<FlowCounts>, Lost> {
 /// The number of requests that failed so, or of all for which there is no room.
 #[inline(always)]
 pub(crate) fn errors(key: u64) -> Result<Shared<u64>, Lost> {
-    existing_or_made(&ERRORS, &key, &0)
-        .or_else(|lost| existing(&ERRORS, &OTHER_ERRORS).ok_or(lost))
+    existing_or_made(&ERRORS, &key, &0).or_else(|lost| existing(&ERRORS, &OTHER_ERRORS).ok_or(lost))
 }
 
 /// The waiting times of a peer.

@@ -67,7 +67,10 @@ pub(crate) fn count(stamp: &Stamp, waited: u64) -> Outcome {
     let waits = shared::waits(stamp.peer)?;
     if bucket < ipcon_probes_abi::WAIT_BUCKETS {
         // SAFETY: the pointer is that of a value, and the bucket was just looked at.
-        waits.add(|it| unsafe { addr_of_mut!((*it).waits.counts).cast::<u64>().add(bucket) }, 1);
+        waits.add(
+            |it| unsafe { addr_of_mut!((*it).waits.counts).cast::<u64>().add(bucket) },
+            1,
+        );
     }
     // SAFETY: the pointer is that of a value.
     waits.add(|it| unsafe { addr_of_mut!((*it).waits.sum_nanos) }, waited);
