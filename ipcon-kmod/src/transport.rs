@@ -2,7 +2,9 @@
 
 //! The world around the bus, as the kernel has it.
 
-use crate::bus::{Delivery, DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport};
+use crate::bus::{
+    Delivery, DropReason, Kevent, Marks, QueueFill, Resource, SocketKey, Trace, Transport,
+};
 use crate::ffi;
 use crate::packet::Packet;
 use crate::seam::{Counter, NoMemory};
