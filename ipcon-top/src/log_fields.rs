@@ -3,28 +3,10 @@
 
 use std::borrow::Cow;
 
-use ipcon_observe::fields::{Field, Kind, Unit, Value};
+use ipcon_observe::fields::{Field, Unit, Value, info};
 use ipcon_observe::model::Event;
 
 use crate::store::{Happened, LogLine};
-
-const fn info(
-    key: &'static str,
-    title: &'static str,
-    unit: Unit,
-    help: &'static str,
-    get: for<'a> fn(&'a LogLine) -> Option<Value<'a>>,
-) -> Field<LogLine> {
-    Field {
-        key,
-        title,
-        unit,
-        kind: Kind::Info,
-        help,
-        metric: None,
-        get,
-    }
-}
 
 /// Facts about a line of the log. Only kevents have them.
 pub const LOG_FIELDS: &[Field<LogLine>] = &[

@@ -129,10 +129,10 @@ fn the_file_is_where_it_is_looked_for() {
         })
     };
     let file = |path: &str| Some(PathBuf::from(path));
-    let both = with(&[("XDG_CONFIG_HOME", "/etc/x"), ("HOME", "/root")]);
+    let both = with(&[("XDG_CONFIG_HOME", "/etc/x"), ("HOME", "/nowhere")]);
     assert_eq!(both, file("/etc/x/ipcon-top/config.toml"));
-    let home = with(&[("XDG_CONFIG_HOME", ""), ("HOME", "/root")]);
-    assert_eq!(home, file("/root/.config/ipcon-top/config.toml"));
+    let home = with(&[("XDG_CONFIG_HOME", ""), ("HOME", "/nowhere")]);
+    assert_eq!(home, file("/nowhere/.config/ipcon-top/config.toml"));
     assert_eq!(with(&[]), None);
     let missing = Config::load(Some(Path::new("/nowhere/at/all.toml")), |_| None);
     assert!(

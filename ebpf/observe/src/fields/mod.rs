@@ -123,7 +123,8 @@ const fn gauge<R>(
     }
 }
 
-const fn info<R>(
+/// A field that says what a row is.
+pub const fn info<R>(
     key: &'static str,
     title: &'static str,
     unit: Unit,

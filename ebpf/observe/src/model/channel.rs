@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::counters::counter_set;
-use super::{Endpoint, SafeText, seconds};
+use super::{Endpoint, SafeText, buckets, seconds};
 
 /// The connections and endpoints of all coroipc servers that may be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -194,22 +194,13 @@ impl LatencyHistogram {
 
     /// Requests that were timed.
     pub fn count(&self) -> u64 {
-        self.counts
-            .iter()
-            .fold(0, |sum, &count| sum.saturating_add(count))
+        buckets::count(&self.counts)
     }
 
     /// The least bound that this share of the timed requests stayed below. `None` when none was timed, or the bucket
     /// that decides has no bound.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        // As floating point the counts may be a little off, by far less than a bucket.
-        let wanted = (self.count() as f64 * share).max(1.0);
-        let mut below = 0u64;
-        let bucket = self.counts.iter().position(|&count| {
-            below = below.saturating_add(count);
-            below > 0 && below as f64 >= wanted
-        });
-        Self::bound(bucket?)
+        Self::bound(buckets::of_share(&self.counts, share)?)
     }
 }
 

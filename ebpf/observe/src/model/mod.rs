@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The model: what was observed at one moment, as plain data. No I/O and no clock.
 
+mod buckets;
 mod bus;
 mod channel;
 mod counters;

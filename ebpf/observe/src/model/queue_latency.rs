@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipcon_probes_abi::{WAIT_BOUNDS, WAIT_BUCKETS, wait_bucket};
 
+use super::buckets;
+
 /// How long messages waited from their delivery into a receive queue until somebody read them, counted since the
 /// probes were attached.
 ///
@@ -42,22 +44,13 @@ impl QueueLatency {
 
     /// Messages that were read.
     pub fn count(&self) -> u64 {
-        self.counts
-            .iter()
-            .fold(0, |sum, &count| sum.saturating_add(count))
+        buckets::count(&self.counts)
     }
 
     /// The least bound that this share of the messages did not exceed. `None` when none was read, or the bucket that
     /// decides has no bound.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        // As floating point the counts may be a little off, by far less than a bucket.
-        let wanted = (self.count() as f64 * share).max(1.0);
-        let mut up_to = 0u64;
-        let bucket = self.counts.iter().position(|&count| {
-            up_to = up_to.saturating_add(count);
-            up_to > 0 && up_to as f64 >= wanted
-        });
-        Self::bound(bucket?)
+        Self::bound(buckets::of_share(&self.counts, share)?)
     }
 
     /// What was added since an earlier moment.
