@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::process::{Command, Output};
 
 use ipcon_vm_tests::process::{Process, program};
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, settings};
 use libipcon::Peer;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         doctor_predicts_what_happens_with_each_set_of_capabilities
-            => on_the_initial_bus().within(300),
+            => on_the_initial_bus().needs(settings::quick_kernel).within(300),
         without_privilege_what_is_not_measured_is_absent => on_the_initial_bus().within(60),
         the_exporter_gives_up_what_it_does_not_need_and_reads_on
             => on_the_initial_bus().within(120),
