@@ -17,9 +17,9 @@ pub fn loads() -> u64 {
     number("IPCON_LOADS").unwrap_or(50)
 }
 
-/// How long the fuzzer goes on, in seconds: `IPCON_FUZZ_SECONDS`, or 30, and 600 on a slow kernel.
+/// How long the fuzzer goes on, in seconds: `IPCON_FUZZ_SECONDS`, or 30, and 180 on a slow kernel.
 pub fn fuzz_seconds() -> u64 {
-    let usual = if kernel_is_slow() { 600 } else { 30 };
+    let usual = if kernel_is_slow() { 180 } else { 30 };
     number("IPCON_FUZZ_SECONDS").unwrap_or(usual)
 }
 

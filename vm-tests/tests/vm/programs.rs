@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use ipcon_vm_tests::process::{Process, program};
-use ipcon_vm_tests::{Case, cases, counters};
+use ipcon_vm_tests::{Case, cases, counters, settings};
 use libipcon::{Counters, Inspector, Peer, PeerInfo, Replay};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(crate) fn all() -> Vec<Case> {
         a_recording_holds_what_the_module_counted,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
         the_bench_measures_every_row => within(120),
-        the_bench_measures_every_row_of_observers => within(120),
+        the_bench_measures_every_row_of_observers => needs(settings::quick_kernel).within(120),
     ]
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// What the random tests draw from; another number each time without it.
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
-    /// How long the fuzzer runs; 30 seconds without it, 600 on the debug kernel.
+    /// How long the fuzzer runs; 30 seconds without it, 180 on the debug kernel.
     #[arg(long, value_name = "SECONDS")]
     pub(super) fuzz_seconds: Option<u64>,
     /// How long the soak runs.
@@ -145,7 +145,7 @@ impl Args {
 
     /// How long the fuzzer runs, in seconds.
     pub(super) fn fuzz(&self, flavour: Flavour) -> u64 {
-        let usual = if flavour == Flavour::Debug { 600 } else { 30 };
+        let usual = if flavour == Flavour::Debug { 180 } else { 30 };
         self.fuzz_seconds.unwrap_or(usual)
     }
 

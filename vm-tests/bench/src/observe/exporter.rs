@@ -18,14 +18,18 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Starts it, and waits until it listens; `name` tells it from others.
+    /// Starts it, and waits until it has read the bus; `name` tells it from others.
     pub(crate) fn start(name: &str) -> anyhow::Result<Self> {
         let socket = std::env::temp_dir().join(format!("ipcon-bench-{name}.sock"));
         let mut command = Command::new(super::beside("ipcon-exporter")?);
         command.arg(format!("--web.listen-address=unix:{}", socket.display()));
         let mut process = Process::spawn_complaining(&mut command);
         while !process.line().starts_with("listening on ") {}
-        Ok(Self { process, socket })
+        let exporter = Self { process, socket };
+        exporter
+            .scrape()
+            .context("reading the bus for the first time")?;
+        Ok(exporter)
     }
 
     pub(crate) fn pid(&self) -> u32 {
