@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use ipcon_vm_tests::{Case, cases, counters, module};
+use ipcon_vm_tests::{Case, cases, counters, module, settings};
 use libipcon::{Counters, Inspector, KEVENT_GROUP, Peer, Replay};
 
 use crate::speaker::Speaker;
@@ -15,7 +15,7 @@ use crate::uapi::cmd;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         an_empty_bus_has_the_kevent_group_only,
-        five_hundred_of_each_are_listed_completely,
+        hundreds_of_each_are_listed_completely,
         rows_tell_who_holds_what,
         asking_for_one_gives_the_row_of_the_dump,
         a_dump_is_complete_or_flagged_while_things_come_and_go => within(120),
@@ -39,9 +39,10 @@ fn an_empty_bus_has_the_kevent_group_only() {
 }
 
 /// Far more than one buffer holds.
-fn five_hundred_of_each_are_listed_completely() {
-    const EACH: usize = 500;
-    let peers: Vec<Peer> = (0..EACH).map(|_| Peer::connect().unwrap()).collect();
+fn hundreds_of_each_are_listed_completely() {
+    // A kernel that checks each access gets fewer, which are still more than a buffer holds.
+    let each = if settings::kernel_is_slow() { 200 } else { 500 };
+    let peers: Vec<Peer> = (0..each).map(|_| Peer::connect().unwrap()).collect();
     for (number, peer) in peers.iter().enumerate() {
         peer.register_service(format!("service-{number}")).unwrap();
         peer.register_group(format!("group-{number}")).unwrap();
@@ -58,7 +59,7 @@ fn five_hundred_of_each_are_listed_completely() {
     let (bus, rows) = counters::assert_books(&inspector, &Counters::default());
     assert_eq!(
         (bus.services as usize, bus.memberships as usize),
-        (EACH, 2 * EACH - 1)
+        (each, 2 * each - 1)
     );
 
     let ids: Vec<u64> = peers.iter().map(Peer::id).collect();
@@ -70,13 +71,13 @@ fn five_hundred_of_each_are_listed_completely() {
     let names = Vec::from_iter(services.items.iter().map(|row| row.name.to_string()));
     assert_eq!(
         names,
-        Vec::from_iter((0..EACH).map(|number| format!("service-{number}")))
+        Vec::from_iter((0..each).map(|number| format!("service-{number}")))
     );
     let groups = inspector.groups().unwrap().items;
     let names = Vec::from_iter(groups.iter().skip(1).map(|row| row.name.to_string()));
     assert_eq!(
         names,
-        Vec::from_iter((0..EACH).map(|number| format!("group-{number}")))
+        Vec::from_iter((0..each).map(|number| format!("group-{number}")))
     );
     let members = inspector.members().unwrap().items;
     let keys = Vec::from_iter(members.iter().map(|row| (row.group_id, row.peer_id)));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipcon_observe::model::{ExceptionKind, FlowKey, FlowKind, RequestErrors};
 use ipcon_observe::probes::{FlowEnds, FlowProbe, Limits, Probes, Settings, Volume};
 use ipcon_observe::{Collector, Options};
-use ipcon_vm_tests::{Case, cases, clock};
+use ipcon_vm_tests::{Case, cases, clock, settings};
 use libipcon::{Peer, Replay};
 
 use crate::probes::{assert_identities, assert_sound};
@@ -19,11 +19,11 @@ use crate::uapi::cmd;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         flows_are_told_apart_by_both_ends,
-        flows_without_room_are_counted_together,
+        flows_without_room_are_counted_together => needs(settings::quick_kernel),
         errors_are_counted_by_command_and_errno,
-        a_collector_tells_flows_errors_and_exceptions_by_name,
-        a_full_ring_counts_what_it_cannot_tell,
-        a_message_that_waited_long_is_an_exception,
+        a_collector_tells_flows_errors_and_exceptions_by_name => needs(settings::quick_kernel),
+        a_full_ring_counts_what_it_cannot_tell => needs(settings::quick_kernel),
+        a_message_that_waited_long_is_an_exception => needs(settings::quick_kernel),
     ]
 }
 

@@ -20,9 +20,10 @@ pub(crate) fn all() -> Vec<Case> {
     cases![
         doctor_predicts_what_happens_with_each_set_of_capabilities
             => on_the_initial_bus().needs(settings::quick_kernel).within(300),
-        without_privilege_what_is_not_measured_is_absent => on_the_initial_bus().within(60),
+        without_privilege_what_is_not_measured_is_absent
+            => on_the_initial_bus().needs(settings::quick_kernel).within(60),
         the_exporter_gives_up_what_it_does_not_need_and_reads_on
-            => on_the_initial_bus().within(120),
+            => on_the_initial_bus().needs(settings::quick_kernel).within(120),
     ]
 }
 

@@ -10,7 +10,7 @@ use ipcon_observe::probes::{
 use ipcon_observe::{Collector, Options, reconcile};
 use ipcon_vm_tests::counters;
 use ipcon_vm_tests::process::{Process, Role, hear, say};
-use ipcon_vm_tests::{Case, cases};
+use ipcon_vm_tests::{Case, cases, settings};
 use libipcon::{Counters, Inspector, Peer, Replay};
 
 use crate::support::{drain, observer};
@@ -18,9 +18,9 @@ use crate::support::{drain, observer};
 pub(crate) fn all() -> Vec<Case> {
     cases![
         what_the_probes_count_equals_the_dumps,
-        sizes_fall_into_the_buckets_of_their_bounds,
-        what_a_full_map_cannot_count_is_counted_as_lost,
-        the_departed_stay_in_the_sums,
+        sizes_fall_into_the_buckets_of_their_bounds => needs(settings::quick_kernel),
+        what_a_full_map_cannot_count_is_counted_as_lost => needs(settings::quick_kernel),
+        the_departed_stay_in_the_sums => needs(settings::quick_kernel),
         who_leaves_without_a_message_leaves_a_mark,
         a_collector_finds_no_difference,
         without_capabilities_the_reason_is_typed_and_the_dumps_are_served,

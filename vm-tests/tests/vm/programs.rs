@@ -21,7 +21,7 @@ pub(crate) fn all() -> Vec<Case> {
         the_report_of_ipcon_top_agrees_with_the_dumps,
         a_recording_holds_what_the_module_counted,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
-        the_bench_measures_every_row => within(120),
+        the_bench_measures_every_row => needs(settings::quick_kernel).within(120),
         the_bench_measures_every_row_of_observers => needs(settings::quick_kernel).within(120),
     ]
 }

@@ -10,7 +10,7 @@ use ipcon_observe::model::{Kind, QueueLatency};
 use ipcon_observe::probes::{Limits, Probes, Program, Settings, Stamps, Waiting};
 use ipcon_observe::{Collector, Options};
 use ipcon_vm_tests::process::{Process, Role, hear, say};
-use ipcon_vm_tests::{Case, cases, clock};
+use ipcon_vm_tests::{Case, cases, clock, settings};
 use libipcon::{Inspector, Peer, Port, Replay};
 
 use crate::probes::{assert_identities, assert_sound};
@@ -19,11 +19,11 @@ use crate::support::{drain, kevents_until_gone, next, observer};
 pub(crate) fn all() -> Vec<Case> {
     cases![
         a_wait_is_in_the_bucket_of_its_length,
-        a_look_at_a_message_is_its_receipt,
+        a_look_at_a_message_is_its_receipt => needs(settings::quick_kernel),
         what_a_killed_peer_leaves_unread_is_counted,
-        what_a_filter_throws_away_is_not_waited_for,
+        what_a_filter_throws_away_is_not_waited_for => needs(settings::quick_kernel),
         more_messages_than_there_is_room_for_are_told,
-        without_latency_there_is_none,
+        without_latency_there_is_none => needs(settings::quick_kernel),
         the_oldest_message_ages_until_it_is_read,
     ]
 }
