@@ -333,7 +333,8 @@ impl Store {
     /// Events, counts and messages that the sources know to have lost.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.current.sources.iter().map(|source| source.lost).sum()
+        let lost = self.current.sources.iter().map(|source| source.lost);
+        lost.fold(0, u64::saturating_add)
     }
 
     fn bury(&mut self, before: &Snapshot, now: &Snapshot) {

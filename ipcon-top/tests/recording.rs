@@ -127,6 +127,25 @@ fn a_damaged_frame_is_told_and_the_others_stay() {
 }
 
 #[test]
+fn of_very_many_damaged_places_the_first_are_told_and_the_others_counted() {
+    let folder = Folder::new("places");
+    let path = folder.file("a.rec");
+    record(&path, 0..1);
+    let whole = fs::read(&path).unwrap();
+    let (header, frame) = whole.split_at(ipcon_observe::recording::HEADER_LEN);
+    let damaged = [frame, b"?"].concat();
+    fs::write(&path, [header, &damaged.repeat(100)].concat()).unwrap();
+    let recorded = Recorded::open(&path).unwrap();
+    assert_eq!(recorded.len(), 100);
+    let told = recorded.gaps();
+    assert_eq!(told.len(), 11, "{told:?}");
+    assert!(
+        told[10].contains("90 bytes at 90 further places"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn nothing_but_a_recording_of_ones_own_is_written_to() {
     let folder = Folder::new("refusals");
     let text = folder.file("text");

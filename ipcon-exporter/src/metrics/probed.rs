@@ -35,7 +35,7 @@ fn sizes(probed: &Probed, families: &mut Families) {
                 .iter()
                 .map(|&bound| bound as f64)
                 .zip(buckets.iter().copied()),
-            above.iter().sum(),
+            above.iter().copied().fold(0, u64::saturating_add),
             histogram.sum as f64,
         );
     }

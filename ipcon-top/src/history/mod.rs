@@ -6,6 +6,7 @@
 
 mod rebuild;
 mod ring;
+mod size;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use ipcon_observe::Snapshot;
 
 pub use rebuild::store_at;
 pub use ring::{Ring, SPAN_DEFAULT};
+pub(crate) use size::size_of_snapshot;
 
 /// Snapshots in the order in which they were taken.
 pub trait Past: Send {

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use ipcon_observe::Snapshot;
 
-use super::Past;
+use super::{Past, size_of_snapshot};
 use crate::store::{RETAIN, Store};
 
 /// Snapshots with all their rows that are gone through, beside those that [`RETAIN`] asks for: as many as there are
@@ -16,37 +17,42 @@ const FULL: usize = 60;
 /// Snapshots before those whose events go into the log.
 const LOGGED: usize = 600;
 
-/// Rows that are gone through. On a large bus a step back would take too long otherwise.
-const ROWS: usize = 200_000;
+/// Bytes of snapshots that are gone through, roughly: 20 of a bus with 10,000 peers. On a large bus a step back would take
+/// too long otherwise.
+const BYTES: usize = 160 << 20;
 
 /// What was known when snapshot `index` was the newest: rates against the one before, rows that had just gone, and the log
 /// of the time before, as far as it can be told without reading all of the past.
 ///
 /// # Errors
 ///
-/// There is no such snapshot, or one cannot be read.
+/// There is no such snapshot, or it cannot be read. What cannot be read of those before is not gone through.
 pub fn store_at(past: &dyn Past, index: usize) -> anyhow::Result<Store> {
     let last = past.snapshot(index)?;
-    let affordable = ROWS / rows(&last).max(1);
-    let sparkline = index.saturating_sub(FULL.min(affordable));
+    let sparkline = index.saturating_sub(FULL);
     let full = sparkline.min(first_that_matters(past, index, last.taken_at));
-    let logged = full.saturating_sub(LOGGED.min(affordable));
-
-    let mut store: Option<Store> = None;
-    for i in logged..=index {
-        let snapshot = if i == index {
-            Arc::clone(&last)
-        } else if i < full {
-            Arc::new(without_rows(&*past.snapshot(i)?))
-        } else {
-            past.snapshot(i)?
-        };
-        match &mut store {
-            Some(store) => store.absorb(snapshot),
-            None => store = Some(Store::new(snapshot)),
+    let mut bytes = size_of_snapshot(&last);
+    let mut before = Vec::new();
+    // However many were taken at one time, and however large those before are.
+    for i in (sparkline.saturating_sub(LOGGED)..index).rev() {
+        // There are no rates without one before.
+        if bytes > BYTES && !before.is_empty() {
+            break;
         }
+        let Ok(snapshot) = past.snapshot(i) else {
+            break;
+        };
+        bytes = bytes.saturating_add(size_of_snapshot(&snapshot));
+        before.push(if i < full {
+            Arc::new(without_rows(&snapshot))
+        } else {
+            snapshot
+        });
     }
-    Ok(store.unwrap_or_else(|| Store::new(last)))
+    let mut in_order = before.into_iter().rev().chain([last]);
+    let mut store = Store::new(in_order.next().context("there is no snapshot")?);
+    in_order.for_each(|snapshot| store.absorb(snapshot));
+    Ok(store)
 }
 
 /// The last snapshot before those in which a row may have gone that is still shown at `time`.
@@ -55,14 +61,6 @@ fn first_that_matters(past: &dyn Past, index: usize, time: Duration) -> usize {
     super::at_or_before(past, oldest)
         .unwrap_or(0)
         .min(index.saturating_sub(1))
-}
-
-fn rows(snapshot: &Snapshot) -> usize {
-    snapshot.peers.len()
-        + snapshot.groups.len()
-        + snapshot.flows.len()
-        + snapshot.channels().len()
-        + snapshot.endpoints().len()
 }
 
 /// What goes into the log and the sparklines of the bus.
@@ -84,7 +82,8 @@ mod tests {
     use super::*;
     use crate::history::Ring;
     use crate::store::{Happened, Item, LogLine};
-    use ipcon_observe::model::{Bus, Counters, Event, Peer};
+    use ipcon_observe::model::{Bus, Counters, Event, Group, Peer, SourceState, SourceStatus};
+    use std::cell::Cell;
 
     /// A bus in which peer `second` is there in its second and the next only, and peer 1000 always.
     fn snapshot(second: u64) -> Arc<Snapshot> {
@@ -147,5 +146,80 @@ mod tests {
             "with nothing before it there is no rate"
         );
         assert!(store_at(&ring, 150).is_err());
+    }
+
+    /// As many moments as one wants, all with the same snapshot, of which some cannot be read.
+    struct Same {
+        snapshot: Arc<Snapshot>,
+        count: usize,
+        unreadable: Option<usize>,
+        read: Cell<usize>,
+    }
+
+    impl Same {
+        fn new(snapshot: Snapshot) -> Self {
+            Self {
+                snapshot: Arc::new(snapshot),
+                count: 100_000,
+                unreadable: None,
+                read: Cell::new(0),
+            }
+        }
+    }
+
+    impl Past for Same {
+        fn len(&self) -> usize {
+            self.count
+        }
+
+        fn time(&self, _: usize) -> Duration {
+            self.snapshot.taken_at
+        }
+
+        fn snapshot(&self, index: usize) -> anyhow::Result<Arc<Snapshot>> {
+            anyhow::ensure!(self.unreadable != Some(index), "it cannot be read");
+            self.read.set(self.read.get() + 1);
+            Ok(Arc::clone(&self.snapshot))
+        }
+    }
+
+    #[test]
+    fn a_moment_of_very_many_snapshots_is_not_gone_through_to_its_beginning() {
+        let past = Same::new(Snapshot::default());
+        store_at(&past, 99_999).unwrap();
+        assert_eq!(past.read.get(), 1 + FULL + LOGGED);
+    }
+
+    #[test]
+    fn few_snapshots_are_gone_through_where_they_are_large() {
+        let group = Group {
+            member_ids: vec![1; BYTES / 3 / size_of::<u64>()],
+            ..Group::default()
+        };
+        let past = Same::new(Snapshot {
+            groups: vec![group],
+            ..Snapshot::default()
+        });
+        store_at(&past, 99_999).unwrap();
+        assert_eq!(past.read.get(), 3);
+        let reason = "x".repeat(BYTES);
+        let past = Same::new(Snapshot {
+            sources: vec![SourceStatus {
+                state: SourceState::Off { reason },
+                ..SourceStatus::default()
+            }],
+            ..Snapshot::default()
+        });
+        store_at(&past, 99_999).unwrap();
+        assert_eq!(past.read.get(), 2, "rates need one before");
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_read_keeps_no_later_one_from_being_shown() {
+        let mut past = Same::new(Snapshot::default());
+        past.unreadable = Some(50);
+        store_at(&past, 52).unwrap();
+        assert_eq!(past.read.get(), 2);
+        assert!(store_at(&past, 50).is_err());
     }
 }

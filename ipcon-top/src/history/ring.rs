@@ -2,15 +2,14 @@
 //! The newest snapshots of the running program.
 
 use std::collections::VecDeque;
-use std::mem::size_of;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use ipcon_observe::Snapshot;
-use ipcon_observe::model::{Channel, Endpoint, Event, Exception, Flow, Group, Peer, Service};
 
 use super::Past;
+use super::size::size_of_snapshot;
 
 /// How far one can go back unless told otherwise.
 pub const SPAN_DEFAULT: Duration = Duration::from_secs(600);
@@ -83,32 +82,10 @@ impl Past for Ring {
     }
 }
 
-/// Bytes that a snapshot takes, roughly: its rows, and for each text as much as a name may have.
-fn size_of_snapshot(snapshot: &Snapshot) -> usize {
-    const TEXT: usize = 32;
-    let peers = snapshot.peers.iter().map(|peer| {
-        let texts = 1 + peer.owned_groups.len() + peer.joined_groups.len();
-        size_of::<Peer>() + peer.services.len() * (size_of::<Service>() + TEXT) + texts * TEXT * 2
-    });
-    let groups = snapshot
-        .groups
-        .iter()
-        .map(|group| size_of::<Group>() + 2 * TEXT + group.member_ids.len() * size_of::<u64>());
-    let flat = snapshot.flows.len() * (size_of::<Flow>() + 2 * TEXT)
-        + snapshot.events.len() * (size_of::<Event>() + TEXT)
-        + snapshot.exceptions.len() * (size_of::<Exception>() + TEXT)
-        + snapshot.channels().len() * (size_of::<Channel>() + TEXT)
-        + snapshot.endpoints().len() * (size_of::<Endpoint>() + 2 * TEXT);
-    let probes = snapshot.probes.as_ref().map_or(0, |probes| {
-        let counts = &probes.counts;
-        (counts.peers.len() + counts.groups.len()) * size_of::<Peer>()
-    });
-    size_of::<Snapshot>() + peers.sum::<usize>() + groups.sum::<usize>() + flat + probes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipcon_observe::model::Peer;
 
     fn snapshot(second: u64, peers: usize) -> Arc<Snapshot> {
         Arc::new(Snapshot {

@@ -13,10 +13,16 @@ use ipcon_observe::recording::{Damage, Found, Place, Reader};
 
 use super::{Moment, file};
 use crate::format;
-use crate::history::Past;
+use crate::history::{Past, size_of_snapshot};
 
 /// Snapshots that are kept after they were read. The dashboard goes through a minute of them for one picture.
 const KEPT: usize = 128;
+
+/// Most memory for them, in bytes, roughly: what takes a few bytes of a file may be large.
+const KEPT_BYTES: usize = 128 << 20;
+
+/// Damaged places that are told one by one.
+const TOLD: usize = 10;
 
 /// A recording whose frames have been found. They are read when they are asked for.
 #[derive(Debug)]
@@ -34,8 +40,34 @@ pub struct Recorded {
 #[derive(Debug)]
 struct Contents {
     reader: Reader<File>,
+    kept: Kept,
+}
+
+/// Snapshots that were read.
+#[derive(Debug, Default)]
+struct Kept {
     /// The newest last.
-    kept: VecDeque<(usize, Arc<Snapshot>)>,
+    snapshots: VecDeque<(usize, Arc<Snapshot>)>,
+    /// What they take.
+    bytes: usize,
+}
+
+impl Kept {
+    fn get(&self, index: usize) -> Option<Arc<Snapshot>> {
+        let mut snapshots = self.snapshots.iter();
+        let found = snapshots.find(|(number, _)| *number == index);
+        found.map(|(_, snapshot)| Arc::clone(snapshot))
+    }
+
+    /// Keeps one more, and no more than there may be; the newest in any case.
+    fn add(&mut self, index: usize, snapshot: &Arc<Snapshot>) {
+        self.bytes += size_of_snapshot(snapshot);
+        self.snapshots.push_back((index, Arc::clone(snapshot)));
+        while self.snapshots.len() > 1 && (self.snapshots.len() > KEPT || self.bytes > KEPT_BYTES) {
+            let dropped = self.snapshots.pop_front();
+            self.bytes -= dropped.map_or(0, |(_, snapshot)| size_of_snapshot(&snapshot));
+        }
+    }
 }
 
 impl Recorded {
@@ -55,7 +87,7 @@ impl Recorded {
                     Some(last) if last.taken_at() > place.taken_at() => out_of_order += 1,
                     _ => frames.push(place),
                 },
-                Found::Damaged(damage) => damaged.push(damage),
+                Found::Damaged(damage) => add(&mut damaged, damage),
                 Found::CutOff(damage) => cut_off = Some(damage),
             }
         }
@@ -69,7 +101,7 @@ impl Recorded {
             beginning: 0,
             contents: Mutex::new(Contents {
                 reader,
-                kept: VecDeque::new(),
+                kept: Kept::default(),
             }),
         })
     }
@@ -116,9 +148,15 @@ impl Recorded {
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
         let path = self.path.display();
-        let damaged = self.damaged.iter().map(|damage| {
+        let (told, more) = self.damaged.split_at(self.damaged.len().min(TOLD));
+        let damaged = told.iter().map(|damage| {
             let Damage { offset, bytes } = damage;
             format!("{path}: {bytes} bytes from byte {offset} on are damaged and left out")
+        });
+        let more = (!more.is_empty()).then(|| {
+            let bytes: u64 = more.iter().map(|damage| damage.bytes).sum();
+            let places = more.len();
+            format!("{path}: {bytes} bytes at {places} further places are damaged and left out")
         });
         let cut_off = self.cut_off.iter().map(|damage| {
             let offset = damage.offset;
@@ -128,7 +166,16 @@ impl Recorded {
             let frames = self.out_of_order;
             format!("{path}: {frames} frames are older than those before them and left out")
         });
+        let damaged = damaged.chain(more);
         damaged.chain(cut_off).chain(out_of_order).collect()
+    }
+}
+
+/// Places that touch are one.
+fn add(places: &mut Vec<Damage>, more: Damage) {
+    match places.last_mut() {
+        Some(last) if last.offset + last.bytes == more.offset => last.bytes += more.bytes,
+        _ => places.push(more),
     }
 }
 
@@ -153,16 +200,51 @@ impl Past for Recorded {
             .context("the recording has no such moment")?;
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let Contents { reader, kept } = &mut *contents;
-        if let Some((_, snapshot)) = kept.iter().find(|(number, _)| *number == index) {
-            return Ok(Arc::clone(snapshot));
+        if let Some(snapshot) = kept.get(index) {
+            return Ok(snapshot);
         }
         let frame = reader.read(*place);
         let frame = frame.with_context(|| format!("replaying {}", self.path.display()))?;
         let snapshot = Arc::new(frame.snapshot);
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back((index, Arc::clone(&snapshot)));
+        kept.add(index, &snapshot);
         Ok(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipcon_observe::model::Group;
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_in_memory() {
+        let mut kept = Kept::default();
+        let small = Arc::new(Snapshot::default());
+        (0..KEPT + 5).for_each(|index| kept.add(index, &small));
+        assert_eq!(kept.snapshots.len(), KEPT);
+        assert!(kept.get(4).is_none() && kept.get(5).is_some());
+        let group = Group {
+            member_ids: vec![1; KEPT_BYTES / 3 / size_of::<u64>()],
+            ..Group::default()
+        };
+        let large = Arc::new(Snapshot {
+            groups: vec![group],
+            ..Snapshot::default()
+        });
+        (1000..1009).for_each(|index| kept.add(index, &large));
+        assert_eq!(kept.snapshots.len(), 2);
+        assert!(kept.get(1008).is_some());
+        kept.add(2000, &small);
+        assert_eq!(kept.snapshots.len(), 3);
+    }
+
+    #[test]
+    fn places_that_touch_are_one() {
+        let mut places = Vec::new();
+        for (offset, bytes) in [(20, 5), (25, 1), (40, 2)] {
+            add(&mut places, Damage { offset, bytes });
+        }
+        let damage = |offset, bytes| Damage { offset, bytes };
+        assert_eq!(places, [damage(20, 6), damage(40, 2)]);
     }
 }

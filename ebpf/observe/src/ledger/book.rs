@@ -109,8 +109,8 @@ impl Book {
     fn credit_departed(&mut self, now: Duration, totals: &[Option<u64>]) {
         for (index, total) in totals.iter().enumerate() {
             let Some(total) = *total else { continue };
-            let known: u64 = self.labels.values().map(|label| label.counts[index]).sum();
-            let unseen = total.saturating_sub(known);
+            let labels = self.labels.values().map(|label| label.counts[index]);
+            let unseen = total.saturating_sub(labels.fold(0, u64::saturating_add));
             if unseen > 0 {
                 self.total(&DEPARTED.into(), totals.len(), now).counts[index] += unseen;
             }

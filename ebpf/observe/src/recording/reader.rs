@@ -49,7 +49,7 @@ pub enum Error {
         reason: Malformed,
     },
     /// The file cannot be read.
-    #[error("reading it: {0}")]
+    #[error("reading it")]
     Io(#[from] io::Error),
 }
 
@@ -174,11 +174,14 @@ impl<R: Read + Seek> Reader<R> {
         }
         let damage = |bytes| Damage { offset, bytes };
         self.move_to(offset)?;
-        let Some(head) = self.head(left)? else {
+        let place = self.head(left)?.map(|head| Place { offset, head });
+        let Some(place) = place.filter(|place| place.end() <= self.end) else {
+            // Whatever a head says of its length, a frame behind it is no part of its body.
             let bytes = self.search(left)?;
             self.next += bytes;
-            let cut_off =
-                bytes == left && left < FRAME_HEAD as u64 && self.is_a_beginning(offset)?;
+            let is_last = bytes == left;
+            let cut_off = is_last
+                && (place.is_some() || left < FRAME_HEAD as u64 && self.is_a_beginning(offset)?);
             let kind = if cut_off {
                 Found::CutOff
             } else {
@@ -186,11 +189,7 @@ impl<R: Read + Seek> Reader<R> {
             };
             return Ok(Some(kind(damage(bytes))));
         };
-        let place = Place { offset, head };
-        if place.end() > self.end {
-            self.next = self.end;
-            return Ok(Some(Found::CutOff(damage(left))));
-        }
+        let head = place.head;
         self.next = place.end();
         let found = if self.body_is_sound(head)? {
             Found::Frame(place)
@@ -263,7 +262,7 @@ impl<R: Read + Seek> Reader<R> {
 
     /// How many bytes there are from `self.next` to the next head of a frame, or to the end.
     ///
-    /// Each is looked at once, since what a sound head says of its body's length is true.
+    /// Each is looked at once: the search ends at a sound head, and goes on behind it where its body is not whole.
     fn search(&mut self, left: u64) -> io::Result<u64> {
         self.move_to(self.next + 1)?;
         let mut window = [0; FRAME_HEAD];

@@ -160,6 +160,27 @@ fn what_stands_between_frames_is_skipped() {
 }
 
 #[test]
+fn a_head_that_claims_more_than_there_is_costs_no_other_frame() {
+    let (file, _) = two_frames();
+    let whole = read(&file).unwrap();
+    let mut reader = Reader::open(Cursor::new(&file)).unwrap();
+    let Some(Found::Frame(first)) = reader.find().unwrap() else {
+        panic!("no frame");
+    };
+    let (before, after) = file.split_at(first.end() as usize);
+    let claim = super::frame::Head::of(&[7; 100_000], moment(1), Duration::ZERO).write();
+    let contents = read(&[before, &claim, &[7; 99], after].concat()).unwrap();
+    assert_eq!(contents.frames, whole.frames);
+    let (bytes, offset) = (claim.len() as u64 + 99, first.end());
+    assert_eq!(contents.damaged, [Damage { offset, bytes }]);
+    assert_eq!(contents.cut_off, None);
+    // One after the other, each with more than there is.
+    let contents = read(&[before, &claim.repeat(1000)].concat()).unwrap();
+    assert_eq!((contents.frames.len(), contents.damaged.len()), (1, 999));
+    assert!(contents.cut_off.is_some());
+}
+
+#[test]
 fn a_body_that_inflates_to_too_much_is_refused_without_room_for_it() {
     let many = Snapshot {
         peers: (0..50_000)
