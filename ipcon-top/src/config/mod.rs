@@ -4,8 +4,8 @@
 mod read;
 mod template;
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::theme::Preset;
 
 pub use read::Problem;
 pub use template::template;
+
+/// Most bytes of a file. The template has a few thousand.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// What the file says; `None` where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,7 +59,7 @@ impl Config {
         let Some(file) = path.map(Path::to_path_buf).or_else(|| own(variable)) else {
             return Ok(Self::default());
         };
-        let text = match fs::read_to_string(&file) {
+        let text = match read_some(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => {
                 return Ok(Self::default());
             }
@@ -67,6 +70,19 @@ impl Config {
             anyhow!("{}:{line}: {message}", file.display())
         })
     }
+}
+
+/// The text of a file, if it is no longer than a configuration may be: what never ends would take all memory.
+fn read_some(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(BYTES_MAX + 1);
+    file.read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other(format!(
+            "it is longer than {BYTES_MAX} bytes, and no configuration"
+        )));
+    }
+    Ok(text)
 }
 
 /// Where the user's own file is.

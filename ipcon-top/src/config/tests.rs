@@ -143,3 +143,13 @@ fn the_file_is_where_it_is_looked_for() {
     );
     assert_eq!(Config::load(None, |_| None).unwrap(), Config::default());
 }
+
+#[test]
+fn what_never_ends_is_no_configuration() {
+    let error = Config::load(Some(Path::new("/dev/zero")), |_| None).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("/dev/zero") && error.contains("longer than"),
+        "{error}"
+    );
+}
