@@ -20,6 +20,10 @@ const STALLED_FULL: Duration = Duration::from_secs(1);
 /// Fewest messages that say something of one in a hundred.
 const LATENCY_SAMPLE: u64 = 20;
 
+/// How long a receiver is watched at least before it is said not to read: two looks of a second's interval, which may be
+/// a little less than a second apart.
+const WATCHED: Duration = Duration::from_millis(900);
+
 /// A queue in which something waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
@@ -28,13 +32,19 @@ pub(super) struct Waiting {
     bytes: u64,
     /// Since when nobody is seen to read.
     still_since: Duration,
+    /// Whether somebody was seen to read since something waits.
+    read: bool,
 }
 
-/// Whether somebody reads, and how long the oldest message waits at least.
+/// What is known of the oldest message of a queue.
 #[derive(Clone, Copy)]
 struct Head {
-    still: bool,
+    /// How long it waits at least.
     waits: Duration,
+    /// For how long nobody was seen to read.
+    still: Duration,
+    /// Whether somebody was seen to read since something waits.
+    read: bool,
 }
 
 impl Linter {
@@ -80,33 +90,41 @@ impl Linter {
 /// Holds a queue against what it was in the snapshot before.
 fn watch(scene: &Scene<'_>, peer: &Peer, before: Option<&Waiting>) -> (Waiting, Head) {
     let now = scene.now.taken_at;
-    let still = before.is_some_and(|before| is_still(scene, peer, before));
-    let still_since = before.filter(|_| still).map_or(now, |it| it.still_since);
+    let reads = before.and_then(|before| reads(scene, peer, before));
+    let still_since = match before {
+        Some(before) if reads == Some(false) => before.still_since,
+        _ => now,
+    };
+    let read = reads == Some(true) || before.is_some_and(|before| before.read);
     let waiting = Waiting {
         seen_at: now,
         oldest: peer.queue_oldest,
         bytes: peer.queue_bytes,
         still_since,
+        read,
     };
-    let waits = peer
-        .queue_oldest
-        .unwrap_or_else(|| now.saturating_sub(still_since));
-    (waiting, Head { still, waits })
+    let still = now.saturating_sub(still_since);
+    let waits = peer.queue_oldest.unwrap_or(still);
+    (waiting, Head { waits, still, read })
 }
 
-/// Whether nobody read since the snapshot before.
-fn is_still(scene: &Scene<'_>, peer: &Peer, before: &Waiting) -> bool {
+/// Whether somebody read since the snapshot before; `None` when that cannot be told.
+///
+/// A receipt that the probes counted shows it. That they counted none shows nothing: what came before them, or while their
+/// map was full, has no stamp.
+fn reads(scene: &Scene<'_>, peer: &Peer, before: &Waiting) -> Option<bool> {
     let rate = |key| scene.rates.peer(peer.id).and_then(|rates| rates.get(key));
-    if let Some(read) = rate("read_messages") {
-        return read == 0.0;
+    if rate("read_messages").is_some_and(|rate| rate > 0.0) {
+        return Some(true);
     }
     let passed = scene.now.taken_at.saturating_sub(before.seen_at);
     match (before.oldest, peer.queue_oldest) {
         // The same message is at the head when its age grew by the time that passed, which is not exactly the time
         // between the two looks at this very queue.
-        (Some(earlier), Some(oldest)) => oldest >= earlier.saturating_add(passed * 3 / 4),
+        (Some(earlier), Some(oldest)) => Some(oldest < earlier.saturating_add(passed / 4 * 3)),
+        _ if peer.queue_bytes < before.bytes => Some(true),
         // Nothing came in, so that reading would have made it smaller.
-        _ => peer.queue_bytes >= before.bytes && rate("delivered_messages") == Some(0.0),
+        _ => (rate("delivered_messages") == Some(0.0)).then_some(false),
     }
 }
 
@@ -114,8 +132,9 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
     let head = head?;
     let fill = peer.queue_fill().unwrap_or_default();
     let full = fill >= QUEUE_ALARM;
-    let stalled = head.still && head.waits >= if full { STALLED_FULL } else { STALLED };
-    let slow = !head.still && peer.queue_oldest.is_some_and(|oldest| oldest > STALLED);
+    let long = if full { STALLED_FULL } else { STALLED };
+    let stalled = head.still >= WATCHED && head.waits >= long;
+    let slow = head.read && peer.queue_oldest.is_some_and(|oldest| oldest > STALLED);
     let alarm = |alarm| {
         if alarm {
             Severity::Alarm

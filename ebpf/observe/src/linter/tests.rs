@@ -141,18 +141,61 @@ fn a_receiver_that_reads_is_slow_and_not_stalled() {
 }
 
 #[test]
-fn what_the_probes_saw_read_decides() {
-    let with_reads = |mut snapshot: Snapshot, reads: u64| {
+fn a_receipt_shows_that_somebody_reads_and_no_receipt_shows_nothing() {
+    let at = |at, oldest, reads| {
+        let mut snapshot = logged(at, Some(oldest), 990, 5, 0);
         let mut latency = QueueLatency::default();
         latency.counts[3] = reads;
         snapshot.peers[1].queue_latency = Some(latency);
         snapshot
     };
-    let [a, b] = [(10, 20), (11, 21)].map(|(at, old)| logged(at, Some(old), 990, 5, 0));
-    let reads = found(&[with_reads(a.clone(), 5), with_reads(b.clone(), 9)]);
+    let reads = found(&[at(10, 20, 5), at(11, 21, 9)]);
     assert_eq!(rules(&reads), [Rule::ReceiverSlow]);
-    let still = found(&[with_reads(a, 5), with_reads(b, 5)]);
+    let still = found(&[at(10, 20, 5), at(11, 21, 5)]);
     assert_eq!(rules(&still), [Rule::ReceiverStalled]);
+    // What it reads is older than the probes, or was too much for them: it has no stamp, and is read all the same.
+    let unstamped = found(&[at(10, 20, 0), at(11, 20, 0), at(12, 20, 0)]);
+    assert_eq!(rules(&unstamped), [Rule::ReceiverSlow]);
+}
+
+#[test]
+fn a_slow_reader_is_not_taken_for_one_that_stands_still_between_two_reads() {
+    // Four looks a second, and one read in that second, of what came three quarters of a second after the one before.
+    let at = |millis, oldest| {
+        let mut snapshot = logged(10, None, 990, 5, 0);
+        snapshot.taken_at = Duration::from_millis(millis);
+        snapshot.peers[1].queue_oldest = Some(Duration::from_millis(oldest));
+        snapshot
+    };
+    let looks = [
+        at(10_000, 7000),
+        at(10_250, 7250),
+        at(10_500, 7500),
+        at(10_750, 7000),
+        at(11_000, 7250),
+        at(11_250, 7500),
+    ];
+    let expected = [
+        // Nobody was seen to read yet, or not to.
+        Rule::QueueFull,
+        Rule::QueueFull,
+        Rule::QueueFull,
+        Rule::ReceiverSlow,
+        Rule::ReceiverSlow,
+        Rule::ReceiverSlow,
+    ];
+    for (seen, rule) in (1..=looks.len()).zip(expected) {
+        assert_eq!(rules(&found(&looks[..seen])), [rule], "after {seen}");
+    }
+    let stands = [
+        at(11_000, 7250),
+        at(11_250, 7500),
+        at(11_500, 7750),
+        at(11_750, 8000),
+        at(12_000, 8250),
+    ];
+    assert_eq!(rules(&found(&stands[..4])), [Rule::QueueFull]);
+    assert_eq!(rules(&found(&stands)), [Rule::ReceiverStalled]);
 }
 
 #[test]
