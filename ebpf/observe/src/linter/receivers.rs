@@ -135,12 +135,11 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
     let long = if full { STALLED_FULL } else { STALLED };
     let stalled = head.still >= WATCHED && head.waits >= long;
     let slow = head.read && peer.queue_oldest.is_some_and(|oldest| oldest > STALLED);
-    let alarm = |alarm| {
-        if alarm {
-            Severity::Alarm
-        } else {
-            Severity::Warning
-        }
+    let lost = lost(scene, peer);
+    let severity = if full || lost > 0.0 {
+        Severity::Alarm
+    } else {
+        Severity::Warning
     };
     let waits = format::duration(head.waits);
     let percent = format::percent(peer.queue_bytes, peer.queue_limit).unwrap_or_default();
@@ -149,7 +148,7 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
     } else {
         format!("for {waits}, queue {percent}% full")
     };
-    let cause = cause(scene, peer);
+    let cause = cause(scene, peer, lost);
     let since = scene.now.taken_at.saturating_sub(head.waits);
     if stalled {
         Some(Warning {
@@ -158,7 +157,7 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
             cause,
             advice: Some("look at the process: is it stopped, blocked, or busy elsewhere?"),
             since,
-            ..scene.about_peer(Rule::ReceiverStalled, Severity::Alarm, peer)
+            ..scene.about_peer(Rule::ReceiverStalled, severity, peer)
         })
     } else if slow {
         Some(Warning {
@@ -166,7 +165,7 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
             figures: Some(figures),
             cause,
             advice: Some("send it less, or have it read more at a time"),
-            ..scene.about_peer(Rule::ReceiverSlow, alarm(full), peer)
+            ..scene.about_peer(Rule::ReceiverSlow, severity, peer)
         })
     } else if fill >= QUEUE_WARNING {
         Some(Warning {
@@ -177,18 +176,23 @@ fn queue(scene: &Scene<'_>, peer: &Peer, head: Option<Head>) -> Option<Warning> 
                 format::bytes(peer.queue_limit)
             )),
             cause,
-            ..scene.about_peer(Rule::QueueFull, alarm(full), peer)
+            ..scene.about_peer(Rule::QueueFull, severity, peer)
         })
     } else {
         None
     }
 }
 
-/// Who fills the queue of a peer, and what is lost of it. Without flows between peers, who is refused most.
-fn cause(scene: &Scene<'_>, peer: &Peer) -> Option<String> {
+/// Messages to a peer per second that are refused or lost, as far as it is known that they are to it.
+fn lost(scene: &Scene<'_>, peer: &Peer) -> f64 {
     let senders = scene.senders.to(peer.id);
     let lost: f64 = senders.iter().map(|it| it.lost_per_second).sum();
-    let lost = lost.max(scene.moving(peer, "dropped_messages").unwrap_or_default());
+    lost.max(scene.moving(peer, "dropped_messages").unwrap_or_default())
+}
+
+/// Who fills the queue of a peer, and what is lost of it. Without flows between peers, who is refused most.
+fn cause(scene: &Scene<'_>, peer: &Peer, lost: f64) -> Option<String> {
+    let senders = scene.senders.to(peer.id);
     let lost = if lost > 0.0 {
         format!(", {}/s lost", format::rate(lost))
     } else {

@@ -199,6 +199,27 @@ fn a_slow_reader_is_not_taken_for_one_that_stands_still_between_two_reads() {
 }
 
 #[test]
+fn who_loses_nothing_by_not_reading_stands_after_who_does() {
+    let at = |at, lost| {
+        let mut snapshot = logged(at, Some(at - 8), 990, 100, lost);
+        let mut idle = peer(1, "idle", Counters::default());
+        (idle.queue_bytes, idle.queue_oldest) = (4, Some(seconds(3600 + at)));
+        snapshot.peers.insert(0, idle);
+        snapshot
+    };
+    let both = found(&[at(4000, 0), at(4001, 7000)]);
+    let stalled = both.iter().filter(|it| it.rule == Rule::ReceiverStalled);
+    let stalled: Vec<_> = stalled.map(|it| (&*it.name, it.severity)).collect();
+    let expected = [("logger", Severity::Alarm), ("idle", Severity::Warning)];
+    assert_eq!(stalled, expected);
+    assert_eq!(both[0].name, "logger");
+    // Where there is room yet, what is lost nevertheless is an alarm.
+    let roomy = |at, lost| logged(at, Some(at), 100, 100, lost);
+    let severity = |lost| found(&[roomy(10, 0), roomy(11, lost)])[0].severity;
+    assert_eq!([severity(0), severity(1)], [Severity::Warning, Severity::Alarm]);
+}
+
+#[test]
 fn without_ages_a_full_queue_that_takes_nothing_is_not_read() {
     let at = |at, delivered| logged(at, None, 990, delivered, 0);
     let still = [at(10, 5), at(11, 5), at(12, 5)];
