@@ -7,7 +7,12 @@ use std::time::Duration;
 use crate::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, FLOW_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS,
 };
-use crate::model::{Channel, Endpoint, Flow, FlowKey, Group, Peer, QueueLatency, Snapshot};
+use crate::model::{
+    Channel, Endpoint, Flow, FlowKey, FlowKind, Group, Peer, QueueLatency, Snapshot,
+};
+
+/// The counter of a peer that only the probes have.
+const READ_MESSAGES: &str = "read_messages";
 
 /// How fast every counter grew between two snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +53,8 @@ impl Rates {
     ///
     /// A row that appeared in between and says it was made in between began at zero, so it has rates; any
     /// other row without a predecessor has none. A counter that went backwards began again at zero. When no
-    /// time passed there are no rates, and none of the bus when it was loaded anew or is not in both.
+    /// time passed there are no rates, and none of the bus when it was loaded anew or is not in both. What only the probes
+    /// count has rates when the same ones were read both times.
     pub fn between(before: &Snapshot, now: &Snapshot) -> Self {
         let Some(interval) = now.taken_at.checked_sub(before.taken_at) else {
             return Self::default();
@@ -80,7 +86,14 @@ impl Rates {
         self.peers = span.rows(PEER_FIELDS, &before.peers, &now.peers);
         self.groups = span.rows(GROUP_FIELDS, &before.groups, &now.groups);
         self.flows = span.rows(FLOW_FIELDS, &before.flows, &now.flows);
-        self.waits = waits(before, now);
+        if same_probes(before, now) {
+            self.waits = waits(before, now);
+        } else {
+            self.flows.retain(|key, _| key.kind != FlowKind::Unicast);
+            for peer in self.peers.values_mut() {
+                peer.per_second.retain(|(key, _)| *key != READ_MESSAGES);
+            }
+        }
     }
 
     /// Pages are read at a moment of their own: finding them takes a while.
@@ -147,13 +160,14 @@ fn waits(before: &Snapshot, now: &Snapshot) -> BTreeMap<u64, QueueLatency> {
         let read = peer.queue_latency?.since(&earlier.unwrap_or_default());
         (read.count() > 0).then_some((peer.id, read))
     };
-    // Counting begins anew when the probes are attached again.
+    now.peers.iter().filter_map(read).collect()
+}
+
+/// Whether the same probes were read for both: neither could they not be read for one, which shows totals as growth, nor were
+/// they attached again in between.
+fn same_probes(before: &Snapshot, now: &Snapshot) -> bool {
     let attached_at = |snapshot: &Snapshot| snapshot.probes.as_ref().map(|it| it.attached_at);
-    if attached_at(before) == attached_at(now) {
-        now.peers.iter().filter_map(read).collect()
-    } else {
-        BTreeMap::new()
-    }
+    attached_at(before) == attached_at(now)
 }
 
 /// A row that can be found again in another snapshot.
@@ -221,7 +235,7 @@ impl Row for Flow {
         Flow::key(self)
     }
 
-    /// A flow has its row from its first message on.
+    /// A flow has its row from its first message on, while the probes are read.
     fn created_at(&self) -> Option<Duration> {
         None
     }
@@ -272,7 +286,7 @@ pub(crate) fn growth(before: u64, now: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bus, ChannelCounters, Channels, Counters};
+    use crate::model::{Bus, ChannelCounters, Channels, Counters, FlowCounters, Probes};
     use proptest::prelude::*;
 
     fn peer(id: u64, created_at: u64, sent: u64) -> Peer {
@@ -285,6 +299,10 @@ mod tests {
             },
             ..Peer::default()
         }
+    }
+
+    fn seconds(at: u64) -> Duration {
+        Duration::from_secs(at)
     }
 
     fn snapshot(taken_at: u64, peers: Vec<Peer>) -> Snapshot {
@@ -367,6 +385,74 @@ mod tests {
         assert_eq!((rates.bus().is_empty(), rates.peer(1)), (true, None));
         now.bus = None;
         assert!(Rates::between(&before, &now).bus().is_empty());
+    }
+
+    #[test]
+    fn what_the_probes_count_has_rates_from_one_reading_of_them_to_the_next() {
+        let at = |at, attached_at: Option<u64>, count| {
+            let mut snapshot = snapshot(at, vec![peer(1, 1, count)]);
+            let kinds = [FlowKind::Published].into_iter();
+            let kinds = kinds.chain(attached_at.map(|_| FlowKind::Unicast));
+            snapshot.flows = kinds
+                .map(|kind| Flow {
+                    kind,
+                    counters: FlowCounters {
+                        messages: count,
+                        ..FlowCounters::default()
+                    },
+                    ..Flow::default()
+                })
+                .collect();
+            if let Some(attached_at) = attached_at {
+                snapshot.probes = Some(Probes {
+                    attached_at: seconds(attached_at),
+                    ..Probes::default()
+                });
+                let mut latency = QueueLatency::default();
+                latency.counts[3] = count;
+                snapshot.peers[0].queue_latency = Some(latency);
+            }
+            snapshot
+        };
+        let rates = |before, now| {
+            let rates = Rates::between(&before, &now);
+            let flow = |kind| {
+                let row = rates.flow(FlowKey {
+                    kind,
+                    from_id: 0,
+                    to_id: 0,
+                });
+                row.and_then(|row| row.get("messages"))
+            };
+            let peer = rates.peer(1).unwrap();
+            assert_eq!(peer.get("sent_messages"), Some(10.0));
+            assert_eq!(flow(FlowKind::Published), Some(10.0));
+            let waits = rates.queue_latency(1).map(QueueLatency::count);
+            (flow(FlowKind::Unicast), peer.get("read_messages"), waits)
+        };
+        let same = rates(at(10, Some(2), 500), at(11, Some(2), 510));
+        assert_eq!(same, (Some(10.0), Some(10.0), Some(10)));
+        let unread = rates(at(10, None, 500), at(11, Some(2), 510));
+        assert_eq!(unread, (None, None, None));
+        let gone = rates(at(10, Some(2), 500), at(11, None, 510));
+        assert_eq!(gone, (None, None, None));
+        let anew = rates(at(10, Some(2), 500), at(11, Some(8), 510));
+        assert_eq!(anew, (None, None, None));
+    }
+
+    #[test]
+    fn a_flow_that_the_probes_see_for_the_first_time_counts_from_zero() {
+        let flow = Flow {
+            counters: FlowCounters {
+                messages: 8,
+                ..FlowCounters::default()
+            },
+            ..Flow::default()
+        };
+        let mut now = snapshot(14, vec![]);
+        now.flows = vec![flow.clone()];
+        let rates = Rates::between(&snapshot(10, vec![]), &now);
+        assert_eq!(rates.flow(flow.key()).unwrap().get("messages"), Some(2.0));
     }
 
     proptest! {
