@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use ipcon_observe::Snapshot;
 use ipcon_observe::fields::{BUS_FIELDS, Field, GROUP_FIELDS, Kind, Metric, PEER_FIELDS};
+use ipcon_observe::model::Peer;
+use ipcon_observe::{Ledger, Snapshot};
 
 use super::Scrape;
 use super::families::Families;
@@ -54,6 +55,7 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
         |group| ledger.group_label(group.id),
         families,
     );
+    ages(&snapshot.peers, ledger, families);
 }
 
 fn peers_by_type(snapshot: &Snapshot, families: &mut Families) {
@@ -110,6 +112,33 @@ fn gauges<'l, R>(
             let labels = labels(row, label, metric);
             families.gauge(metric.family.name, metric.family.help, &labels, sum);
         }
+    }
+}
+
+/// The age of the oldest message of all peers that share a label.
+fn ages(peers: &[Peer], ledger: &Ledger, families: &mut Families) {
+    let mut oldest: BTreeMap<&str, f64> = BTreeMap::new();
+    for peer in peers {
+        if let (Some(label), Some(age)) = (ledger.peer_label(peer.id), age(peer)) {
+            let oldest = oldest.entry(label).or_default();
+            *oldest = oldest.max(age);
+        }
+    }
+    for (label, age) in oldest {
+        families.gauge(
+            "ipcon_receive_queue_oldest_age_seconds",
+            "How long the oldest message in the receive queue of a peer has been waiting; 0 when none waits.",
+            &[("peer", label)],
+            age,
+        );
+    }
+}
+
+/// `None` when it is not known: of netlink's own answers, which have no time.
+fn age(peer: &Peer) -> Option<f64> {
+    match peer.queue_oldest {
+        Some(age) => Some(age.as_secs_f64()),
+        None => (peer.queue_bytes == 0).then_some(0.0),
     }
 }
 

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use ipcon_observe::ledger::Probed;
-use ipcon_observe::model::{ExceptionKind, Peer, QueueLatency};
-use ipcon_observe::{Ledger, Snapshot};
+use ipcon_observe::model::{ExceptionKind, QueueLatency};
 
 use super::Scrape;
 use super::families::Families;
@@ -18,9 +17,6 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
     reads(probed, families);
     errors(probed, families);
     exceptions(probed, families);
-    if let Some(snapshot) = scrape.snapshot {
-        ages(snapshot, scrape.ledger, families);
-    }
 }
 
 fn sizes(probed: &Probed, families: &mut Families) {
@@ -100,32 +96,4 @@ fn exceptions(probed: &Probed, families: &mut Families) {
         &[],
         unreported,
     );
-}
-
-/// The age of the oldest message of all peers that share a label.
-fn ages(snapshot: &Snapshot, ledger: &Ledger, families: &mut Families) {
-    let mut oldest: BTreeMap<&str, f64> = BTreeMap::new();
-    for peer in &snapshot.peers {
-        if let (Some(label), Some(age)) = (ledger.peer_label(peer.id), age(peer)) {
-            let oldest = oldest.entry(label).or_default();
-            *oldest = oldest.max(age);
-        }
-    }
-    for (label, age) in oldest {
-        families.gauge(
-            "ipcon_receive_queue_oldest_age_seconds",
-            "How long the oldest message in the receive queue of a peer has been waiting; 0 when none waits.",
-            &[("peer", label)],
-            age,
-        );
-    }
-}
-
-/// `None` when it is not measured: without probes, and for messages that were there before the probes.
-fn age(peer: &Peer) -> Option<f64> {
-    match peer.queue_oldest {
-        Some(age) => Some(age.as_secs_f64()),
-        None if peer.queue_latency.is_some() && peer.queue_bytes == 0 => Some(0.0),
-        None => None,
-    }
 }

@@ -175,7 +175,7 @@ fn peer(id: u64, names: &[&str], sent: u64) -> Peer {
         pid: 70 + id as u32,
         queue_bytes: 1000 * id,
         queue_limit: 212_992,
-        // Nothing is known of the last one.
+        // Of the last one it is not known how long what it has waits.
         queue_oldest: (id < 5).then(|| Duration::from_millis(250 * id)),
         queue_latency: (id < 5).then(|| latency(sent)),
         services: services.collect(),
@@ -399,7 +399,7 @@ fn without_probes_and_kevents() {
         ..busy()
     };
     for peer in &mut snapshot.peers {
-        (peer.queue_oldest, peer.queue_latency) = (None, None);
+        peer.queue_latency = None;
     }
     let page = render(Some(&snapshot), true);
     check_golden("dumps_only.prom", &page);
@@ -407,7 +407,6 @@ fn without_probes_and_kevents() {
     for absent in [
         "ipcon_message_size_bytes",
         "ipcon_queue_latency_seconds",
-        "ipcon_receive_queue_oldest_age_seconds",
         "ipcon_read_messages_total",
         "ipcon_request_errors_total",
         "exceptions_total",
@@ -415,6 +414,8 @@ fn without_probes_and_kevents() {
     ] {
         assert!(!page.contains(absent), "{absent} is not measured");
     }
+    let age = "ipcon_receive_queue_oldest_age_seconds{peer=\"logd\"} 0.25\n";
+    assert!(page.contains(age), "the module tells it");
     let page = render(Some(&snapshot), false);
     assert!(
         !page.contains("ipcon_exporter_probe_attached"),
@@ -582,28 +583,45 @@ fn ages(peers: Vec<Peer>) -> Vec<String> {
 }
 
 #[test]
-fn the_age_of_the_oldest_message_is_zero_only_where_none_waits() {
-    let waiting = |queue_bytes, oldest: Option<u64>, measured: bool| Peer {
-        queue_bytes,
-        queue_oldest: oldest.map(Duration::from_secs),
-        queue_latency: measured.then(QueueLatency::default),
-        ..peer(1, &["a"], 1)
+fn the_age_of_the_oldest_message_is_zero_where_none_waits() {
+    // With probes and without.
+    for latency in [None, Some(QueueLatency::default())] {
+        let waiting = |queue_bytes, oldest: Option<u64>| Peer {
+            queue_bytes,
+            queue_oldest: oldest.map(Duration::from_secs),
+            queue_latency: latency,
+            ..peer(1, &["a"], 1)
+        };
+        assert_eq!(ages(vec![waiting(900, Some(7))]), ["\"a\"} 7"]);
+        assert_eq!(ages(vec![waiting(0, None)]), ["\"a\"} 0"]);
+        let unknown = "what waits has no time";
+        assert!(ages(vec![waiting(900, None)]).is_empty(), "{unknown}");
+        // Of those that share a label, the one that waits longest counts.
+        let mut shared = [(2, 3), (3, 9), (4, 5)].map(|(id, age)| Peer {
+            id,
+            services: Vec::new(),
+            ..waiting(900, Some(age))
+        });
+        shared[2].queue_oldest = None;
+        assert_eq!(ages(shared.into()), ["\"_anonymous\"} 9"]);
+    }
+}
+
+#[test]
+fn the_age_of_the_oldest_message_is_a_part_of_the_dumps() {
+    let snapshot = busy();
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.apply(&snapshot);
+    let has_age = |query| {
+        let scrape = Scrape {
+            snapshot: Some(&snapshot),
+            ledger: &ledger,
+            probes_wanted: true,
+            process: None,
+        };
+        let page = page(&scrape, Parts::from_query(query).unwrap()).unwrap();
+        page.contains("ipcon_receive_queue_oldest_age_seconds{")
     };
-    assert_eq!(
-        ages(vec![waiting(900, Some(7), true)]),
-        ["\"a\"} 7"],
-        "it waits"
-    );
-    assert_eq!(ages(vec![waiting(0, None, true)]), ["\"a\"} 0"]);
-    let unknown = "what waits came before the probes";
-    assert!(ages(vec![waiting(900, None, true)]).is_empty(), "{unknown}");
-    assert!(ages(vec![waiting(0, None, false)]).is_empty(), "no probes");
-    // Of those that share a label, the one that waits longest counts.
-    let mut shared = [(2, 3), (3, 9), (4, 5)].map(|(id, age)| Peer {
-        id,
-        services: Vec::new(),
-        ..waiting(900, Some(age), true)
-    });
-    shared[2].queue_oldest = None;
-    assert_eq!(ages(shared.into()), ["\"_anonymous\"} 9"]);
+    assert!(has_age("collect[]=dumps"));
+    assert!(!has_age("exclude[]=dumps"));
 }
