@@ -45,6 +45,8 @@ pub struct Linter {
     waiting: BTreeMap<u64, receivers::Waiting>,
     /// Requests that failed so far, by error.
     failed: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Connections whose events are held back, by number.
+    held_back: BTreeMap<u64, channels::HeldBack>,
     /// What each source had lost, and when that last grew.
     lost: BTreeMap<Source, observer::Losses>,
     /// The warnings of the snapshot before, and since when each is in force.
@@ -87,7 +89,7 @@ impl Linter {
         bus::churn(&scene, &mut found);
         self.error_storms(&scene, &mut found);
         self.observer(&scene, &mut found);
-        channels::check(&scene, &mut found);
+        self.channels(&scene, &mut found);
         self.date(&mut found);
         found.sort_by(|a, b| {
             let order = |it: &Warning| (std::cmp::Reverse(it.severity), it.rule, it.since);

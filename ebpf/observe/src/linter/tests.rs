@@ -484,6 +484,61 @@ fn channels_say_what_is_lost_and_who_does_not_read() {
 }
 
 #[test]
+fn a_client_is_stuck_when_its_events_are_held_back_without_a_break() {
+    let at = |at: u64, read_at: u64, held, changes| Snapshot {
+        taken_at: Duration::from_millis(at),
+        channels: Some(Channels {
+            read_at: Duration::from_millis(read_at),
+            connections: vec![Channel {
+                id: 4,
+                counters: ChannelCounters {
+                    flow_control: held,
+                    flow_control_count: changes,
+                    events_queued: 12,
+                    ..ChannelCounters::default()
+                },
+                ..Channel::default()
+            }],
+            ..Channels::default()
+        }),
+        ..Snapshot::default()
+    };
+    let stuck = found(&[
+        at(1000, 990, 0, 0),
+        at(2000, 1990, 1, 1),
+        at(3000, 2990, 1, 1),
+    ]);
+    assert_eq!(rules(&stuck), [Rule::ChannelClientStuck]);
+    assert_eq!(
+        stuck[0].reason(),
+        "has a client that does not take its events: 12 wait, for 1.0s"
+    );
+    assert_eq!(stuck[0].since, Duration::from_millis(1990));
+    let silent = [
+        ("at the first look", vec![at(1000, 990, 1, 1)]),
+        (
+            "it flowed in between",
+            vec![at(1000, 990, 1, 1), at(2000, 1990, 1, 3)],
+        ),
+        (
+            "a quarter of a second",
+            vec![at(1000, 990, 1, 1), at(1250, 1240, 1, 1)],
+        ),
+        (
+            "nobody looked again",
+            vec![at(1000, 990, 1, 1), at(2000, 990, 1, 1)],
+        ),
+        (
+            "it flows again",
+            vec![at(1000, 990, 1, 1), at(2000, 1990, 0, 2)],
+        ),
+    ];
+    for (why, looks) in silent {
+        assert_eq!(rules(&found(&looks)), [], "{why}");
+    }
+}
+
+#[test]
 fn rules_have_names_of_their_own() {
     let mut keys: Vec<&str> = Rule::ALL.iter().map(|rule| rule.key()).collect();
     keys.sort_unstable();
