@@ -20,6 +20,7 @@ use crate::senders::Senders;
 
 pub use observer::stale;
 pub use receivers::{QUEUE_ALARM, QUEUE_WARNING};
+pub use senders::{FLOOD_LOSSES, FLOOD_SHARE};
 pub use warning::{Rule, Severity, Subject, Warning};
 
 /// From which values on something is wrong that has no natural bound.

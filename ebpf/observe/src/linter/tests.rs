@@ -302,24 +302,31 @@ fn copies_are_put_down_to_the_owner_of_the_group() {
 }
 
 #[test]
-fn one_of_three_that_sends_most_floods_the_bus() {
-    let at = |at, counts: &[u64]| {
+fn who_sends_most_floods_the_bus_when_queues_are_full() {
+    let at = |at, counts: &[u64], dropped, refused| {
         let sent = |n| Counters {
             sent_unicast_messages: n,
             ..Counters::default()
         };
         let peers = (1..).zip(counts).map(|(id, &n)| peer(id, "p", sent(n)));
         let mut snapshot = snapshot(at, peers.collect());
-        snapshot.bus.as_mut().unwrap().counters = sent(counts.iter().sum());
+        snapshot.bus.as_mut().unwrap().counters = Counters {
+            dropped_queue_full: dropped,
+            refused_queue_full: refused,
+            ..sent(counts.iter().sum())
+        };
         snapshot
     };
-    let flood = found(&[at(10, &[0, 0, 0]), at(11, &[900, 50, 50])]);
+    let none = at(10, &[0, 0, 0], 0, 0);
+    let flood = found(&[none.clone(), at(11, &[900, 50, 50], 1, 20)]);
     assert_eq!(
         of(Rule::Flood, &flood).reason(),
-        "sends 90% of all messages: 900/s of 1.00k/s"
+        "sends 90% of all messages while queues are full: 900/s of 1.00k/s, 21/s lost"
     );
-    assert!(found(&[at(10, &[0, 0]), at(11, &[900, 50])]).is_empty());
-    assert!(found(&[at(10, &[0, 0, 0]), at(11, &[50, 5, 5])]).is_empty());
+    let healthy = found(&[none.clone(), at(11, &[900, 50, 50], 0, 1)]);
+    assert_eq!(rules(&healthy), [], "it has one main publisher");
+    let shared = found(&[none, at(11, &[500, 250, 250], 1, 20)]);
+    assert_eq!(rules(&shared), [], "half is not more than half");
 }
 
 #[test]

@@ -57,7 +57,7 @@ rules! {
     MemberLoses "member_loses"
         "A member loses copies of group messages.";
     Flood "flood"
-        "One sender makes more than half of all traffic, or of what a receiver loses.";
+        "While queues are full, one sender makes more than half of all traffic, or of what a receiver loses.";
     QueueFull "queue_full"
         "A receive queue is more than 80 % full.";
     GroupLoses "group_loses"
