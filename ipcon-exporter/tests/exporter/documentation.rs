@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use ipcon_observe::linter::Rule;
+
 use crate::certificates::Authority;
 use crate::golden::families;
 use crate::mixin::alerts;
@@ -60,6 +62,30 @@ fn the_tables_tell_of_what_there_is() {
         );
     }
     check_table("alerts", &table);
+}
+
+#[test]
+fn every_alert_and_every_warning_is_held_against_the_other() {
+    let text = page();
+    let (_, rest) = text.split_once("| agree in |\n|---|---|---|\n").unwrap();
+    let (table, _) = rest.split_once("\n\n").unwrap();
+    let column = |number: usize| {
+        let cells = table
+            .lines()
+            .map(|line| line.split('|').nth(number).unwrap());
+        let mut names: Vec<_> = cells
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let alerts = alerts();
+    let mut alerts: Vec<_> = alerts.iter().map(|alert| alert.alert.as_str()).collect();
+    alerts.sort_unstable();
+    assert_eq!(column(1), alerts);
+    let mut rules: Vec<_> = Rule::ALL.iter().map(|rule| rule.key()).collect();
+    rules.sort_unstable();
+    assert_eq!(column(2), rules);
 }
 
 /// The first block of a language that has this in it.

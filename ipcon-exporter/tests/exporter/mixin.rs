@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ipcon_observe::linter::{self, Objectives};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -95,6 +96,40 @@ fn every_alert_is_told_of_and_tested() {
         if name != "IpconExporterDown" {
             assert_known(&alert.expr);
         }
+    }
+}
+
+#[test]
+fn the_alerts_have_the_bounds_of_the_warnings() {
+    let objective = Objectives::default().queue_latency.as_secs_f64();
+    let stalled = linter::STALLED.as_secs();
+    let bounds = [
+        ("IpconReceiverStalled", format!("_age_seconds > {stalled}")),
+        (
+            "IpconReceiverStalled",
+            format!("_limit_bytes > {}", linter::QUEUE_WARNING),
+        ),
+        ("IpconQueueLatencyHigh", format!(") > {objective}")),
+        ("IpconErrorStorm", format!(") > {}", linter::STORM)),
+        (
+            "IpconFlood",
+            format!(
+                "{} * sum by (job, instance) (rate(ipcon_sent_messages_total{{peer!=\"_departed\"}}[5m]))",
+                linter::FLOOD_SHARE
+            ),
+        ),
+        ("IpconFlood", format!("> {}", linter::FLOOD_LOSSES)),
+        ("IpconChurn", format!(") > {}", linter::CHURN)),
+        (
+            "IpconProbeMapFull",
+            format!("_limit > {}", linter::MAP_FULL),
+        ),
+    ];
+    let alerts = alerts();
+    for (name, bound) in bounds {
+        let alert = alerts.iter().find(|alert| alert.alert == name).unwrap();
+        let mut lines = alert.expr.lines();
+        assert!(lines.any(|line| line.ends_with(&bound)), "{name}: {bound}");
     }
 }
 

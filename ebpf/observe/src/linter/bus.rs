@@ -7,12 +7,16 @@ use super::{Linter, Rule, Scene, Severity, Subject, Warning, positive};
 use crate::format;
 use crate::rates::growth;
 
-/// Arrivals and departures per second that are many.
-const CHURN: f64 = 20.0;
-/// Failed requests per second that are many.
-const STORM: f64 = 10.0;
+/// More arrivals and departures of services, groups and peers per second than this are many.
+pub const CHURN: f64 = 20.0;
+/// More requests per second than this that are answered with the same error are many. Sends do not count: they are told of
+/// as refused.
+pub const STORM: f64 = 10.0;
 
-/// Groups whose messages are lost, or heard by nobody.
+/// How the commands that send begin.
+const SENDS: &str = "send_";
+
+/// Groups whose messages are lost, or heard by nobody. Those of the kernel need no listener.
 pub(super) fn groups(scene: &Scene<'_>, found: &mut Vec<Warning>) {
     for group in &scene.now.groups {
         let rate = |key| positive(scene.rates.group(group.id).and_then(|it| it.get(key)));
@@ -26,7 +30,8 @@ pub(super) fn groups(scene: &Scene<'_>, found: &mut Vec<Warning>) {
                 ..about(Rule::GroupLoses, Severity::Alarm)
             });
         }
-        if let Some(unheard) = rate("unheard_messages") {
+        let of_the_kernel = group.owner_id == 0;
+        if let Some(unheard) = rate("unheard_messages").filter(|_| !of_the_kernel) {
             found.push(Warning {
                 who: owner,
                 what: format!("has {} messages/s that nobody hears", format::rate(unheard)),
@@ -40,7 +45,7 @@ pub(super) fn groups(scene: &Scene<'_>, found: &mut Vec<Warning>) {
 /// Many arrivals and departures, and whose.
 pub(super) fn churn(scene: &Scene<'_>, found: &mut Vec<Warning>) {
     let rate = scene.rates.bus().get("kevent_sequence");
-    let Some(rate) = rate.filter(|&rate| rate >= CHURN) else {
+    let Some(rate) = rate.filter(|&rate| rate > CHURN) else {
         return;
     };
     let mut by_pid: BTreeMap<u32, usize> = BTreeMap::new();
@@ -61,14 +66,15 @@ pub(super) fn churn(scene: &Scene<'_>, found: &mut Vec<Warning>) {
 }
 
 impl Linter {
-    /// Requests that fail, by error.
+    /// Requests that fail, by error, on all buses of the machine together.
     pub(super) fn error_storms(&mut self, scene: &Scene<'_>, found: &mut Vec<Warning>) {
         let Some(probes) = &scene.now.probes else {
             self.failed = None;
             return;
         };
         let mut failed: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-        for errors in &probes.request_errors {
+        let requests = probes.request_errors.iter();
+        for errors in requests.filter(|it| !it.command.starts_with(SENDS)) {
             let by_command = failed.entry(errors.errno.clone()).or_default();
             let sum = by_command.entry(errors.command.clone()).or_default();
             *sum = sum.saturating_add(errors.requests);
@@ -84,13 +90,18 @@ impl Linter {
                 let grown: Vec<(&String, f64)> = grown.collect();
                 let all: f64 = grown.iter().map(|it| it.1).sum();
                 let most = grown.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-                if all >= STORM {
+                if all > STORM {
                     found.push(Warning {
                         item: errno.clone(),
-                        what: format!("answers {} requests/s with {errno}", format::rate(all)),
+                        what: format!("has {} requests/s answered with {errno}", format::rate(all)),
                         cause: most
                             .map(|(command, rate)| format!("{command} {}/s", format::rate(*rate))),
-                        ..scene.about(Rule::ErrorStorm, Severity::Warning, Subject::Bus, "the bus")
+                        ..scene.about(
+                            Rule::ErrorStorm,
+                            Severity::Warning,
+                            Subject::Bus,
+                            "the machine",
+                        )
                     });
                 }
             }

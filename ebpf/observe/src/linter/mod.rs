@@ -18,8 +18,9 @@ use crate::model::{Peer, Snapshot, Source};
 use crate::rates::Rates;
 use crate::senders::Senders;
 
-pub use observer::stale;
-pub use receivers::{QUEUE_ALARM, QUEUE_WARNING};
+pub use bus::{CHURN, STORM};
+pub use observer::{MAP_FULL, stale};
+pub use receivers::{QUEUE_ALARM, QUEUE_WARNING, STALLED};
 pub use senders::{FLOOD_LOSSES, FLOOD_SHARE};
 pub use warning::{Rule, Severity, Subject, Warning};
 

@@ -11,8 +11,8 @@ use crate::model::{Source, SourceState};
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Youngest age at which data can be called old, however short the interval.
 const STALE: Duration = Duration::from_secs(2);
-/// A map of the kernel that is as full as this, in percent, may overflow soon.
-const MAP_PERCENT: u64 = 80;
+/// A map of the kernel that is fuller than this may overflow soon.
+pub const MAP_FULL: f64 = 0.8;
 
 /// What a source has lost.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ fn maps(scene: &Scene<'_>, found: &mut Vec<Warning>) {
         let Some(percent) = format::percent(map.entries, map.limit) else {
             continue;
         };
-        if percent >= MAP_PERCENT {
+        if map.entries as f64 > map.limit as f64 * MAP_FULL {
             let subject = Subject::Observer(Source::Probes);
             found.push(Warning {
                 item: map.map.clone(),

@@ -14,7 +14,7 @@ pub const QUEUE_WARNING: f64 = 0.8;
 pub const QUEUE_ALARM: f64 = 0.95;
 
 /// How long a message may wait at the head of a queue.
-const STALLED: Duration = Duration::from_secs(5);
+pub const STALLED: Duration = Duration::from_secs(5);
 /// The same when the queue is as good as full.
 const STALLED_FULL: Duration = Duration::from_secs(1);
 /// Fewest messages that say something of one in a hundred.

@@ -216,7 +216,10 @@ fn who_loses_nothing_by_not_reading_stands_after_who_does() {
     // Where there is room yet, what is lost nevertheless is an alarm.
     let roomy = |at, lost| logged(at, Some(at), 100, 100, lost);
     let severity = |lost| found(&[roomy(10, 0), roomy(11, lost)])[0].severity;
-    assert_eq!([severity(0), severity(1)], [Severity::Warning, Severity::Alarm]);
+    assert_eq!(
+        [severity(0), severity(1)],
+        [Severity::Warning, Severity::Alarm]
+    );
 }
 
 #[test]
@@ -382,30 +385,56 @@ fn storms_and_churn_name_their_makers() {
         };
         snapshot.events = [7, 7, 8].map(event).into();
         snapshot.probes = Some(Probes {
-            request_errors: vec![RequestErrors {
-                command: "group_join".into(),
-                errno: "ENOENT".into(),
-                requests,
-            }],
-            maps: vec![MapFill {
-                map: "peers".into(),
-                entries: 90,
-                limit: 100,
-            }],
+            request_errors: [("group_join", "ENOENT"), ("send_unicast", "EAGAIN")]
+                .map(|(command, errno)| RequestErrors {
+                    command: command.into(),
+                    errno: errno.into(),
+                    requests,
+                })
+                .into(),
+            maps: [("peers", 81), ("groups", 80)]
+                .map(|(map, entries)| MapFill {
+                    map: map.into(),
+                    entries,
+                    limit: 100,
+                })
+                .into(),
             ..Probes::default()
         });
         snapshot
     };
-    let found = found(&[at(10, 1000, 5), at(11, 1030, 30)]);
+    let warnings = found(&[at(10, 1000, 5), at(11, 1030, 30)]);
+    // Sends that are refused have a rule of their own.
+    let expected = [Rule::ErrorStorm, Rule::Churn, Rule::MapFull];
+    assert_eq!(rules(&warnings), expected);
     assert_eq!(
-        of(Rule::ErrorStorm, &found).reason(),
-        "answers 30 requests/s with ENOENT; group_join 30/s"
+        warnings[0].sentence(),
+        "the machine has 30 requests/s answered with ENOENT; group_join 30/s"
     );
-    assert_eq!(
-        of(Rule::Churn, &found).cause.as_deref(),
-        Some("process 7 made 2 of 3")
-    );
-    assert_eq!(of(Rule::MapFull, &found).item, "peers");
+    assert_eq!(warnings[1].cause.as_deref(), Some("process 7 made 2 of 3"));
+    assert_eq!(warnings[2].item, "peers");
+    let at_the_bounds = [at(10, 1000, 5), at(11, 1010, 25)];
+    assert_eq!(rules(&found(&at_the_bounds)), [Rule::MapFull]);
+}
+
+#[test]
+fn the_kernels_own_group_needs_no_listener() {
+    let at = |at, unheard_messages| {
+        let mut snapshot = snapshot(at, Vec::new());
+        snapshot.groups = [(1, "ipcon_kevent", 0), (2, "news", 7)]
+            .map(|(id, name, owner_id)| Group {
+                id,
+                name: name.into(),
+                owner_id,
+                unheard_messages,
+                ..Group::default()
+            })
+            .into();
+        snapshot
+    };
+    let found = found(&[at(10, 0), at(11, 5)]);
+    assert_eq!(rules(&found), [Rule::Unheard]);
+    assert_eq!(found[0].name, "news");
 }
 
 #[test]

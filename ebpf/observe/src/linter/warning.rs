@@ -73,7 +73,7 @@ rules! {
     QueueLatency "queue_latency"
         "One message in a hundred waits longer than the objective until it is read.";
     ErrorStorm "error_storm"
-        "Many requests are answered with the same error.";
+        "Many requests other than sends are answered with the same error.";
     Churn "churn"
         "Many services, groups and peers come and go.";
     UnreportedLoss "unreported_loss"
