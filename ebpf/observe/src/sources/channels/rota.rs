@@ -4,7 +4,8 @@
 //! Those that serve connections, or did, and those that are new are looked at each time. A process may begin to serve
 //! later. To look at its descriptors takes thirty times as long as to ask how many it has, so of the others many are
 //! asked and those that answer something new are looked at, and a few are looked at whatever they answer, as the number
-//! may be the same by chance. In both the longest not looked at come first.
+//! may be the same by chance: the more rarely, the more descriptors they have. In both the longest not looked at come
+//! first.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,13 @@ struct Known {
     served: bool,
     /// Descriptors it had; `None` if the kernel does not tell.
     descriptors: Option<u64>,
+}
+
+impl Known {
+    /// Whether it may be looked at in this round whatever it answers.
+    fn is_due(&self, round: u64) -> bool {
+        round - self.looked_at > self.descriptors.unwrap_or(0) / Rota::DESCRIPTORS
+    }
 }
 
 /// What was seen of a process when it was last looked at.
@@ -54,6 +62,8 @@ pub(super) struct Round {
 impl Rota {
     /// So many of the others are looked at in each round.
     const LOOKS: usize = 64;
+    /// So many descriptors of one of them are looked at in a round, on average over many rounds.
+    const DESCRIPTORS: u64 = 256;
     /// So many are asked.
     const QUESTIONS: usize = 1024;
     /// So many of those asked are looked at.
@@ -80,10 +90,11 @@ impl Rota {
             }
         }
         round.look.extend(new);
-        others.sort_unstable_by_key(|&(pid, known)| (known.looked_at, pid));
-        let asked = others.split_off(others.len().min(Self::LOOKS));
-        round.look.extend(others.into_iter().map(|(pid, _)| pid));
-        let mut asked = asked;
+        let is_due = |&(_, known): &(u32, Known)| known.is_due(self.round);
+        let (mut due, mut asked): (Vec<_>, Vec<_>) = others.into_iter().partition(is_due);
+        due.sort_unstable_by_key(|&(pid, known)| (known.looked_at, pid));
+        asked.extend(due.split_off(due.len().min(Self::LOOKS)));
+        round.look.extend(due.into_iter().map(|(pid, _)| pid));
         asked.sort_unstable_by_key(|&(pid, known)| (known.asked_at, pid));
         round
             .ask
@@ -191,6 +202,25 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn one_with_many_descriptors_gets_its_turn_more_rarely() {
+        let mut rota = Rota::default();
+        let mut looked_at = Vec::new();
+        for round in 1..=250 {
+            let now = rota.begin(&[1, 2]);
+            assert!(now.look.contains(&1), "round {round}");
+            assert_ne!(now.look.contains(&2), now.ask.contains(&2));
+            rota.note(1, Seen::Idle, Some(255));
+            if now.look.contains(&2) {
+                looked_at.push(round);
+                rota.note(2, Seen::Idle, Some(100 * Rota::DESCRIPTORS));
+            } else {
+                assert!(!rota.is_changed(2, Some(100 * Rota::DESCRIPTORS)));
+            }
+        }
+        assert_eq!(looked_at, [1, 102, 203]);
     }
 
     #[test]
