@@ -40,12 +40,7 @@ impl<V> Shared<V> {
 #[inline(always)]
 pub(crate) fn flow(from: u64, to: u64) -> Result<Shared<FlowCounts>, Lost> {
     let key = FlowKey { from, to };
-    let counts = FlowCounts {
-        messages: 0,
-        bytes: 0,
-        refused: 0,
-    };
-    existing_or_made(&FLOWS, &key, &counts)
+    existing_or_made(&FLOWS, &key, &FlowCounts::NONE)
         .or_else(|lost| existing(&FLOWS, &FlowKey::OTHERS).ok_or(lost))
 }
 

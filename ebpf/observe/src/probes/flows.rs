@@ -32,8 +32,8 @@ impl Flows {
         })
     }
 
-    /// Reads all flows, and takes out those of `departed` peers: they are part of the flow of all others from the next
-    /// reading on.
+    /// Reads all flows, and takes out those of `departed` peers, in ascending order of id: they are part of the flow of all
+    /// others from the next reading on.
     pub(super) fn read(
         &mut self,
         departed: &[u64],
@@ -45,8 +45,11 @@ impl Flows {
             flows.insert(FlowEnds { from, to }, probe(counts));
         }
         if !departed.is_empty() {
-            let has_gone =
-                |ends: &FlowEnds| departed.contains(&ends.from) || departed.contains(&ends.to);
+            let has_gone = |ends: &FlowEnds| {
+                [ends.from, ends.to]
+                    .iter()
+                    .any(|id| departed.binary_search(id).is_ok())
+            };
             for (&FlowEnds { from, to }, &last) in flows.iter().filter(|(ends, _)| has_gone(ends)) {
                 let removed = self.map.remove(&FlowKey { from, to });
                 removed.map_err(failed(FLOWS_MAP))?;
