@@ -25,6 +25,11 @@ pub(crate) fn add_rows(reading: &ProbeReading, snapshot: &mut Snapshot) {
             let row = waiting.peers.get(&peer.id).copied().unwrap_or_default();
             peer.queue_latency = Some(row.latency);
         }
+        let others = waiting.peers.iter();
+        snapshot.reads_elsewhere = others
+            .filter(|&(&id, _)| snapshot.peer(id).is_none())
+            .map(|(&id, row)| (id, row.latency.count()))
+            .collect();
     }
 }
 
@@ -272,7 +277,9 @@ mod tests {
         let mut latency = QueueLatency::default();
         latency.counts[4] = 3;
         let waiting = Waiting {
-            peers: [(2, PeerWaiting { latency, unread: 1 })].into(),
+            peers: [2, 9]
+                .map(|id| (id, PeerWaiting { latency, unread: 1 }))
+                .into(),
             ..Waiting::default()
         };
         let mut reading = ProbeReading {
@@ -300,6 +307,7 @@ mod tests {
             Some(QueueLatency::default())
         );
         assert_eq!(snapshot.peers[1].queue_latency, Some(latency));
+        assert_eq!(snapshot.reads_elsewhere, BTreeMap::from([(9, 3)]));
 
         // What is not measured is absent, and others have a row when there are any.
         reading.waiting = None;

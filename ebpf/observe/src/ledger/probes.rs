@@ -113,7 +113,20 @@ impl Probed {
                 counts: vec![read],
             })
         };
-        let entries: Vec<_> = snapshot.peers.iter().filter_map(entry).collect();
+        // Of those that ended since, the probes know the last. Of others nobody knows whether they were on this bus.
+        let gone = snapshot.reads_elsewhere.iter().filter_map(|(&id, &read)| {
+            Some(Entry {
+                id,
+                label: self.reads.label_of(id)?.to_owned(),
+                counts: vec![read],
+            })
+        });
+        let entries: Vec<_> = snapshot
+            .peers
+            .iter()
+            .filter_map(entry)
+            .chain(gone)
+            .collect();
         if !entries.is_empty() || self.is_measuring_reads() {
             self.reads.apply(snapshot.taken_at, entries, &[]);
         }
@@ -167,7 +180,7 @@ impl Probed {
         self.attached_at.map(|_| self.unreported.first())
     }
 
-    /// Messages read, by label of the reader. What a peer read between the last snapshot and its end is missing, since
+    /// Messages read, by label of the reader. What peers read that came and went between two snapshots is missing, since
     /// the bus keeps no total of it.
     pub fn reads(&self) -> impl Iterator<Item = (&str, u64)> {
         let rows = self.reads.totals();

@@ -14,6 +14,7 @@ mod queue_latency;
 mod source;
 mod text;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -72,6 +73,10 @@ pub struct Snapshot {
     pub events: Vec<Event>,
     /// What went wrong since the snapshot before, as far as the probes could report it, oldest first.
     pub exceptions: Vec<Exception>,
+    /// Messages read by peers that are not in `peers`, by id: of those that ended a few seconds ago, and of those on other
+    /// buses. Empty when that is not measured.
+    #[serde(skip)]
+    pub reads_elsewhere: BTreeMap<u64, u64>,
     /// How each source is doing.
     pub sources: Vec<SourceStatus>,
 }
@@ -91,6 +96,7 @@ impl Default for Snapshot {
             kevents: None,
             events: Vec::new(),
             exceptions: Vec::new(),
+            reads_elsewhere: BTreeMap::new(),
             sources: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use crate::model::*;
 structures! {
     Snapshot {
         schema_version, taken_at, consistent, bus, peers, groups, flows, channels, probes, kevents, events, exceptions,
-        sources,
+        reads_elsewhere, sources,
     }
     Bus {
         started_at, generation, max_message_len, peers, services, groups, memberships, kevent_sequence, counters,

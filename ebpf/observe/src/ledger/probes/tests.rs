@@ -119,6 +119,26 @@ fn readers_share_the_labels_that_peers_share() {
 }
 
 #[test]
+fn what_a_peer_read_until_its_end_is_counted_for_it() {
+    let mut ledger = Ledger::new(Limits::default());
+    ledger.apply(&at(1, 5));
+    // Peer 1 read 3 more and ended. Peer 9 was never on this bus, as far as anybody knows.
+    let mut snapshot = at(1, 5);
+    snapshot.peers.clear();
+    snapshot.reads_elsewhere = [(1, 9), (9, 100)].into();
+    for _ in 0..2 {
+        ledger.apply(&snapshot);
+        assert!(ledger.probed().reads().eq([("logd", 9)]));
+    }
+    // The probes have forgotten it.
+    snapshot.reads_elsewhere = [(9, 200)].into();
+    ledger.apply(&snapshot);
+    snapshot.reads_elsewhere = [(1, 50)].into();
+    ledger.apply(&snapshot);
+    assert!(ledger.probed().reads().eq([("logd", 9)]));
+}
+
+#[test]
 fn pairs_of_commands_and_errors_are_bounded_and_none_is_lost() {
     let mut ledger = Ledger::new(Limits::default());
     let mut snapshot = at(1, 5);
