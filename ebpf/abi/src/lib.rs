@@ -13,6 +13,7 @@
 //! | [`TALLIES_MAP`] | per-CPU array | [`ProgramIndex`] | [`TallyCounts`] |
 //! | [`FLOWS_MAP`] | hash | [`FlowKey`] | [`FlowCounts`] |
 //! | [`ERRORS_MAP`] | hash | [`error_key`] | `u64` |
+//! | [`SLOTS_MAP`] | array | [`slot_of`] | [`Slot`] |
 //! | [`STAMPS_MAP`] | hash | a message, `u64` | [`Stamp`] |
 //! | [`STAMP_COUNTS_MAP`] | per-CPU array | 0 | [`StampCounts`] |
 //! | [`WAITS_MAP`] | hash | peer id, `u64` | [`PeerWaits`] |
@@ -51,8 +52,9 @@ pub use tally::{
     DROP_SLOTS, DROPS_MAP, PROGRAMS, ProgramIndex, TALLIES_MAP, TallyCounts, drop_slot,
 };
 pub use waits::{
-    KIND_WAITS_MAP, MAX_STAMPS, PeerWaits, STAMP_COUNTS_MAP, STAMPS_MAP, Stamp, StampCounts,
-    WAIT_BOUNDS, WAIT_BUCKETS, WAITS_MAP, Waits, wait_bucket,
+    KIND_WAITS_MAP, MAX_STAMPS, PeerWaits, SLOT_SHIFT_CONSTANT, SLOTS_MAP, STAMP_COUNTS_MAP,
+    STAMPS_MAP, Slot, Stamp, StampCounts, WAIT_BOUNDS, WAIT_BUCKETS, WAITS_MAP, Waits, slot_of,
+    slot_shift, slots_for, wait_bucket,
 };
 
 /// Whether a message went to one peer or to a group; the first part of [`drop_slot`], and the index of waits.

@@ -7,14 +7,55 @@ pub const WAITS_MAP: &str = "WAITS";
 /// Name of the per-CPU array of [`Waits`] by [`crate::Kind`].
 pub const KIND_WAITS_MAP: &str = "KIND_WAITS";
 
-/// Name of the hash map from a message to its [`Stamp`]. The key is what `ipcon_deliver` tells, the address of its buffer.
+/// Name of the array of [`Slot`], by [`slot_of`]. User space maps it into its memory.
+pub const SLOTS_MAP: &str = "SLOTS";
+
+/// Name of the constant by which [`slot_of`] finds a slot.
+pub const SLOT_SHIFT_CONSTANT: &str = "SLOT_SHIFT";
+
+/// Name of the hash map from a message to its [`Stamp`], for messages whose slot is taken. The key is what `ipcon_deliver`
+/// tells, the address of its buffer.
 pub const STAMPS_MAP: &str = "STAMPS";
 
 /// Name of the per-CPU array with the one [`StampCounts`].
 pub const STAMP_COUNTS_MAP: &str = "STAMP_COUNTS";
 
-/// Messages that may wait at the same time unless the loader asks for another number.
+/// Messages that may wait at the same time unless the loader asks for another number. For as many more there is a slot
+/// of their own, if no two want the same.
 pub const MAX_STAMPS: u32 = 65_536;
+
+/// Slots for so many messages: the next power of two, and at least two.
+#[must_use]
+pub const fn slots_for(messages: u32) -> u32 {
+    let bits = slot_bits(messages);
+    1 << bits
+}
+
+/// What [`SLOT_SHIFT_CONSTANT`] must be for so many messages.
+#[must_use]
+pub const fn slot_shift(messages: u32) -> u32 {
+    u64::BITS - slot_bits(messages)
+}
+
+/// Bits of the number of a slot: at least one, since no machine shifts a word by all of its bits.
+const fn slot_bits(messages: u32) -> u32 {
+    let mut bits = 1;
+    while bits < MOST_SLOT_BITS && 1 << bits < messages {
+        bits += 1;
+    }
+    bits
+}
+
+/// Bits of the number of a slot, whatever the loader asks for.
+const MOST_SLOT_BITS: u32 = 24;
+
+/// The slot of a message. Buffers lie side by side, a few hundred bytes apart, and come back in any order; multiplying by
+/// this number, 2^64 by the golden ratio, spreads evenly what is evenly spaced.
+#[inline(always)]
+#[must_use]
+pub const fn slot_of(message: u64, slot_shift: u32) -> u32 {
+    (message.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> slot_shift) as u32
+}
 
 /// Inclusive upper bounds in nanoseconds: 2^-20, 2^-19, …, 2^4 seconds, rounded up.
 pub const WAIT_BOUNDS: [u64; WAIT_BUCKETS - 1] = {
@@ -117,6 +158,16 @@ pub struct Stamp {
     pub kind: u64,
 }
 
+/// The stamp of a message that has a slot of its own.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The message; 0 when the slot is free. Whoever takes the slot or frees it compares and exchanges this in one step.
+    pub message: u64,
+    /// What it says, unless the slot is free. It is written after the slot was taken, before anybody can read the message.
+    pub stamp: Stamp,
+}
+
 /// What became of the stamps of deliveries on one processor; `ipcon_deliver` writes it. Each delivery is in one of the
 /// fields, but for `replaced`.
 #[repr(C)]
@@ -144,6 +195,9 @@ const _: () = {
     assert!(size_of::<Stamp>() == 24 && align_of::<Stamp>() == 8);
     assert!(offset_of!(Stamp, at) == 0 && offset_of!(Stamp, peer) == 8);
     assert!(offset_of!(Stamp, kind) == 16);
+    assert!(size_of::<Slot>() == 32 && align_of::<Slot>() == 8);
+    assert!(offset_of!(Slot, message) == 0 && offset_of!(Slot, stamp) == 8);
+    assert!(slots_for(MAX_STAMPS) == MAX_STAMPS);
     assert!(size_of::<StampCounts>() == 40 && align_of::<StampCounts>() == 8);
     assert!(offset_of!(StampCounts, stamped) == 0 && offset_of!(StampCounts, filtered) == 8);
     assert!(offset_of!(StampCounts, full) == 16 && offset_of!(StampCounts, refused) == 24);
@@ -202,6 +256,29 @@ mod tests {
             (any::<u64>(), 0..64u32).prop_map(|(nanos, shift)| nanos >> shift),
             seams.prop_map(|(bucket, above)| WAIT_BOUNDS[bucket] - 1 + above),
         ]
+    }
+
+    #[test]
+    fn there_is_a_slot_for_each_message_and_no_message_is_beyond() {
+        for (messages, slots) in [(0, 2), (1, 2), (2, 2), (3, 4), (4, 4), (1000, 1024)] {
+            assert_eq!(slots_for(messages), slots);
+            assert!(slot_of(u64::MAX, slot_shift(messages)) < slots);
+        }
+        assert_eq!(slots_for(u32::MAX), 1 << 24);
+    }
+
+    #[test]
+    fn buffers_side_by_side_rarely_share_a_slot() {
+        let shift = slot_shift(MAX_STAMPS);
+        for size in [64, 256, 512, 640, 4096_u64] {
+            let mut taken = [false; MAX_STAMPS as usize];
+            let mut shared = 0;
+            for number in 0..4096 {
+                let slot = slot_of(0xffff_8880_1234_5600 + number * size, shift) as usize;
+                shared += u32::from(core::mem::replace(&mut taken[slot], true));
+            }
+            assert!(shared < 410, "{shared} of 4096 at {size} bytes");
+        }
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod read_error;
 mod reading;
 mod ring;
 mod settings;
+mod slots;
 mod stamps;
 mod sum;
 mod unavailable;

@@ -2,12 +2,13 @@
 //! The maps, and the constants that user space sets. Their names are those that the abi crate tells user space.
 
 use aya_ebpf::Global;
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use ipcon_probes_abi::{
     Count, DROP_SLOTS, EXCEPTIONS_BYTES, FlowCounts, FlowKey, GroupCounts, Kind, MAX_ERRORS,
     MAX_FLOWS, MAX_GROUPS, MAX_PEERS, MAX_STAMPS, PROGRAMS, PeerCounts, PeerWaits, SIZE_SLOTS,
-    Stamp, StampCounts, TallyCounts, Waits,
+    Slot, Stamp, StampCounts, TallyCounts, Waits, slot_shift, slots_for,
 };
 
 /// How long a message must wait to be an exception, in nanoseconds.
@@ -37,7 +38,16 @@ pub(crate) static FLOWS: HashMap<FlowKey, FlowCounts> = HashMap::with_max_entrie
 #[map]
 pub(crate) static ERRORS: HashMap<u64, u64> = HashMap::with_max_entries(MAX_ERRORS, 0);
 
-/// Messages that wait to be read.
+/// By how much the slot of a message is shifted.
+#[unsafe(no_mangle)]
+pub(crate) static SLOT_SHIFT: Global<u32> = Global::new(slot_shift(MAX_STAMPS));
+
+/// Messages that wait to be read, each in its own slot.
+#[map]
+pub(crate) static SLOTS: Array<Slot> =
+    Array::with_max_entries(slots_for(MAX_STAMPS), BPF_F_MMAPABLE);
+
+/// Messages that wait to be read, and found their slot taken.
 #[map]
 pub(crate) static STAMPS: HashMap<u64, Stamp> = HashMap::with_max_entries(MAX_STAMPS, 0);
 

@@ -23,6 +23,7 @@ pub(crate) fn all() -> Vec<Case> {
         what_a_killed_peer_leaves_unread_is_counted,
         what_a_filter_throws_away_is_not_waited_for => needs(settings::quick_kernel),
         more_messages_than_there_is_room_for_are_told,
+        messages_whose_slot_is_taken_are_waited_for_as_well => needs(settings::quick_kernel),
         without_latency_there_is_none => needs(settings::quick_kernel),
         the_oldest_message_ages_until_it_is_read,
     ]
@@ -200,17 +201,49 @@ fn more_messages_than_there_is_room_for_are_told() {
     assert_eq!(drain(&receiver).len(), 10);
     let reading = probes.read().unwrap();
     assert_identities(&reading);
+    // Four, and each that found a slot of its own.
     let stamps = reading.waiting.as_ref().unwrap().stamps;
-    assert_eq!((stamps.stamped, stamps.full, stamps.read), (4, 6, 4));
+    assert!((5..=8).contains(&stamps.stamped), "{stamps:?}");
+    assert_eq!(
+        (stamps.full, stamps.read, stamps.waiting),
+        (10 - stamps.stamped, stamps.stamped, 0)
+    );
     let receive = reading.tally(Program::Receive);
     assert_eq!(
         (receive.seen, receive.counted, receive.lost_unstamped),
-        (10, 4, 6)
+        (10, stamps.read, stamps.full)
     );
     let blind: Vec<_> = reading.blind_spots().map(|(program, _)| program).collect();
     assert_eq!(blind, [Program::Receive]);
     // All other counts are whole.
     assert_eq!(reading.peers[&receiver.id()].delivered_unicast.messages, 10);
+}
+
+fn messages_whose_slot_is_taken_are_waited_for_as_well() {
+    let limits = Limits {
+        messages: 32,
+        ..Limits::default()
+    };
+    let mut probes = Probes::attach_with(Settings {
+        limits,
+        ..Settings::default()
+    })
+    .unwrap();
+    let (sender, receiver) = (Peer::connect().unwrap(), Peer::connect().unwrap());
+    for round in 1..=4 {
+        // As many messages as slots: it would be a wonder if no two wanted the same.
+        for _ in 0..32 {
+            sender.send(receiver.port(), b"message").unwrap();
+        }
+        let stamps = waiting(&mut probes).stamps;
+        assert_eq!((stamps.full, stamps.waiting), (0, 32));
+        assert_eq!(drain(&receiver).len(), 32);
+        let stamps = waiting(&mut probes).stamps;
+        assert_eq!(
+            (stamps.read, stamps.waiting, stamps.replaced),
+            (32 * round, 0, 0)
+        );
+    }
 }
 
 fn without_latency_there_is_none() {

@@ -11,8 +11,9 @@ use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader, Pod};
 use ipcon_probes_abi::{
     Count, DROPS_MAP, EXCEPTIONS_MAP, Exception, FLOWS_MAP, GROUPS_MAP, GroupCounts,
-    LATENCY_CONSTANT, PEERS_MAP, PeerCounts, ProgramIndex, SIZES_MAP, SLOW_CONSTANT, STAMPS_MAP,
-    TALLIES_MAP, TallyCounts, WAITS_MAP,
+    LATENCY_CONSTANT, PEERS_MAP, PeerCounts, ProgramIndex, SIZES_MAP, SLOT_SHIFT_CONSTANT,
+    SLOTS_MAP, SLOW_CONSTANT, STAMPS_MAP, TALLIES_MAP, TallyCounts, WAITS_MAP, slot_shift,
+    slots_for,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -73,7 +74,9 @@ impl Probes {
         let groups = Counters::new(take(&mut programs, GROUPS_MAP)?, GROUPS_MAP, sum::group);
         let flows = Flows::open(&mut programs)?;
         let errors = Errors::open(&mut programs)?;
-        let waiting = settings.latency.then(|| WaitingMaps::open(&mut programs));
+        let waiting = settings
+            .latency
+            .then(|| WaitingMaps::open(&mut programs, slots_for(settings.limits.messages)));
         let waiting = waiting.transpose()?;
         let ring = Ring::open(&mut programs, settings.limits.exceptions)?;
         let drops = take(&mut programs, DROPS_MAP)?;
@@ -143,7 +146,7 @@ impl Probes {
             flows_fill: fill(flows.len() as u64, limits.flows),
             messages_fill: waiting
                 .as_ref()
-                .map(|it| fill(it.stamps.waiting, limits.messages)),
+                .map(|it| fill(it.stamps.waiting, limits.messages_and_slots())),
             peers,
             groups,
             departed_peers,
@@ -181,6 +184,7 @@ fn make_maps(object: &[u8], settings: &Settings) -> Result<Ebpf, Unavailable> {
     } = settings;
     let slow_nanos = u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX);
     let room_if_measured = |room: u32| if *latency { room } else { 1 };
+    let messages = room_if_measured(limits.messages);
     EbpfLoader::new()
         .btf(None)
         .override_global(SLOW_CONSTANT, &slow_nanos, true)
@@ -188,7 +192,9 @@ fn make_maps(object: &[u8], settings: &Settings) -> Result<Ebpf, Unavailable> {
         .map_max_entries(PEERS_MAP, limits.peers)
         .map_max_entries(GROUPS_MAP, limits.groups)
         .map_max_entries(FLOWS_MAP, limits.flows)
-        .map_max_entries(STAMPS_MAP, room_if_measured(limits.messages))
+        .override_global(SLOT_SHIFT_CONSTANT, &slot_shift(messages), true)
+        .map_max_entries(SLOTS_MAP, slots_for(messages))
+        .map_max_entries(STAMPS_MAP, messages)
         .map_max_entries(WAITS_MAP, room_if_measured(limits.peers))
         .map_max_entries(EXCEPTIONS_MAP, limits.exceptions)
         .load(object)

@@ -19,8 +19,8 @@ mod tests {
         Count, DROP_SLOTS, DROPS_MAP, ERRORS_MAP, EXCEPTIONS_BYTES, EXCEPTIONS_MAP, FLOWS_MAP,
         FlowCounts, GROUPS_MAP, GroupCounts, KIND_WAITS_MAP, Kind, MAX_ERRORS, MAX_FLOWS,
         MAX_GROUPS, MAX_PEERS, MAX_STAMPS, PEERS_MAP, PROGRAMS, PeerCounts, PeerWaits, SIZE_SLOTS,
-        SIZES_MAP, STAMP_COUNTS_MAP, STAMPS_MAP, Stamp, StampCounts, TALLIES_MAP, TallyCounts,
-        WAITS_MAP, Waits,
+        SIZES_MAP, SLOTS_MAP, STAMP_COUNTS_MAP, STAMPS_MAP, Slot, Stamp, StampCounts, TALLIES_MAP,
+        TallyCounts, WAITS_MAP, Waits, slots_for,
     };
 
     use super::super::reading::Program;
@@ -98,6 +98,7 @@ mod tests {
             (TALLIES_MAP, (4, size_of::<TallyCounts>(), PROGRAMS)),
             (FLOWS_MAP, (16, size_of::<FlowCounts>(), MAX_FLOWS)),
             (ERRORS_MAP, (8, size_of::<u64>(), MAX_ERRORS)),
+            (SLOTS_MAP, (4, size_of::<Slot>(), slots_for(MAX_STAMPS))),
             (STAMPS_MAP, (8, size_of::<Stamp>(), MAX_STAMPS)),
             (STAMP_COUNTS_MAP, (4, size_of::<StampCounts>(), 1)),
             (WAITS_MAP, (8, size_of::<PeerWaits>(), MAX_PEERS)),

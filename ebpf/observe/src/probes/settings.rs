@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ipcon_probes_abi::{EXCEPTIONS_BYTES, MAX_FLOWS, MAX_GROUPS, MAX_PEERS, MAX_STAMPS};
+use ipcon_probes_abi::{EXCEPTIONS_BYTES, MAX_FLOWS, MAX_GROUPS, MAX_PEERS, MAX_STAMPS, slots_for};
 
 /// What the probes measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,18 @@ pub struct Limits {
     /// Flows from peer to peer that can be told apart at the same time, and one for all others together, at least 1; 40
     /// bytes each.
     pub flows: u32,
-    /// Messages that may wait at the same time, at least 1; 32 bytes each. Of what is above it nobody knows how long it
-    /// waits.
+    /// Messages that may wait at the same time, at least 1; 64 bytes each. There may be up to twice as many, if each finds
+    /// a slot of its own. Of what is above it nobody knows how long it waits.
     pub messages: u32,
     /// Bytes of exceptions between two readings, 64 each: a power of two, and of whole pages.
     pub exceptions: u32,
+}
+
+impl Limits {
+    /// Messages that may wait at the same time if each finds a slot of its own.
+    pub(super) fn messages_and_slots(&self) -> u32 {
+        self.messages.saturating_add(slots_for(self.messages))
+    }
 }
 
 impl Default for Limits {

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use aya::Ebpf;
-use aya::maps::{HashMap, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use ipcon_probes_abi::{
-    KIND_WAITS_MAP, Kind, PeerWaits, STAMP_COUNTS_MAP, STAMPS_MAP, Stamp, StampCounts, WAITS_MAP,
-    Waits,
+    KIND_WAITS_MAP, Kind, PeerWaits, SLOTS_MAP, STAMP_COUNTS_MAP, STAMPS_MAP, Stamp, StampCounts,
+    WAITS_MAP, Waits,
 };
 
 use super::read_error::{ReadError, failed};
+use super::slots::Slots;
 use super::sum;
 use super::unavailable::Unavailable;
 use super::waiting::{PeerWaiting, Stamps, Waiting};
@@ -21,6 +22,8 @@ const KEYS_BEYOND: u64 = 1024;
 
 /// The maps, and what was taken out of them.
 pub(super) struct WaitingMaps {
+    slots: Slots,
+    /// Of messages whose slot was taken.
     stamps: HashMap<MapData, u64, Stamp>,
     counts: PerCpuArray<MapData, StampCounts>,
     waits: HashMap<MapData, u64, PeerWaits>,
@@ -30,8 +33,16 @@ pub(super) struct WaitingMaps {
 }
 
 impl WaitingMaps {
-    pub(super) fn open(programs: &mut Ebpf) -> Result<Self, Unavailable> {
+    /// `slots` is how many there are.
+    pub(super) fn open(programs: &mut Ebpf, slots: u32) -> Result<Self, Unavailable> {
+        let map = programs.map(SLOTS_MAP);
+        let slots = match map {
+            Some(Map::Array(map)) => Slots::open(map.fd(), slots).map_err(MapError::IoError),
+            _ => Err(MapError::ElementNotFound),
+        };
+        let slots = slots.map_err(|error| Unavailable::refused("map the slots of messages", error));
         Ok(Self {
+            slots: slots?,
             stamps: super::loader::take(programs, STAMPS_MAP)?,
             counts: super::loader::take(programs, STAMP_COUNTS_MAP)?,
             waits: super::loader::take(programs, WAITS_MAP)?,
@@ -41,8 +52,8 @@ impl WaitingMaps {
         })
     }
 
-    /// Reads all of them. So many stamped messages were read and left unread. What `departed` peers had is taken out; it
-    /// is part of the departed sum from the next reading on.
+    /// Reads all of them. So many stamped messages were read and left unread. What `departed` peers had, in ascending order
+    /// of id, is taken out; it is part of the departed sum from the next reading on.
     pub(super) fn read(
         &mut self,
         read: u64,
@@ -68,7 +79,7 @@ impl WaitingMaps {
             ..sum::stamps(&counts)
         };
         let expected = stamps.outstanding().saturating_add(KEYS_BEYOND);
-        stamps.waiting = self.count_stamps(expected)?;
+        stamps.waiting = self.slots.count() + self.count_stamps(expected)?;
         Ok(Waiting {
             peers,
             departed: before,
@@ -104,10 +115,11 @@ impl WaitingMaps {
                 self.departed += last;
             }
         }
+        self.swept += self.slots.sweep(departed);
         let mut stale = Vec::new();
         for entry in self.stamps.iter() {
             let (message, stamp) = entry.map_err(failed(STAMPS_MAP))?;
-            if departed.contains(&stamp.peer) {
+            if departed.binary_search(&stamp.peer).is_ok() {
                 stale.push(message);
             }
         }
