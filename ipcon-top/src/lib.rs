@@ -19,6 +19,7 @@ pub mod batch;
 pub mod clock;
 pub mod collect;
 pub mod columns;
+mod complaint;
 pub mod config;
 pub mod doctor;
 pub mod filter;

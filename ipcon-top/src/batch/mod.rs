@@ -10,6 +10,8 @@ mod json;
 mod listing;
 mod openmetrics;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -22,6 +24,7 @@ use ipcon_observe::{Rates, Snapshot};
 
 use crate::args::{Sources, interval};
 use crate::collect::SnapshotSource;
+use crate::complaint::Complaint;
 use crate::history::Past;
 use crate::pulse::Pulse;
 use crate::recording::{From, Moment, Recorded};
@@ -186,15 +189,35 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reads once before the first block, so that it has rates.
-    fn live(&mut self, source: &mut dyn SnapshotSource, mut pulse: Pulse) -> anyhow::Result<()> {
-        let mut before = source.collect()?;
+    fn live(&mut self, source: &mut dyn SnapshotSource, pulse: Pulse) -> anyhow::Result<()> {
+        let before = source.collect()?;
         self.begin()?;
+        let printed = self.live_blocks(source, pulse, before);
+        self.end(printed)
+    }
+
+    /// A bus that cannot be read for a while, such as a module that is loaded anew, ends nothing.
+    fn live_blocks(
+        &mut self,
+        source: &mut dyn SnapshotSource,
+        mut pulse: Pulse,
+        mut before: Snapshot,
+    ) -> anyhow::Result<()> {
+        let mut complaint = Complaint::default();
         while self.left > 0 && pulse.wait() {
-            let snapshot = source.collect()?;
-            self.print(SystemTime::now(), &before, Arc::new(snapshot.clone()))?;
-            before = snapshot;
+            match source.collect() {
+                Ok(snapshot) => {
+                    complaint.settle();
+                    self.print(SystemTime::now(), &before, Arc::new(snapshot.clone()))?;
+                    before = snapshot;
+                }
+                Err(error) => {
+                    let cause = format!("{error:#}");
+                    complaint.tell("nothing printed at this time", &cause, &error);
+                }
+            }
         }
-        self.end()
+        Ok(())
     }
 
     fn recorded(&mut self, recorded: &Recorded, from: Option<Moment>) -> anyhow::Result<()> {
@@ -202,8 +225,18 @@ impl Run<'_> {
             eprintln!("ipcon-top: {gap}");
         }
         let first = from.map_or(Ok(0), |moment| recorded.find(moment))?;
-        let mut before = recorded.snapshot(first.saturating_sub(1))?;
+        let before = recorded.snapshot(first.saturating_sub(1))?;
         self.begin()?;
+        let printed = self.recorded_blocks(recorded, first, before);
+        self.end(printed)
+    }
+
+    fn recorded_blocks(
+        &mut self,
+        recorded: &Recorded,
+        first: usize,
+        mut before: Arc<Snapshot>,
+    ) -> anyhow::Result<()> {
         for index in first..recorded.len() {
             if self.left == 0 {
                 break;
@@ -212,7 +245,7 @@ impl Run<'_> {
             self.print(recorded.at(index), &before, Arc::clone(&snapshot))?;
             before = snapshot;
         }
-        self.end()
+        Ok(())
     }
 
     fn begin(&mut self) -> anyhow::Result<()> {
@@ -236,8 +269,10 @@ impl Run<'_> {
         printed.and_then(|()| self.out.flush()).context("printing")
     }
 
-    fn end(&mut self) -> anyhow::Result<()> {
-        let printed = self.printer.end(&mut self.out);
-        printed.and_then(|()| self.out.flush()).context("printing")
+    /// Writes what was kept until the end, however it came to that: it may be that of hours.
+    fn end(&mut self, printed: anyhow::Result<()>) -> anyhow::Result<()> {
+        let ended = self.printer.end(&mut self.out);
+        let ended = ended.and_then(|()| self.out.flush()).context("printing");
+        printed.and(ended)
     }
 }

@@ -16,7 +16,7 @@ use super::columns::Column;
 use super::rows::{Cell, Rows, Table};
 use super::{Printer, Seen};
 
-/// Most samples that are kept, about a hundred bytes each.
+/// Samples that are enough, about a hundred bytes each.
 const SAMPLES: usize = 5_000_000;
 
 pub(super) struct OpenMetrics {
@@ -25,6 +25,8 @@ pub(super) struct OpenMetrics {
     /// The family of each column, and the labels that the column adds.
     places: Vec<(usize, Labels)>,
     samples: usize,
+    /// With more samples than these it is enough.
+    most: usize,
 }
 
 type Labels = &'static [(&'static str, &'static str)];
@@ -74,7 +76,14 @@ impl OpenMetrics {
             families,
             places,
             samples: 0,
+            most: SAMPLES,
         })
+    }
+
+    /// The same, with room for other than the usual number of samples.
+    #[cfg(test)]
+    pub(super) fn with_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 }
 
@@ -122,9 +131,11 @@ impl Printer for OpenMetrics {
                 self.samples += 1;
             }
         }
-        if self.samples > SAMPLES {
+        if self.samples > self.most {
+            let most = self.most;
             return Err(io::Error::other(format!(
-                "more than {SAMPLES} samples: choose fewer --fields, or fewer blocks with -n"
+                "what was seen until now is printed, since it has more than {most} samples: for more time choose fewer \
+                 --fields or another --interval"
             )));
         }
         Ok(())
