@@ -9,10 +9,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use clap::Parser;
 use ipcon_observe::Snapshot;
+use ipcon_observe::model::{SourceState, SourceStatus};
+use ipcon_observe::recording::UNPACKED_MAX;
+use ipcon_top::args::{Cli, Command};
+use ipcon_top::collect::SnapshotSource;
 use ipcon_top::history::Past;
 use ipcon_top::once;
-use ipcon_top::recording::{Moment, Recorded, Recorder};
+use ipcon_top::recording::{self, Moment, Recorded, Recorder};
+
 /// What there is to record.
 fn probed(second: u64) -> Snapshot {
     support::probed(second + 2)
@@ -233,4 +239,42 @@ fn the_report_of_a_recording_is_that_of_its_moments() {
     let first = once::of_recording(&path, Some(Moment::After(Duration::ZERO))).unwrap();
     assert_eq!(first.snapshot, probed(0));
     assert!(first.rates.bus().is_empty());
+}
+
+/// A bus that is too large for a frame in its second second.
+struct Script(u64);
+
+impl SnapshotSource for Script {
+    fn collect(&mut self) -> anyhow::Result<Snapshot> {
+        self.0 += 1;
+        let mut snapshot = probed(self.0);
+        if self.0 == 2 {
+            snapshot.sources.push(SourceStatus {
+                state: SourceState::Off {
+                    reason: "x".repeat(UNPACKED_MAX),
+                },
+                ..SourceStatus::default()
+            });
+        }
+        Ok(snapshot)
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_too_large_is_left_out_and_the_recording_goes_on() {
+    let folder = Folder::new("large");
+    let path = folder.file("a.rec");
+    let line = ["ipcon-top", "record", "-n", "2", "--interval", "250ms"];
+    let line = line
+        .map(Into::into)
+        .into_iter()
+        .chain([path.clone().into()]);
+    let Some(Command::Record(options)) = Cli::parse_from::<_, std::ffi::OsString>(line).command
+    else {
+        panic!("another command");
+    };
+    recording::record(&options, &mut Script(0)).unwrap();
+    let recorded = Recorded::open(&path).unwrap();
+    assert_eq!(recorded.len(), 2);
+    assert_eq!(*recorded.snapshot(1).unwrap(), probed(3));
 }

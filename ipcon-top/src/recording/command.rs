@@ -7,10 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
+use ipcon_observe::Snapshot;
+use ipcon_observe::recording::FrameError;
 
 use super::{Moment, Recorder, size, span};
 use crate::args::{Sources, interval};
 use crate::collect::SnapshotSource;
+use crate::complaint::Complaint;
 use crate::pulse::Pulse;
 
 /// Options of `record`.
@@ -63,31 +66,44 @@ pub fn record(options: &Record, source: &mut dyn SnapshotSource) -> anyhow::Resu
     if let Some(found) = recorder.found() {
         eprintln!("ipcon-top: {found}");
     }
-    let first = source.collect()?;
-    recorder.append(SystemTime::now(), &first)?;
+    let mut complaint = Complaint::default();
+    take(&mut recorder, &source.collect()?, &mut complaint)?;
     let begun = Instant::now();
     let ends = |recorder: &Recorder| {
         let enough = |frames| recorder.recorded().frames >= frames;
         options.frames.is_some_and(enough)
             || options.duration.is_some_and(|span| begun.elapsed() >= span)
     };
-    let mut failure = None;
     while !ends(&recorder) && pulse.wait() {
         match source.collect() {
-            Ok(snapshot) => {
-                failure = None;
-                recorder.append(SystemTime::now(), &snapshot)?;
-            }
-            // Once, and not each second.
-            Err(error) => {
-                let error = format!("{error:#}");
-                if failure.as_ref() != Some(&error) {
-                    eprintln!("ipcon-top: nothing recorded at this time: {error}");
-                    failure = Some(error);
-                }
-            }
+            Ok(snapshot) => take(&mut recorder, &snapshot, &mut complaint)?,
+            Err(error) => complaint.tell(NOTHING, &format!("{error:#}"), &error),
         }
     }
     let (recorded, path) = (recorder.recorded(), recorder.path().display());
     writeln!(io::stdout(), "recorded {recorded} to {path}").context("saying what was recorded")
+}
+
+/// What is said of a time that has no frame.
+const NOTHING: &str = "nothing recorded at this time";
+
+/// Records one snapshot. One that is too large for a frame is left out, since the next may be smaller again.
+fn take(
+    recorder: &mut Recorder,
+    snapshot: &Snapshot,
+    complaint: &mut Complaint,
+) -> anyhow::Result<()> {
+    match recorder.append(SystemTime::now(), snapshot) {
+        Err(error) if is_too_large(&error) => complaint.tell(NOTHING, "too large", &error),
+        appended => {
+            appended?;
+            complaint.settle();
+        }
+    }
+    Ok(())
+}
+
+fn is_too_large(error: &anyhow::Error) -> bool {
+    let reason = error.downcast_ref::<FrameError>();
+    matches!(reason, Some(FrameError::TooLarge { .. }))
 }

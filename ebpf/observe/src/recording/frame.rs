@@ -18,8 +18,9 @@ pub const VERSION: u32 = 1;
 pub const HEADER_LEN: usize = 20;
 /// Most bytes of a deflated snapshot.
 pub const BODY_MAX: usize = UNPACKED_MAX + UNPACKED_MAX / 64;
-/// Most bytes of a snapshot that is not deflated. One with 10,000 peers has less than half of them.
-pub const UNPACKED_MAX: usize = 8 << 20;
+/// Most bytes of a snapshot that is not deflated. One with 10,000 peers, all flows that the probes count and all events that
+/// are kept between two looks has less than half of them.
+pub const UNPACKED_MAX: usize = 16 << 20;
 
 /// The first byte is in no text, and the last one is changed by what converts texts.
 const FILE_MAGIC: [u8; 8] = *b"\x89IPCREC\n";
@@ -100,22 +101,33 @@ impl Head {
     }
 }
 
+/// Why a snapshot cannot be made into a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// It is larger than [`UNPACKED_MAX`]. The next one may be smaller.
+    #[error("a snapshot of {bytes} bytes is larger than a frame may be, {UNPACKED_MAX} bytes")]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+    /// It cannot be deflated.
+    #[error("deflating a snapshot: {0}")]
+    Deflate(#[from] io::Error),
+}
+
 /// A snapshot as the body of a frame.
 ///
 /// # Errors
 ///
 /// The snapshot is larger than a frame may be.
-pub(super) fn deflate(snapshot: &Snapshot) -> io::Result<Vec<u8>> {
+pub(super) fn deflate(snapshot: &Snapshot) -> Result<Vec<u8>, FrameError> {
     let bytes = shape::pack(snapshot);
     if bytes.len() > UNPACKED_MAX {
-        let size = bytes.len();
-        return Err(io::Error::other(format!(
-            "a snapshot of {size} bytes is larger than a frame may be, {UNPACKED_MAX} bytes"
-        )));
+        return Err(FrameError::TooLarge { bytes: bytes.len() });
     }
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&bytes)?;
-    encoder.finish()
+    Ok(encoder.finish()?)
 }
 
 /// The snapshot of a body that may be anybody's.

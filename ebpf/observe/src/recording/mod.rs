@@ -25,7 +25,7 @@ mod shape;
 mod tests;
 mod writer;
 
-pub use frame::{BODY_MAX, HEADER_LEN, UNPACKED_MAX, VERSION, begins_like_one};
+pub use frame::{BODY_MAX, FrameError, HEADER_LEN, UNPACKED_MAX, VERSION, begins_like_one};
 pub use pack::Malformed;
 pub use reader::{Damage, Error, Found, Frame, Place, Reader};
 pub use shape::{pack, unpack};

@@ -2,6 +2,7 @@
 //! Recordings that are whole, cut off at every byte, changed at every bit, and made up.
 
 use std::io::Cursor;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use proptest::collection::vec;
@@ -236,21 +237,46 @@ fn lengths_that_nothing_follows_are_refused_at_once() {
 /// Of a size that a dashboard may well look at every second, for days.
 #[test]
 fn frames_are_small() {
-    for (peers, most) in [(40, 4 << 10), (10_000, 1200 << 10)] {
+    for (peers, most) in [(40, 5 << 10), (10_000, 1800 << 10)] {
         let file = recording(&[busy(peers)]);
         let packed = pack(&busy(peers)).len();
         eprintln!("{peers} peers: {packed} bytes, deflated {}", file.len());
         assert!(file.len() < most, "{peers} peers make {} bytes", file.len());
-        assert!(
-            packed < UNPACKED_MAX / 2,
-            "{peers} peers make {packed} bytes"
-        );
     }
+}
+
+/// 10,000 peers, with as many flows as the probes count, and as much in one interval as the observer keeps.
+#[test]
+fn a_large_bus_at_its_worst_fits_twice_into_a_frame() {
+    use crate::model::{Event, EventKind, Exception, Flow};
+    let mut large = busy(10_000);
+    let more = (1..=16_384).map(|id| Flow {
+        to_id: id + 20_000,
+        ..busy(1).flows[0].clone()
+    });
+    large.flows = more.collect();
+    let event = |sequence: u64| Event {
+        sequence: sequence << 30,
+        time: Duration::from_secs(sequence << 10),
+        pid: u32::MAX,
+        kind: EventKind::ServiceAdd,
+        name: Some("com.example.a-name-of-usual-length".into()),
+        port: Some(u32::MAX),
+        ..Event::default()
+    };
+    large.events = (0..65_536).map(event).collect();
+    large.exceptions = vec![Exception::default(); 16_384];
+    let packed = pack(&large).len();
+    eprintln!("{packed} bytes");
+    assert!(packed < UNPACKED_MAX / 2, "{packed} bytes");
 }
 
 /// A bus on which each peer has counted this and that.
 fn busy(peers: u64) -> Snapshot {
-    use crate::model::{Counters, Flow, FlowCounters, ProbeCounts, Probes, QueueLatency, Service};
+    use crate::model::{
+        Baseline, Counters, Flow, FlowCounters, Group, GroupCounters, ProbeCounts, Probes,
+        QueueLatency, Service,
+    };
     // Numbers like those of real buses: their high bits are no pattern that could be deflated.
     let many = |id: u64, n: u64| id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(n as u32) >> 44;
     let counters = |id| Counters {
@@ -298,14 +324,43 @@ fn busy(peers: u64) -> Snapshot {
         },
         ..Flow::default()
     };
+    let published = |id| GroupCounters {
+        sent_messages: many(id, 1),
+        sent_bytes: many(id, 2) * 100,
+        delivered_messages: many(id, 3),
+        delivered_bytes: many(id, 4) * 100,
+        ..GroupCounters::default()
+    };
+    // Each tenth peer has a group, of ten members.
+    let groups = || (1..=peers).step_by(10);
+    let group = |id: u64| Group {
+        id,
+        name: format!("group-{id}").as_str().into(),
+        owner_id: id,
+        owner_port: 4_294_960_000 - id as u32,
+        owner_name: Some(format!("service-{id}").as_str().into()),
+        created_at: Duration::from_nanos(many(id, 10) << 20),
+        members: 10,
+        member_ids: (id..id + 10).collect(),
+        counters: published(id),
+        ..Group::default()
+    };
+    let counts = || ProbeCounts {
+        peers: (1..=peers).map(|id| (id, counters(id))).collect(),
+        groups: groups().map(|id| (id, published(id))).collect(),
+        ..ProbeCounts::default()
+    };
     Snapshot {
         peers: (1..=peers).map(peer).collect(),
+        groups: groups().map(group).collect(),
         flows: (1..=peers).map(flow).collect(),
         probes: Some(Probes {
-            counts: ProbeCounts {
-                peers: (1..=peers).map(|id| (id, counters(id))).collect(),
-                ..ProbeCounts::default()
-            },
+            counts: counts(),
+            baseline: Arc::new(Baseline {
+                dumped: counts(),
+                counted: counts(),
+                ..Baseline::default()
+            }),
             ..Probes::default()
         }),
         ..Snapshot::default()
