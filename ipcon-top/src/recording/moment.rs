@@ -31,7 +31,9 @@ impl Moment {
                 let since = since.unwrap_or_default().as_secs();
                 let today = since - since % DAY + wanted;
                 let day = if today < since { today + DAY } else { today };
-                SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(day))
+                let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(day));
+                // The second in which it begins is told as its beginning, and so it is taken.
+                at.map(|at| if day == since { first } else { at })
             }
         };
         within.unwrap_or(last)
@@ -101,5 +103,9 @@ mod tests {
         assert_eq!(found(Moment::After(second)), first + second);
         assert_eq!(found(Moment::BeforeEnd(second)), last - second);
         assert_eq!(found(Moment::After(Duration::MAX)), last);
+        let first = first + Duration::from_millis(750);
+        let found = |moment: Moment| moment.within(first, last);
+        assert_eq!(found(Moment::TimeOfDay(50_000)), first);
+        assert_eq!(found(Moment::TimeOfDay(50_001)), at(10 * DAY + 50_001));
     }
 }
