@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::batch::{Batch, Fields};
+use crate::look::Look;
 use crate::manual::{Completions, Man};
 use crate::recording::{From, Record, Replay};
-use crate::theme::Preset;
 
 /// Refresh interval unless another is asked for.
 pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
@@ -78,21 +77,9 @@ pub struct Live {
     /// How far one can go back in time, 0s to 24h; a large bus may leave memory for less [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = history)]
     pub history: Option<Duration>,
-    /// Colours [default: dark]
-    #[arg(long, value_name = "NAME", value_enum)]
-    pub theme: Option<Preset>,
-    /// When to use colour; `auto` obeys NO_COLOR [default: auto]
-    #[arg(long, value_name = "WHEN", value_enum)]
-    pub color: Option<Colour>,
-    /// Draw with ASCII characters only; automatic where the locale is not UTF-8
-    #[arg(long)]
-    pub ascii: bool,
-    /// Click and scroll with the mouse; the terminal's own copy and paste then need Shift
-    #[arg(long)]
-    pub mouse: bool,
-    /// Configuration file [default: ipcon-top/config.toml in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: Look,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,

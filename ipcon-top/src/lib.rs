@@ -31,6 +31,7 @@ pub mod keymap;
 pub mod line;
 pub mod live;
 pub mod log_fields;
+pub mod look;
 pub mod manual;
 pub mod nearest;
 pub mod once;

@@ -5,21 +5,17 @@ use std::env;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use ipcon_top::app::Setup;
-use ipcon_top::args::{
-    Cli, Colour, Command, Doctor, INTERVAL_DEFAULT, Live, Once, Sources, locale_is_utf8,
-};
+use ipcon_top::args::{Cli, Command, Doctor, Live, Once, Sources};
 use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
-use ipcon_top::config::{self, Config};
+use ipcon_top::config;
 use ipcon_top::frugal::Frugal;
 use ipcon_top::live::{self, Exit};
+use ipcon_top::look::Settled;
 use ipcon_top::recording::{Replay, record, replay};
-use ipcon_top::theme::{Preset, Theme};
 use ipcon_top::{doctor, manual, once, terminal};
 use signal_hook::low_level::emulate_default_handler;
 
@@ -66,49 +62,26 @@ fn exit_code(done: anyhow::Result<ExitCode>) -> ExitCode {
 fn watch(options: &Live) -> anyhow::Result<()> {
     terminal::require()?;
     let variable = |name: &str| env::var(name).ok();
-    let config = Config::load(options.config.as_deref(), variable)?;
-    let display = display(
-        options
-            .interval
-            .or(config.interval)
-            .unwrap_or(INTERVAL_DEFAULT),
-        options.color.or(config.color).unwrap_or_default(),
-        options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable)),
-        options.theme.or(config.theme).unwrap_or_default(),
-    );
-    let setup = Setup {
-        history: options.history.unwrap_or(config.setup.history),
-        mouse: options.mouse || config.setup.mouse,
-        ..config.setup
-    };
+    let look = options
+        .look
+        .settle(options.interval, options.history, variable)?;
+    obey(&look);
     let source = open(options.sources)?;
-    end(live::run(source, &setup, &display)?)
+    end(live::run(source, &look.setup, &look.display)?)
 }
 
 fn look_back(options: &Replay) -> anyhow::Result<()> {
     terminal::require()?;
     let variable = |name: &str| env::var(name).ok();
-    let config = Config::load(None, variable)?;
-    let display = display(
-        options.interval,
-        options.color,
-        options.ascii || config.ascii.unwrap_or(!locale_is_utf8(variable)),
-        config.theme.unwrap_or_default(),
-    );
-    end(replay(options, &config.setup, &display)?)
+    let look = options.look.settle(options.interval, None, variable)?;
+    obey(&look);
+    end(replay(options, &look.setup, &look.display)?)
 }
 
-fn display(interval: Duration, when: Colour, ascii: bool, preset: Preset) -> live::Options {
-    let variable = |name: &str| env::var(name).ok();
-    let colour = when.resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
-    if when != Colour::Auto {
-        // The terminal library reads NO_COLOR on its own; here the option decides.
-        crossterm::style::force_color_output(colour);
-    }
-    live::Options {
-        interval,
-        theme: Theme::new(colour, ascii).with_preset(preset),
-        tick: Duration::from_secs(1),
+/// The terminal library reads NO_COLOR on its own, also where somebody wants it otherwise.
+fn obey(look: &Settled) {
+    if look.colour_forced {
+        crossterm::style::force_color_output(look.display.theme.has_colour());
     }
 }
 

@@ -14,12 +14,13 @@ use std::num::NonZero;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ipcon_observe::Snapshot;
 use ipcon_top::app::Setup;
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::live::{self, Exit, Options};
+use ipcon_top::recording::Recorder;
 use ipcon_top::theme::Theme;
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -166,6 +167,14 @@ impl Terminal {
         format!("{:?}", self.master.get_termios())
     }
 
+    /// Whether something that was sent so far sets a colour.
+    fn shows_colour(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.raw).into_owned();
+        let parameters = text.split("\x1b[").filter_map(|part| part.split_once('m'));
+        let mut parameters = parameters.flat_map(|(parameters, _)| parameters.split(';'));
+        parameters.any(|it| matches!(it.parse(), Ok(30..=38 | 40..=48 | 90..=107)))
+    }
+
     /// The program ends with these words, and the terminal is as it was before.
     fn ends_sane_with(mut self, last_words: &str) -> ExitStatus {
         let status = self.child.wait().unwrap();
@@ -258,6 +267,34 @@ fn the_real_program_with_a_configuration() {
     fs::remove_file(&file).unwrap();
 }
 
+/// A recording looks as the file says, in the real program.
+#[test]
+fn the_real_program_replays_with_a_configuration() {
+    let name = |end: &str| env::temp_dir().join(format!("ipcon-top-look-{}.{end}", process::id()));
+    let (file, recording) = (name("toml"), name("rec"));
+    fs::write(&file, "color = \"never\"\n[keys]\nquit = [\"x\"]\n").unwrap();
+    let mut recorder = Recorder::open(&recording, None).unwrap();
+    for second in 0..3 {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + second);
+        recorder.append(at, &support::bus(second)).unwrap();
+    }
+    drop(recorder);
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+    command.arg("replay");
+    command.arg(&recording);
+    command.arg("--config");
+    command.arg(&file);
+    let mut terminal = Terminal::run(command);
+    terminal.wait_until("the recording", |text| {
+        text.contains("x quit") && text.contains("PAUSED 1 of 3")
+    });
+    assert!(!terminal.shows_colour());
+    terminal.keys("x");
+    assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(&recording).unwrap();
+}
+
 #[test]
 fn control_c() {
     let mut terminal = Terminal::dashboard("plain");
@@ -334,17 +371,24 @@ fn without_colour_no_colour_is_sent() {
     let mut terminal = Terminal::dashboard("colourless");
     terminal.keys("2");
     terminal.wait_until("the groups", |text| text.contains("[2 Groups"));
-    let text = String::from_utf8_lossy(&terminal.raw).into_owned();
-    let parameters = text
-        .split("\x1b[")
-        .filter_map(|part| part.split_once('m'))
-        .map(|(p, _)| p);
-    for parameter in parameters.flat_map(|p| p.split(';')) {
-        let colour = matches!(parameter.parse(), Ok(30..=38 | 40..=48 | 90..=107));
-        assert!(!colour, "colour {parameter}");
-    }
+    assert!(!terminal.shows_colour());
     terminal.keys("q");
     terminal.ends_sane_with("ended: quit");
+}
+
+/// Where NO_COLOR is set there is none, unless the command line asks for it.
+#[test]
+fn the_real_program_without_colour() {
+    for (options, colour) in [(&[][..], false), (&["--color=always"], true)] {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+        command.args(options);
+        command.env("NO_COLOR", "1");
+        let mut terminal = Terminal::run(command);
+        terminal.wait_until("the dashboard", |text| text.contains("quit"));
+        assert_eq!(terminal.shows_colour(), colour, "{options:?}");
+        terminal.keys("q");
+        assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+    }
 }
 
 /// The dashboard shows and `q` ends it, with or without a bus.

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::{Moment, Recorded};
 use crate::app::Setup;
-use crate::args::{Colour, interval};
+use crate::args::interval;
 use crate::clock::{Clock, Now};
 use crate::history::Past;
 use crate::live::{self, Exit};
+use crate::look::Look;
 
 /// Options of `replay`.
 #[derive(Debug, Clone, Args)]
@@ -21,15 +22,12 @@ pub struct Replay {
     /// Begin at this moment: 14:03 (UTC), +5m, or -30s from the end
     #[arg(short = 't', long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<Moment>,
-    /// How long each frame shows while it plays, 250ms to 60s
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
-    pub interval: Duration,
-    /// When to use colour; `auto` obeys NO_COLOR
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
-    pub color: Colour,
-    /// Draw with ASCII characters only; automatic where the locale is not UTF-8
-    #[arg(long)]
-    pub ascii: bool,
+    /// How long each frame shows while it plays, 250ms to 60s [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub interval: Option<Duration>,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// Shows a recording in the terminal of this process.
