@@ -594,7 +594,8 @@ impl Item for Warning {
     }
 
     fn matches(&self, needle: &str) -> bool {
-        holds(&self.sentence(), needle) || self.rule.key().contains(needle)
+        let keys = [self.rule.key(), self.severity.key(), self.subject.key()];
+        holds(&self.sentence(), needle) || keys.iter().any(|key| key.contains(needle))
     }
 
     fn count(store: &Store) -> usize {

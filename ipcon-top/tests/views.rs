@@ -300,3 +300,42 @@ fn assert_harmless(session: &Session) {
         assert!(i % width + cells <= width, "{symbol:?} runs over the edge");
     }
 }
+
+#[test]
+fn a_bus_that_changed_while_it_was_read_is_told() {
+    let torn = |second| Snapshot {
+        consistent: false,
+        ..probed(second)
+    };
+    let dumps = |session: &Session| {
+        let text = session.text();
+        text.lines().next().unwrap().split_once("dumps ").unwrap().1[..3].to_owned()
+    };
+    let mut session = Session::with_theme(120, 40, torn(0), Theme::new(false, true));
+    session.snapshot(torn(1)).keys("8");
+    let told = "the bus changed while it was read";
+    assert!(session.text().contains(told), "{}", session.text());
+    let torn = dumps(&session);
+    session.snapshot(probed(2));
+    assert!(!session.text().contains(told), "{}", session.text());
+    assert_ne!(dumps(&session), torn);
+}
+
+#[test]
+fn warnings_are_found_by_how_bad_they_are_and_what_they_are_about() {
+    let mut session = Session::new(160, 40, probed(0));
+    for second in 1..=5 {
+        session.snapshot(probed(second));
+    }
+    session.keys("7");
+    let all = session.text();
+    assert!(all.contains("map full") && all.contains("receiver stalled"));
+    for (filter, peer, map) in [("alarm", true, false), ("observer", false, true)] {
+        session.keys("/").keys(filter).code(KeyCode::Enter);
+        let text = session.text();
+        let body: String = text.lines().skip(7).collect();
+        let shown = (body.contains("receiver stalled"), body.contains("map full"));
+        assert_eq!(shown, (peer, map), "{filter}:\n{text}");
+        session.code(KeyCode::Esc);
+    }
+}

@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use super::{App, Moments};
 use crate::filter::Filter;
 use crate::history::SPAN_DEFAULT;
-use crate::keymap::Keymap;
+use crate::keymap::{Action, Keymap};
 use crate::nearest::nearest;
 
 /// What the user wants.
@@ -33,7 +33,7 @@ pub struct ViewSetup {
     pub name: String,
     /// Keys of the columns that show; the usual ones when absent.
     pub columns: Option<Vec<String>>,
-    /// Key of the column that the rows are sorted by.
+    /// Key of the column that the rows are sorted by; the usual order when absent.
     pub sort: Option<String>,
     /// Whether the order is turned round.
     pub reverse: bool,
@@ -91,13 +91,11 @@ impl App {
                 .map_err(|error| anyhow!("view {}: filter `{text}`: {error}", setup.name))?;
             self.filters.set(index, filter);
         }
+        let (store, filter) = (self.moments.store(), self.filters.of(index));
         if let Some(key) = &setup.sort {
-            view.sort_on(
-                key,
-                setup.reverse,
-                self.moments.store(),
-                self.filters.of(index),
-            );
+            view.sort_on(key, setup.reverse, store, filter);
+        } else if setup.reverse {
+            view.handle(Action::SortReverse, store, filter);
         }
         Ok(())
     }

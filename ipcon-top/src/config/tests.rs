@@ -47,6 +47,20 @@ fn a_file_is_read() {
 }
 
 #[test]
+fn the_usual_order_can_be_turned_round_too() {
+    let order = |text: &str| {
+        let setup = Config::parse(text).unwrap().setup;
+        let app = App::new(std::sync::Arc::default(), Duration::from_secs(1), (80, 24));
+        let app = app.set_up(&setup).unwrap();
+        let (by, reverse) = app.views()[0].sorted_by();
+        (by.to_owned(), reverse)
+    };
+    let (usual, reverse) = order("");
+    assert!(!reverse);
+    assert_eq!(order("[views.peers]\nreverse = true"), (usual, true));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_line() {
     let cases = [
         ("a = ", 1, ""),

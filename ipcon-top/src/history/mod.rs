@@ -14,6 +14,7 @@ use std::time::Duration;
 use ipcon_observe::Snapshot;
 
 pub use rebuild::store_at;
+pub(crate) use rebuild::{GONE_THROUGH, GONE_THROUGH_BYTES};
 pub use ring::{Ring, SPAN_DEFAULT};
 pub(crate) use size::size_of_snapshot;
 

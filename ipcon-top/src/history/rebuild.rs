@@ -19,7 +19,10 @@ const LOGGED: usize = 600;
 
 /// Bytes of snapshots that are gone through, roughly: 20 of a bus with 10,000 peers. On a large bus a step back would take
 /// too long otherwise.
-const BYTES: usize = 160 << 20;
+pub(crate) const GONE_THROUGH_BYTES: usize = 160 << 20;
+
+/// Most snapshots that are gone through for one moment.
+pub(crate) const GONE_THROUGH: usize = FULL + LOGGED + 1;
 
 /// What was known when snapshot `index` was the newest: rates against the one before, rows that had just gone, and the log
 /// of the time before, as far as it can be told without reading all of the past.
@@ -36,7 +39,7 @@ pub fn store_at(past: &dyn Past, index: usize) -> anyhow::Result<Store> {
     // However many were taken at one time, and however large those before are.
     for i in (sparkline.saturating_sub(LOGGED)..index).rev() {
         // There are no rates without one before.
-        if bytes > BYTES && !before.is_empty() {
+        if bytes > GONE_THROUGH_BYTES && !before.is_empty() {
             break;
         }
         let Ok(snapshot) = past.snapshot(i) else {
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn few_snapshots_are_gone_through_where_they_are_large() {
         let group = Group {
-            member_ids: vec![1; BYTES / 3 / size_of::<u64>()],
+            member_ids: vec![1; GONE_THROUGH_BYTES / 3 / size_of::<u64>()],
             ..Group::default()
         };
         let past = Same::new(Snapshot {
@@ -202,7 +205,7 @@ mod tests {
         });
         store_at(&past, 99_999).unwrap();
         assert_eq!(past.read.get(), 3);
-        let reason = "x".repeat(BYTES);
+        let reason = "x".repeat(GONE_THROUGH_BYTES);
         let past = Same::new(Snapshot {
             sources: vec![SourceStatus {
                 state: SourceState::Off { reason },

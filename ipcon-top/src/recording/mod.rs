@@ -5,6 +5,7 @@
 
 mod command;
 mod file;
+mod kept;
 mod moment;
 mod recorded;
 mod recorder;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A recording in a file, as a past to go back to.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +10,10 @@ use anyhow::{Context, ensure};
 use ipcon_observe::Snapshot;
 use ipcon_observe::recording::{Damage, Found, Place, Reader};
 
+use super::kept::Kept;
 use super::{Moment, file};
 use crate::format;
-use crate::history::{Past, size_of_snapshot};
-
-/// Snapshots that are kept after they were read. The dashboard goes through a minute of them for one picture.
-const KEPT: usize = 128;
-
-/// Most memory for them, in bytes, roughly: what takes a few bytes of a file may be large.
-const KEPT_BYTES: usize = 128 << 20;
+use crate::history::Past;
 
 /// Damaged places that are told one by one.
 const TOLD: usize = 10;
@@ -41,33 +35,6 @@ pub struct Recorded {
 struct Contents {
     reader: Reader<File>,
     kept: Kept,
-}
-
-/// Snapshots that were read.
-#[derive(Debug, Default)]
-struct Kept {
-    /// The newest last.
-    snapshots: VecDeque<(usize, Arc<Snapshot>)>,
-    /// What they take.
-    bytes: usize,
-}
-
-impl Kept {
-    fn get(&self, index: usize) -> Option<Arc<Snapshot>> {
-        let mut snapshots = self.snapshots.iter();
-        let found = snapshots.find(|(number, _)| *number == index);
-        found.map(|(_, snapshot)| Arc::clone(snapshot))
-    }
-
-    /// Keeps one more, and no more than there may be; the newest in any case.
-    fn add(&mut self, index: usize, snapshot: &Arc<Snapshot>) {
-        self.bytes += size_of_snapshot(snapshot);
-        self.snapshots.push_back((index, Arc::clone(snapshot)));
-        while self.snapshots.len() > 1 && (self.snapshots.len() > KEPT || self.bytes > KEPT_BYTES) {
-            let dropped = self.snapshots.pop_front();
-            self.bytes -= dropped.map_or(0, |(_, snapshot)| size_of_snapshot(&snapshot));
-        }
-    }
 }
 
 impl Recorded {
@@ -206,7 +173,7 @@ impl Past for Recorded {
         let frame = reader.read(*place);
         let frame = frame.with_context(|| format!("replaying {}", self.path.display()))?;
         let snapshot = Arc::new(frame.snapshot);
-        kept.add(index, &snapshot);
+        kept.put(index, Arc::clone(&snapshot));
         Ok(snapshot)
     }
 }
@@ -214,29 +181,6 @@ impl Past for Recorded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipcon_observe::model::Group;
-
-    #[test]
-    fn what_is_kept_is_bounded_in_number_and_in_memory() {
-        let mut kept = Kept::default();
-        let small = Arc::new(Snapshot::default());
-        (0..KEPT + 5).for_each(|index| kept.add(index, &small));
-        assert_eq!(kept.snapshots.len(), KEPT);
-        assert!(kept.get(4).is_none() && kept.get(5).is_some());
-        let group = Group {
-            member_ids: vec![1; KEPT_BYTES / 3 / size_of::<u64>()],
-            ..Group::default()
-        };
-        let large = Arc::new(Snapshot {
-            groups: vec![group],
-            ..Snapshot::default()
-        });
-        (1000..1009).for_each(|index| kept.add(index, &large));
-        assert_eq!(kept.snapshots.len(), 2);
-        assert!(kept.get(1008).is_some());
-        kept.add(2000, &small);
-        assert_eq!(kept.snapshots.len(), 3);
-    }
 
     #[test]
     fn places_that_touch_are_one() {

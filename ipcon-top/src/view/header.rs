@@ -108,6 +108,9 @@ fn sources(ctx: &DrawContext<'_>) -> Vec<Piece> {
             .source(name)
             .map(|status| &status.state)
         {
+            Some(SourceState::On) if name == Source::Dumps && !ctx.store.snapshot().consistent => {
+                (theme.glyphs.alarm, Role::Warning)
+            }
             Some(SourceState::On) => (theme.glyphs.on, Role::Good),
             Some(SourceState::Failed { .. }) => (theme.glyphs.failed, Role::Alarm),
             Some(SourceState::Off { .. }) | None => (theme.glyphs.off, Role::Quiet),

@@ -42,6 +42,13 @@ fn lines(store: &Store, theme: &Theme, width: usize) -> Vec<Line> {
     let mut lines = vec![title("where the numbers come from")];
     for source in &store.snapshot().sources {
         lines.extend(of_source(source, theme, width));
+        if source.name == Source::Dumps && !store.snapshot().consistent {
+            let told = "the bus changed while it was read: rows may not fit together";
+            lines.push(vec![
+                (format!("     {}", theme.glyphs.alarm), Role::Warning),
+                (told.to_owned(), Role::Warning),
+            ]);
+        }
     }
     match &store.snapshot().probes {
         Some(probes) => of_probes(probes, theme, &mut lines),
