@@ -24,5 +24,5 @@ mod sources;
 pub use collector::{Collector, Error, Options};
 pub use ledger::Ledger;
 pub use model::Snapshot;
-pub use rates::{Rates, RowRates};
+pub use rates::{ProbeRates, Rates, RowRates};
 pub use reconcile::reconcile;

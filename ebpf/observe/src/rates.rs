@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rates per second, from two snapshots.
 
+mod probes;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::model::{
 /// The counter of a peer that only the probes have.
 const READ_MESSAGES: &str = "read_messages";
 
+pub use probes::ProbeRates;
+
 /// How fast every counter grew between two snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rates {
@@ -25,6 +29,7 @@ pub struct Rates {
     waits: BTreeMap<u64, QueueLatency>,
     channels: BTreeMap<u64, RowRates>,
     endpoints: BTreeMap<u64, RowRates>,
+    probes: ProbeRates,
 }
 
 /// How fast the counters of one row grew.
@@ -68,6 +73,7 @@ impl Rates {
         };
         rates.rate_bus(before, now);
         rates.rate_channels(before, now);
+        rates.probes = ProbeRates::between(before, now, interval.as_secs_f64());
         rates
     }
 
@@ -150,6 +156,11 @@ impl Rates {
     /// Rates of the coroipc endpoint with this id. `None` when there is nothing to compare it with.
     pub fn endpoint(&self, id: u64) -> Option<&RowRates> {
         self.endpoints.get(&id)
+    }
+
+    /// Rates of what the probes count of themselves and of requests that fail.
+    pub fn probes(&self) -> &ProbeRates {
+        &self.probes
     }
 }
 

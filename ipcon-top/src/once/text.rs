@@ -116,7 +116,8 @@ fn of_bus(report: &Report, bus: &Bus, out: &mut String) {
     if let Some(probes) = &report.snapshot.probes {
         flows::latency(report, probes, out);
         sizes(probes, out);
-        programs(probes, out);
+        request_errors(report, probes, out);
+        programs(report, probes, out);
     }
     events(report, out);
     reconciliation(report, out);
@@ -331,13 +332,36 @@ fn sizes(probes: &Probes, out: &mut String) {
     }
 }
 
+/// Requests that were answered with an error, by command and error.
+fn request_errors(report: &Report, probes: &Probes, out: &mut String) {
+    section(out, "requests that failed");
+    if probes.request_errors.is_empty() {
+        out.push_str("  none\n");
+        return;
+    }
+    let mut grid = Grid::default();
+    grid.column("command", Align::Left);
+    grid.column("error", Align::Left);
+    grid.column("requests", Align::Right);
+    grid.column("per second", Align::Right);
+    for failed in &probes.request_errors {
+        grid.row(vec![
+            failed.command.clone(),
+            failed.errno.clone(),
+            failed.requests.to_string(),
+            per_second(report.rates.probes().errors(failed)),
+        ]);
+    }
+    grid.print(out);
+}
+
 /// The probes' own account: a quiet bus and a blind observer must not look the same.
-fn programs(probes: &Probes, out: &mut String) {
+fn programs(report: &Report, probes: &Probes, out: &mut String) {
     section(out, "probes");
     let mut grid = Grid::default();
     grid.column("tracepoint", Align::Left);
     grid.column("attached", Align::Left);
-    for title in ["seen", "counted", "lost", "missed"] {
+    for title in ["seen", "counted", "lost", "missed", "runs/s"] {
         grid.column(title, Align::Right);
     }
     for probe in &probes.probes {
@@ -354,6 +378,7 @@ fn programs(probes: &Probes, out: &mut String) {
             probe
                 .missed
                 .map_or(ABSENT.to_owned(), |missed| missed.to_string()),
+            per_second(report.rates.probes().runs(&probe.name)),
         ]);
     }
     grid.print(out);

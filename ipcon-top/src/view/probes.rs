@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The probes and the other sources: what the observer sees, what it misses, and why.
 
+use std::cmp::Reverse;
+
+use ipcon_observe::ProbeRates;
 use ipcon_observe::linter::Subject;
-use ipcon_observe::model::{MapFill, Probe, Probes, Source, SourceState, SourceStatus};
+use ipcon_observe::model::{
+    MapFill, Probe, Probes, RequestErrors, Source, SourceState, SourceStatus,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -51,7 +56,7 @@ fn lines(store: &Store, theme: &Theme, width: usize) -> Vec<Line> {
         }
     }
     match &store.snapshot().probes {
-        Some(probes) => of_probes(probes, theme, &mut lines),
+        Some(probes) => of_probes(probes, store.rates().probes(), theme, width, &mut lines),
         None => {
             let reason = store.absence(Source::Probes);
             lines.push(Line::new());
@@ -109,19 +114,34 @@ fn of_source(source: &SourceStatus, theme: &Theme, width: usize) -> Vec<Line> {
     std::iter::once(head).chain(more).collect()
 }
 
-fn of_probes(probes: &Probes, theme: &Theme, lines: &mut Vec<Line>) {
+fn of_probes(
+    probes: &Probes,
+    rates: &ProbeRates,
+    theme: &Theme,
+    width: usize,
+    lines: &mut Vec<Line>,
+) {
     lines.push(Line::new());
     lines.push(title("probes"));
     let heads = ["seen", "counted", "lost", "missed"];
+    // A number that is cut is another number.
+    let fits = width >= 5 + NAME - 1 + 10 + 5 * NUMBER;
     let mut head = vec![(
         format!("     {}", cell("tracepoint", NAME - 2, theme)),
         Role::Label,
     )];
     head.push((cell("attached", 9, theme), Role::Label));
     head.extend(heads.map(|it| (number(it, theme), Role::Label)));
+    if fits {
+        head.push((number("runs/s", theme), Role::Label));
+    }
     lines.push(head);
     for probe in &probes.probes {
-        lines.push(of_probe(probe, theme));
+        let mut line = of_probe(probe, theme);
+        if fits {
+            line.push(rate(rates.runs(&probe.name), theme));
+        }
+        lines.push(line);
         lines.extend(
             probe
                 .lost
@@ -135,6 +155,11 @@ fn of_probes(probes: &Probes, theme: &Theme, lines: &mut Vec<Line>) {
                     )]
                 }),
         );
+    }
+    if !probes.request_errors.is_empty() {
+        lines.push(Line::new());
+        lines.push(title("requests that failed"));
+        lines.extend(of_errors(&probes.request_errors, rates, theme));
     }
     if !probes.maps.is_empty() {
         lines.push(Line::new());
@@ -203,6 +228,42 @@ fn of_probe(probe: &Probe, theme: &Theme) -> Line {
     ]
 }
 
+/// Requests that were answered with an error, those with most at the top.
+fn of_errors(errors: &[RequestErrors], rates: &ProbeRates, theme: &Theme) -> Vec<Line> {
+    let cells = |command: &str, errno: &str| {
+        format!(
+            "     {}{}",
+            cell(command, 24, theme),
+            cell(errno, 16, theme)
+        )
+    };
+    let head = vec![
+        (cells("command", "error"), Role::Label),
+        (number("requests", theme), Role::Label),
+        (number("per second", theme), Role::Label),
+    ];
+    let mut errors: Vec<&RequestErrors> = errors.iter().collect();
+    errors.sort_by_key(|it| Reverse(it.requests));
+    let line = |it: &RequestErrors| {
+        vec![
+            (cells(&it.command, &it.errno), Role::Normal),
+            (number(&it.requests.to_string(), theme), Role::Normal),
+            rate(rates.errors(it), theme),
+        ]
+    };
+    std::iter::once(head)
+        .chain(errors.into_iter().map(line))
+        .collect()
+}
+
+fn rate(per_second: Option<f64>, theme: &Theme) -> (String, Role) {
+    match per_second {
+        Some(rate) if rate > 0.0 => (number(&format!("{rate:.1}"), theme), Role::Normal),
+        Some(_) => (number("0", theme), Role::Quiet),
+        None => (number(ABSENT, theme), Role::Quiet),
+    }
+}
+
 fn of_map(map: &MapFill, theme: &Theme) -> Line {
     let percent = format::percent(map.entries, map.limit);
     let role = match percent {
@@ -262,6 +323,10 @@ impl View for ProbesView {
             (
                 "missed",
                 "Events for which the kernel did not run it; absent when it does not tell.",
+            ),
+            (
+                "runs/s",
+                "Times a second that the probe ran, on a wide terminal.",
             ),
         ]
     }
