@@ -17,6 +17,11 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// Longest refresh interval that is accepted.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
+/// Shortest time that messages may be wanted to wait at most.
+pub const OBJECTIVE_MIN: Duration = Duration::from_millis(1);
+/// Longest such time.
+pub const OBJECTIVE_MAX: Duration = Duration::from_secs(60);
+
 /// Longest time that one can go back.
 pub const HISTORY_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -226,6 +231,20 @@ pub fn history(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads how long a message may wait: `5ms`, `1.5s`, or a bare number of seconds.
+///
+/// # Errors
+///
+/// A text that is no time, or one outside 1ms to 60s.
+pub fn objective(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if (OBJECTIVE_MIN..=OBJECTIVE_MAX).contains(&span) {
+        Ok(span)
+    } else {
+        Err("must be from 1ms to 60s".to_owned())
+    }
+}
+
 fn span(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
@@ -277,6 +296,15 @@ mod tests {
         assert_eq!(history("24h"), Ok(HISTORY_MAX));
         for wrong in ["25h", "-1s", "NaN", "x", "1d"] {
             assert!(history(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn objectives_are_read_and_bounded() {
+        assert_eq!(objective("1ms"), Ok(OBJECTIVE_MIN));
+        assert_eq!(objective("1m"), Ok(OBJECTIVE_MAX));
+        for wrong in ["0", "0.5ms", "61s", "-1s", "x"] {
+            assert!(objective(wrong).is_err(), "{wrong}");
         }
     }
 

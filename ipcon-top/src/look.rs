@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::Setup;
-use crate::args::{Colour, INTERVAL_DEFAULT, locale_is_utf8};
+use crate::args::{Colour, INTERVAL_DEFAULT, locale_is_utf8, objective};
 use crate::config::Config;
 use crate::live;
 use crate::theme::{Preset, Theme};
@@ -27,6 +27,9 @@ pub struct Look {
     /// Click and scroll with the mouse; the terminal's own copy and paste then need Shift
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mouse: Option<bool>,
+    /// Warn of peers of whose messages one in a hundred waits longer than this, 1ms to 60s [default: 100ms]
+    #[arg(long, value_name = "TIME", value_parser = objective)]
+    pub latency_objective: Option<Duration>,
     /// Configuration file [default: ipcon-top/config.toml in $XDG_CONFIG_HOME or ~/.config]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -62,8 +65,13 @@ impl Look {
         let ascii = self.ascii.or(config.ascii);
         let ascii = ascii.unwrap_or_else(|| !locale_is_utf8(&variable));
         let preset = self.theme.or(config.theme).unwrap_or_default();
+        let mut objectives = config.setup.objectives;
+        if let Some(longest) = self.latency_objective {
+            objectives.queue_latency = longest;
+        }
         Ok(Settled {
             setup: Setup {
+                objectives,
                 history: history.unwrap_or(config.setup.history),
                 mouse: self.mouse.unwrap_or(config.setup.mouse),
                 ..config.setup
@@ -118,12 +126,15 @@ mod tests {
             color = \"never\"
             ascii = true
             mouse = true
+            latency_objective = \"20ms\"
         ";
         for settled in settled(file, &[]) {
             let theme = Theme::new(false, true).with_preset(Preset::Light);
             assert_eq!(settled.display.theme, theme);
             assert_eq!(settled.display.interval, Duration::from_secs(5));
             assert!(settled.setup.mouse && settled.colour_forced);
+            let objective = settled.setup.objectives.queue_latency;
+            assert_eq!(objective, Duration::from_millis(20));
         }
         let options = [
             "--interval=2s",
@@ -131,12 +142,15 @@ mod tests {
             "--color=auto",
             "--ascii=false",
             "--mouse=false",
+            "--latency-objective=3s",
         ];
         for settled in settled(file, &options) {
             let theme = Theme::new(true, false).with_preset(Preset::HighContrast);
             assert_eq!(settled.display.theme, theme);
             assert_eq!(settled.display.interval, Duration::from_secs(2));
             assert!(!settled.setup.mouse && !settled.colour_forced);
+            let objective = settled.setup.objectives.queue_latency;
+            assert_eq!(objective, Duration::from_secs(3));
         }
         for settled in settled("", &["--ascii", "--mouse"]) {
             assert_eq!(settled.display.theme, Theme::new(true, true));

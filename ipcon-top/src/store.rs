@@ -13,7 +13,7 @@ use std::time::Duration;
 use ipcon_observe::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find,
 };
-use ipcon_observe::linter::{Linter, Rule, Subject, Warning};
+use ipcon_observe::linter::{Linter, Objectives, Rule, Subject, Warning};
 use ipcon_observe::model::{Channel, Event, Group, Peer, QueueLatency, Source, SourceState};
 use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
@@ -185,13 +185,19 @@ impl Store {
     /// Begins with a first snapshot.
     #[must_use]
     pub fn new(first: Arc<Snapshot>) -> Self {
+        Self::judging_by(Objectives::default(), first)
+    }
+
+    /// Begins with a first snapshot, and judges it and those that follow by these objectives.
+    #[must_use]
+    pub fn judging_by(objectives: Objectives, first: Arc<Snapshot>) -> Self {
         let mut store = Self {
             current: Arc::clone(&first),
             rates: Rates::default(),
             senders: Senders::default(),
             streams: Streams::default(),
             waits: Waits::default(),
-            linter: Linter::default(),
+            linter: Linter::new(objectives),
             warnings: Vec::new(),
             warnings_about: BTreeMap::new(),
             departed_peers: Vec::new(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::{Objectives, Rule};
 use ipcon_top::app::{App, Effect, Event, Moment, Setup};
 use ipcon_top::clock::Clock;
 use ipcon_top::history::Past;
@@ -19,7 +20,7 @@ use ipcon_top::view;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use session::{Session, text};
-use support::{FixedClock, START, bus};
+use support::{FixedClock, START, bus, probed};
 
 /// The screen without the line that tells the moment, and without the warnings: to this clock, what is live has been old
 /// for some seconds, and what has passed is not old.
@@ -240,4 +241,55 @@ fn a_recording_stops_at_its_end_and_an_empty_one_is_an_error() {
         (80, 24),
     );
     assert!(empty.is_err());
+}
+
+/// Of messages that wait up to two seconds there is a warning at every moment, unless they may.
+#[test]
+fn warnings_are_judged_by_the_objective_at_every_moment() {
+    let slow = |app: &App| {
+        let warnings = app.store().warnings().iter();
+        warnings.filter(|it| it.rule == Rule::QueueLatency).count()
+    };
+    let recording = || {
+        let snapshots = (0..=4).map(|second| Arc::new(probed(second)));
+        Box::new(Measured(snapshots.collect()))
+    };
+    for (objective, expected) in [(100, 1), (10_000, 0)] {
+        let setup = Setup {
+            objectives: Objectives {
+                queue_latency: Duration::from_millis(objective),
+            },
+            ..Setup::default()
+        };
+        let interval = Duration::from_secs(1);
+        let app = App::new(Arc::new(probed(0)), interval, (120, 32));
+        let mut live = app.set_up(&setup).unwrap();
+        for second in 1..=2 {
+            live.update(Event::Snapshot(Arc::new(probed(second))));
+        }
+        assert_eq!(slow(&live), expected, "{objective} ms");
+        let app = App::replaying(recording(), interval, (120, 32)).unwrap();
+        let mut replay = Replay(app.set_up(&setup).unwrap());
+        replay.press(")");
+        replay.press("[[");
+        assert_eq!(slow(&replay.0), expected, "{objective} ms, recorded");
+    }
+}
+
+/// A recording of a bus with probes.
+struct Measured(Vec<Arc<Snapshot>>);
+
+impl Past for Measured {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn time(&self, index: usize) -> Duration {
+        self.0.get(index).map_or(Duration::ZERO, |it| it.taken_at)
+    }
+
+    fn snapshot(&self, index: usize) -> anyhow::Result<Arc<Snapshot>> {
+        let found = self.0.get(index).cloned();
+        found.ok_or_else(|| anyhow::anyhow!("there is no such frame"))
+    }
 }

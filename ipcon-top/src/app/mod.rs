@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use ipcon_observe::Snapshot;
-use ipcon_observe::linter::Subject;
+use ipcon_observe::linter::{Objectives, Subject};
 use ratatui::layout::Rect;
 
 use crate::args::{INTERVAL_MAX, INTERVAL_MIN};
@@ -118,7 +118,8 @@ impl App {
     /// The state when the first snapshot is there, on a terminal of `size` columns and lines.
     #[must_use]
     pub fn new(first: Arc<Snapshot>, interval: Duration, size: (u16, u16)) -> Self {
-        Self::begin(Moments::running(first, SPAN_DEFAULT), interval, size)
+        let moments = Moments::running(first, SPAN_DEFAULT, Objectives::default());
+        Self::begin(moments, interval, size)
     }
 
     /// The state at the beginning of a recording, of which one frame shows for an `interval` while it plays.
@@ -131,7 +132,8 @@ impl App {
         interval: Duration,
         size: (u16, u16),
     ) -> anyhow::Result<Self> {
-        Ok(Self::begin(Moments::recorded(past)?, interval, size))
+        let moments = Moments::recorded(past, Objectives::default())?;
+        Ok(Self::begin(moments, interval, size))
     }
 
     fn begin(moments: Moments, interval: Duration, size: (u16, u16)) -> Self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 
 use super::{App, Effect};
 use crate::clock::Now;
@@ -25,6 +26,8 @@ pub(super) struct Moments {
     frozen: Option<Store>,
     /// Whether a recording goes on by itself.
     playing: bool,
+    /// What the warnings of each moment are judged by.
+    objectives: Objectives,
 }
 
 enum Source {
@@ -52,26 +55,44 @@ pub enum Moment {
 
 impl Moments {
     /// Begins to keep the snapshots of a span of time.
-    pub(super) fn running(first: Arc<Snapshot>, span: Duration) -> Self {
+    pub(super) fn running(first: Arc<Snapshot>, span: Duration, objectives: Objectives) -> Self {
         let mut ring = Ring::new(span);
         ring.push(Arc::clone(&first));
         Self {
             past: Source::Running(ring),
-            head: Store::new(first),
+            head: Store::judging_by(objectives, first),
             frozen: None,
             playing: false,
+            objectives,
         }
     }
 
     /// Begins with the first frame of a recording.
-    pub(super) fn recorded(past: Box<dyn Past>) -> anyhow::Result<Self> {
+    pub(super) fn recorded(past: Box<dyn Past>, objectives: Objectives) -> anyhow::Result<Self> {
         ensure!(!past.is_empty(), "there is nothing in the recording");
         Ok(Self {
-            head: history::store_at(&*past, past.beginning())?,
+            head: history::store_at(&*past, past.beginning(), objectives)?,
             past: Source::Recorded(past),
             frozen: None,
             playing: false,
+            objectives,
         })
+    }
+
+    /// The same from its beginning, keeping another span of time and judging by other objectives.
+    ///
+    /// # Errors
+    ///
+    /// The recording cannot be read.
+    pub(super) fn keeping(self, span: Duration, objectives: Objectives) -> anyhow::Result<Self> {
+        match self.past {
+            Source::Running(_) => {
+                let first = self.head.snapshot().clone();
+                Ok(Self::running(first.into(), span, objectives))
+            }
+            Source::Recorded(_) if self.objectives == objectives => Ok(self),
+            Source::Recorded(past) => Self::recorded(past, objectives),
+        }
     }
 
     /// The data to show.
@@ -178,7 +199,7 @@ impl Moments {
             store.absorb(self.past().snapshot(index)?);
             store
         } else {
-            history::store_at(self.past(), index)?
+            history::store_at(self.past(), index, self.objectives)?
         };
         match &self.past {
             Source::Running(_) => self.frozen = Some(store),

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
+use ipcon_observe::linter::Objectives;
 
-use super::{App, Moments};
+use super::App;
 use crate::filter::Filter;
 use crate::history::SPAN_DEFAULT;
 use crate::keymap::{Action, Keymap};
@@ -18,6 +19,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// How far one can go back.
     pub history: Duration,
+    /// From which values on something is wrong.
+    pub objectives: Objectives,
     /// Whether the mouse does something from the start.
     pub mouse: bool,
     /// Name of the view to begin with; the most useful one when absent.
@@ -46,6 +49,7 @@ impl Default for Setup {
         Self {
             keymap: Keymap::default(),
             history: SPAN_DEFAULT,
+            objectives: Objectives::default(),
             mouse: false,
             view: None,
             views: Vec::new(),
@@ -58,11 +62,11 @@ impl App {
     ///
     /// # Errors
     ///
-    /// There is no such view or column, or a filter is none.
+    /// There is no such view or column, a filter is none, or the recording cannot be read.
     pub fn set_up(mut self, setup: &Setup) -> anyhow::Result<Self> {
         self.keymap = setup.keymap.clone();
         self.mouse = setup.mouse;
-        self.moments = self.moments.keeping(setup.history);
+        self.moments = self.moments.keeping(setup.history, setup.objectives)?;
         for view in &setup.views {
             self.set_up_view(view)?;
         }
@@ -122,16 +126,5 @@ fn unknown(what: &str, name: &str, names: &[String]) -> String {
             "there is no {what} `{name}`; there are {}",
             names.join(", ")
         ),
-    }
-}
-
-impl Moments {
-    /// The same, keeping another span of time.
-    fn keeping(self, span: Duration) -> Self {
-        if self.moment() == super::Moment::Live {
-            let first = self.store().snapshot().clone();
-            return Self::running(first.into(), span);
-        }
-        self
     }
 }

@@ -29,8 +29,17 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// What is wrong, and where in the text.
 struct Fault(Range<usize>, String);
 
-const SETTINGS: [&str; 9] = [
-    "interval", "history", "theme", "color", "ascii", "mouse", "view", "views", "keys",
+const SETTINGS: [&str; 10] = [
+    "interval",
+    "history",
+    "latency_objective",
+    "theme",
+    "color",
+    "ascii",
+    "mouse",
+    "view",
+    "views",
+    "keys",
 ];
 
 const VIEW_SETTINGS: [&str; 4] = ["columns", "sort", "reverse", "filter"];
@@ -54,6 +63,9 @@ fn read(table: &DeTable<'_>) -> Result<Config, Fault> {
         match name {
             "interval" => config.interval = Some(parsed(value, args::interval)?),
             "history" => config.setup.history = parsed(value, args::history)?,
+            "latency_objective" => {
+                config.setup.objectives.queue_latency = parsed(value, args::objective)?;
+            }
             "theme" => config.theme = Some(choice(value)?),
             "color" => config.color = Some(choice(value)?),
             "ascii" => config.ascii = Some(flag(value)?),

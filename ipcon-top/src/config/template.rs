@@ -28,6 +28,10 @@ pub fn template() -> String {
             "history = \"10m\"".to_owned(),
         ),
         (
+            "Warn of peers of whose messages one in a hundred waits longer than this, 1ms to 60s.",
+            "latency_objective = \"100ms\"".to_owned(),
+        ),
+        (
             &*format!("Colours: {}.", values::<Preset>()),
             "theme = \"dark\"".to_owned(),
         ),

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use ipcon_observe::linter::Objectives;
+
 use super::*;
 use crate::app::App;
 use crate::keymap::{Action, BINDINGS, Keymap};
@@ -71,6 +73,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ),
         ("interval = \"1h\"", 1, "must be from 250ms to 60s"),
         ("interval = 1", 1, "must be a text in quotes"),
+        ("latency_objective = \"0s\"", 1, "must be from 1ms to 60s"),
         ("ascii = \"yes\"", 1, "must be true or false"),
         ("theme = \"drak\"", 1, "no value `drak`; is it `dark`?"),
         ("color = \"x\"", 1, "there are auto, always, never"),
@@ -124,6 +127,7 @@ fn the_template_says_what_is_so_anyway() {
     assert_eq!(config.theme, Some(Preset::default()));
     assert_eq!(config.color, Some(Colour::default()));
     assert_eq!(config.setup.history, crate::history::SPAN_DEFAULT);
+    assert_eq!(config.setup.objectives, Objectives::default());
     assert_eq!(config.setup.keymap, Keymap::default());
     for view in &config.setup.views {
         assert_eq!(view.filter.as_deref(), Some(""));

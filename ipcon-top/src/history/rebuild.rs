@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 
 use super::{Past, size_of_snapshot};
 use crate::store::{RETAIN, Store};
@@ -25,12 +26,12 @@ pub(crate) const GONE_THROUGH_BYTES: usize = 160 << 20;
 pub(crate) const GONE_THROUGH: usize = FULL + LOGGED + 1;
 
 /// What was known when snapshot `index` was the newest: rates against the one before, rows that had just gone, and the log
-/// of the time before, as far as it can be told without reading all of the past.
+/// of the time before, as far as it can be told without reading all of the past. What was wrong is judged by `objectives`.
 ///
 /// # Errors
 ///
 /// There is no such snapshot, or it cannot be read. What cannot be read of those before is not gone through.
-pub fn store_at(past: &dyn Past, index: usize) -> anyhow::Result<Store> {
+pub fn store_at(past: &dyn Past, index: usize, objectives: Objectives) -> anyhow::Result<Store> {
     let last = past.snapshot(index)?;
     let sparkline = index.saturating_sub(FULL);
     let full = sparkline.min(first_that_matters(past, index, last.taken_at));
@@ -53,7 +54,8 @@ pub fn store_at(past: &dyn Past, index: usize) -> anyhow::Result<Store> {
         });
     }
     let mut in_order = before.into_iter().rev().chain([last]);
-    let mut store = Store::new(in_order.next().context("there is no snapshot")?);
+    let first = in_order.next().context("there is no snapshot")?;
+    let mut store = Store::judging_by(objectives, first);
     in_order.for_each(|snapshot| store.absorb(snapshot));
     Ok(store)
 }
@@ -137,18 +139,18 @@ mod tests {
         for second in 1..150 {
             ring.push(snapshot(second));
             shown.absorb(snapshot(second));
-            let again = store_at(&ring, second as usize).unwrap();
+            let again = store_at(&ring, second as usize, Objectives::default()).unwrap();
             assert_eq!(peers(&again), peers(&shown), "second {second}");
             assert_eq!(log(&again), log(&shown), "second {second}");
             let history = |store: &Store| store.bus_history("sent_messages").count();
             assert_eq!(history(&again), history(&shown), "second {second}");
         }
         assert_eq!(
-            peers(&store_at(&ring, 0).unwrap())[2],
+            peers(&store_at(&ring, 0, Objectives::default()).unwrap())[2],
             (1000, false, None),
             "with nothing before it there is no rate"
         );
-        assert!(store_at(&ring, 150).is_err());
+        assert!(store_at(&ring, 150, Objectives::default()).is_err());
     }
 
     /// As many moments as one wants, all with the same snapshot, of which some cannot be read.
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn a_moment_of_very_many_snapshots_is_not_gone_through_to_its_beginning() {
         let past = Same::new(Snapshot::default());
-        store_at(&past, 99_999).unwrap();
+        store_at(&past, 99_999, Objectives::default()).unwrap();
         assert_eq!(past.read.get(), 1 + FULL + LOGGED);
     }
 
@@ -203,7 +205,7 @@ mod tests {
             groups: vec![group],
             ..Snapshot::default()
         });
-        store_at(&past, 99_999).unwrap();
+        store_at(&past, 99_999, Objectives::default()).unwrap();
         assert_eq!(past.read.get(), 3);
         let reason = "x".repeat(GONE_THROUGH_BYTES);
         let past = Same::new(Snapshot {
@@ -213,7 +215,7 @@ mod tests {
             }],
             ..Snapshot::default()
         });
-        store_at(&past, 99_999).unwrap();
+        store_at(&past, 99_999, Objectives::default()).unwrap();
         assert_eq!(past.read.get(), 2, "rates need one before");
     }
 
@@ -221,8 +223,8 @@ mod tests {
     fn a_snapshot_that_cannot_be_read_keeps_no_later_one_from_being_shown() {
         let mut past = Same::new(Snapshot::default());
         past.unreadable = Some(50);
-        store_at(&past, 52).unwrap();
+        store_at(&past, 52, Objectives::default()).unwrap();
         assert_eq!(past.read.get(), 2);
-        assert!(store_at(&past, 50).is_err());
+        assert!(store_at(&past, 50, Objectives::default()).is_err());
     }
 }
