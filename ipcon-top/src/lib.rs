@@ -22,6 +22,7 @@ pub mod columns;
 mod complaint;
 pub mod config;
 pub mod doctor;
+pub mod fielded;
 pub mod filter;
 pub mod format;
 pub mod frugal;

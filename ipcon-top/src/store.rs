@@ -10,14 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipcon_observe::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, find,
-};
+use ipcon_observe::fields::{BUS_FIELDS, Field, find};
 use ipcon_observe::linter::{Linter, Objectives, Rule, Subject, Warning};
 use ipcon_observe::model::{Channel, Event, Group, Peer, QueueLatency, Source, SourceState};
 use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
+use crate::fielded::{Fielded, holds};
 use crate::log_fields::LOG_FIELDS;
 use exceptions::Mishap;
 use streams::Streams;
@@ -78,26 +77,18 @@ impl<'a, T> Row<'a, T> {
 }
 
 /// Things that a table can show.
-pub trait Item: Sized + 'static {
+pub trait Item: Fielded {
     /// What tells it from all others of its sort, for as long as the program runs.
     type Key: Clone + Ord + Send;
 
     /// See [`Item::Key`].
     fn key(&self) -> Self::Key;
 
-    /// Whether one of the texts it is known by holds `needle`, which is in lower case.
-    fn matches(&self, needle: &str) -> bool;
-
     /// How many rows of this sort there are, those just gone included.
     fn count(store: &Store) -> usize;
 
     /// Row `index` of [`Item::count`], the living first.
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>>;
-
-    /// What the filter, the choice of columns and the order can name. Empty when that is nothing.
-    fn fields() -> &'static [Field<Self>] {
-        &[]
-    }
 
     /// Why there may be none, or not all. `None` when all there are can be seen.
     fn unseen(_: &Store) -> Option<String> {
@@ -450,17 +441,6 @@ impl Item for Peer {
         self.id
     }
 
-    fn fields() -> &'static [Field<Self>] {
-        PEER_FIELDS
-    }
-
-    fn matches(&self, needle: &str) -> bool {
-        self.services.iter().any(|s| holds(&s.name, needle))
-            || holds(&self.comm, needle)
-            || self.port.to_string().contains(needle)
-            || self.pid.to_string().contains(needle)
-    }
-
     fn count(store: &Store) -> usize {
         store.current.peers.len() + store.departed_peers.len()
     }
@@ -485,19 +465,6 @@ impl Item for Group {
         self.id
     }
 
-    fn fields() -> &'static [Field<Self>] {
-        GROUP_FIELDS
-    }
-
-    fn matches(&self, needle: &str) -> bool {
-        holds(&self.name, needle)
-            || self
-                .owner_name
-                .as_ref()
-                .is_some_and(|name| holds(name, needle))
-            || self.owner_port.to_string().contains(needle)
-    }
-
     fn count(store: &Store) -> usize {
         store.current.groups.len() + store.departed_groups.len()
     }
@@ -519,18 +486,6 @@ impl Item for Channel {
 
     fn key(&self) -> u64 {
         self.id
-    }
-
-    fn fields() -> &'static [Field<Self>] {
-        CHANNEL_FIELDS
-    }
-
-    fn matches(&self, needle: &str) -> bool {
-        let numbers = [self.server_pid, self.client_pid, self.service.into()];
-        holds(&self.server_comm, needle)
-            || numbers
-                .iter()
-                .any(|number| number.to_string().contains(needle))
     }
 
     fn count(store: &Store) -> usize {
@@ -557,30 +512,26 @@ impl Item for Channel {
     }
 }
 
-impl Item for LogLine {
-    type Key = u64;
-
-    fn key(&self) -> u64 {
-        self.number
-    }
-
+impl Fielded for LogLine {
     fn fields() -> &'static [Field<Self>] {
         LOG_FIELDS
     }
 
     fn matches(&self, needle: &str) -> bool {
-        let event = match &self.what {
-            Happened::Kevent(event) => event,
-            Happened::Exception(mishap) => return mishap.matches(needle),
+        match &self.what {
+            Happened::Kevent(event) => event.matches(needle),
+            Happened::Exception(mishap) => mishap.matches(needle),
             // A loss concerns whatever the user is looking for.
-            _ => return true,
-        };
-        event.name.as_ref().is_some_and(|name| holds(name, needle))
-            || event.kind.key().contains(needle)
-            || event
-                .port
-                .is_some_and(|port| port.to_string().contains(needle))
-            || event.pid.to_string().contains(needle)
+            _ => true,
+        }
+    }
+}
+
+impl Item for LogLine {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
+        self.number
     }
 
     fn count(store: &Store) -> usize {
@@ -592,16 +543,22 @@ impl Item for LogLine {
     }
 }
 
-impl Item for Warning {
-    type Key = (Rule, Subject, String);
-
-    fn key(&self) -> Self::Key {
-        Warning::key(self)
+impl Fielded for Warning {
+    fn fields() -> &'static [Field<Self>] {
+        &[]
     }
 
     fn matches(&self, needle: &str) -> bool {
         let keys = [self.rule.key(), self.severity.key(), self.subject.key()];
         holds(&self.sentence(), needle) || keys.iter().any(|key| key.contains(needle))
+    }
+}
+
+impl Item for Warning {
+    type Key = (Rule, Subject, String);
+
+    fn key(&self) -> Self::Key {
+        Warning::key(self)
     }
 
     fn count(store: &Store) -> usize {
@@ -615,31 +572,4 @@ impl Item for Warning {
             ..Row::of(item, store)
         })
     }
-}
-
-fn holds(text: &str, needle: &str) -> bool {
-    text.to_lowercase().contains(needle)
-}
-
-/// The counters of a table of fields.
-pub fn counters<T>(fields: &'static [Field<T>]) -> impl Iterator<Item = &'static Field<T>> {
-    fields.iter().filter(|field| field.kind == Kind::Counter)
-}
-
-/// The field table of peers, groups or connections.
-pub trait Fielded: Item {
-    /// The table.
-    const FIELDS: &'static [Field<Self>];
-}
-
-impl Fielded for Peer {
-    const FIELDS: &'static [Field<Self>] = PEER_FIELDS;
-}
-
-impl Fielded for Channel {
-    const FIELDS: &'static [Field<Self>] = CHANNEL_FIELDS;
-}
-
-impl Fielded for Group {
-    const FIELDS: &'static [Field<Self>] = GROUP_FIELDS;
 }

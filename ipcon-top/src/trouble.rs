@@ -53,7 +53,7 @@ pub fn of_fill(fill: f64) -> Option<Severity> {
 pub fn of_rate(key: &str, per_second: f64) -> Option<Severity> {
     if per_second <= 0.0 {
         None
-    } else if key.starts_with("dropped_") || key == "events_dropped" {
+    } else if key.starts_with("dropped_") || matches!(key, "events_dropped" | "lost_messages") {
         Some(Severity::Alarm)
     } else if key.starts_with("refused_") || matches!(key, "overload" | "expired") {
         Some(Severity::Warning)
@@ -65,6 +65,7 @@ pub fn of_rate(key: &str, per_second: f64) -> Option<Severity> {
 /// How a total stands out: what was lost once stays worth a look.
 #[must_use]
 pub fn of_total(key: &str, total: u64) -> Option<Severity> {
-    let matters = key.starts_with("dropped_") || matches!(key, "lost" | "events_dropped");
+    let matters =
+        key.starts_with("dropped_") || matches!(key, "lost" | "lost_messages" | "events_dropped");
     (total > 0 && matters).then_some(Severity::Warning)
 }

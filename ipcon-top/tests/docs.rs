@@ -5,12 +5,15 @@
 use std::fmt::Write;
 use std::{env, fs};
 
-use ipcon_observe::fields::{CHANNEL_FIELDS, Field, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::fields::Field;
+use ipcon_observe::model::{Channel, Group, Peer};
 use ipcon_top::config::Config;
+use ipcon_top::fielded::Fielded;
 use ipcon_top::filter::Filter;
 use ipcon_top::filter::keys::{is_scalar, names};
 use ipcon_top::keymap::{BINDINGS, Place};
-use ipcon_top::log_fields::LOG_FIELDS;
+use ipcon_top::store::LogLine;
+use ipcon_top::store::streams::{ByPair, Stream};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ipcon-top.md");
 
@@ -36,10 +39,11 @@ fn fields<T>(view: &str, fields: &'static [Field<T>]) -> String {
 
 fn filter_keys() -> String {
     let rows = [
-        fields("peers", PEER_FIELDS),
-        fields("groups", GROUP_FIELDS),
-        fields("events", LOG_FIELDS),
-        fields("channels", CHANNEL_FIELDS),
+        fields("peers", Peer::fields()),
+        fields("groups", Group::fields()),
+        fields("flows", Stream::<ByPair>::fields()),
+        fields("events", LogLine::fields()),
+        fields("channels", Channel::fields()),
     ];
     format!("| view | keys |\n|---|---|\n{}", rows.concat())
 }
@@ -92,7 +96,9 @@ fn the_filters_of_the_page_are_filters() {
     for line in lines {
         let filter = line.split('`').nth(1).unwrap().replace("\\|", "|");
         let filter = Filter::parse(&filter).unwrap();
-        filter.compile::<ipcon_observe::model::Peer>().unwrap();
+        let of_peers = filter.compile::<Peer>().map(drop);
+        let of_flows = filter.compile::<Stream<ByPair>>().map(drop);
+        of_peers.or(of_flows).unwrap();
         count += 1;
     }
     assert!(count > 5);

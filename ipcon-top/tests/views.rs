@@ -90,6 +90,63 @@ fn flows_by_pair_by_sender_and_by_receiver() {
     assert!(session.text().contains("sorted by loss, by pair"));
 }
 
+/// Who sends to whom in the flows that pass a filter, as the table has it.
+fn flows_that_pass(filter: &str, grouping: &str) -> Vec<String> {
+    let mut session = measured(160, 40);
+    session.keys("3").keys(grouping).keys("/").keys(filter);
+    session.code(KeyCode::Enter);
+    let text = session.text();
+    let rows = text.lines().skip(8).take_while(|line| !line.is_empty());
+    rows.map(|row| {
+        let ends = row[row.find(' ').unwrap()..].split("  ");
+        let ends = ends.map(str::trim).filter(|end| !end.is_empty());
+        ends.take(2).collect::<Vec<_>>().join(" > ")
+    })
+    .collect()
+}
+
+#[test]
+fn a_filter_of_flows_compares_their_fields_in_each_grouping() {
+    let pairs = |filter| flows_that_pass(filter, "");
+    let router = "media.router +1 > cand_logger";
+    let monitor = "netif-mon > cand_logger";
+    assert_eq!(pairs("kind=unicast lost/s>100"), [router, monitor]);
+    assert_eq!(pairs("from=media.router to:logger"), [router]);
+    assert_eq!(pairs("sender:\"router +1\" bytes>=800Ki"), [router]);
+    assert_eq!(
+        pairs("from:client"),
+        ["~client#4 > cand_logger", "~client#4 > nobody known"]
+    );
+    assert_eq!(
+        pairs("to=frames or from=frames lost=0"),
+        ["media.router +1 > group frames", "group frames > ~client#4"]
+    );
+    assert_eq!(
+        pairs("published messages/s>=410"),
+        ["netif-mon > group netif"]
+    );
+    let grouped = |filter, keys| -> Vec<String> {
+        let names = flows_that_pass(filter, keys).into_iter();
+        names
+            .map(|it| it.split(" > ").next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(grouped("lost/s>1k", "a"), ["media.router +1"]);
+    assert_eq!(grouped("to:logger messages/s>100", "aa"), ["cand_logger"]);
+    // Senders are not told apart there.
+    assert_eq!(grouped("from:router", "aa"), ["nothing matches the filter"]);
+}
+
+#[test]
+fn flows_are_sorted_by_a_field_that_does_not_show_at_first() {
+    let mut session = measured(160, 40);
+    session.keys("3ojjjjjjjjjjs").code(KeyCode::Esc);
+    let text = session.text();
+    assert!(text.contains("sorted by BYTES\n"), "{text}");
+    let first = text.lines().find(|line| line.starts_with('▌')).unwrap();
+    assert!(first.contains("media.router +1  "), "{text}");
+}
+
 #[test]
 fn a_flow_leads_to_its_receiver_and_back() {
     let mut session = measured(120, 32);

@@ -53,6 +53,14 @@ impl RowRates {
     }
 }
 
+impl FromIterator<(&'static str, f64)> for RowRates {
+    /// Of the keys of counters, and their growth per second.
+    fn from_iter<I: IntoIterator<Item = (&'static str, f64)>>(rates: I) -> Self {
+        let per_second = rates.into_iter().collect();
+        Self { per_second }
+    }
+}
+
 impl Rates {
     /// Rates from `before` to `now`.
     ///

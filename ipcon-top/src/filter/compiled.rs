@@ -10,7 +10,8 @@ use super::keys::{self, Subject};
 use super::lexer::Op;
 use super::parser::{Expr, Text};
 use super::{FilterError, number};
-use crate::store::{Item, Row};
+use crate::fielded::Fielded;
+use crate::store::Row;
 
 /// Most memory for a regular expression, in bytes.
 const REGEX_MAX: usize = 1 << 16;
@@ -44,7 +45,7 @@ enum Test {
     Order(Op, f64),
 }
 
-impl<T: Item> Compiled<T> {
+impl<T: Fielded> Compiled<T> {
     /// Finds the keys of `expr`; `None` lets every row pass.
     ///
     /// # Errors
@@ -63,7 +64,7 @@ impl<T: Item> Compiled<T> {
     }
 }
 
-fn compile<T: Item>(expr: &Expr) -> Result<Node<T>, FilterError> {
+fn compile<T: Fielded>(expr: &Expr) -> Result<Node<T>, FilterError> {
     let all = |parts: &[Expr]| parts.iter().map(compile).collect::<Result<_, _>>();
     Ok(match expr {
         Expr::And(parts) => Node::And(all(parts)?),
@@ -115,7 +116,7 @@ fn test<T>(subject: &Subject<T>, key: &Text, op: Op, value: &Text) -> Result<Tes
     }
 }
 
-impl<T: Item> Node<T> {
+impl<T: Fielded> Node<T> {
     fn matches(&self, row: &Row<'_, T>) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.matches(row)),

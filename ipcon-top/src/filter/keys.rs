@@ -6,14 +6,17 @@ use ipcon_observe::fields::{Field, Kind, Unit};
 use crate::nearest::nearest;
 
 /// Words beside the keys and the titles of fields: what people call them.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 11] = [
     ("command", "comm"),
     ("command", "server_comm"),
     ("drops", "dropped_messages"),
     ("drops", "events_dropped"),
+    ("drops", "lost_messages"),
     ("owner", "owner_name"),
     ("p50", "queue_latency_p50_seconds"),
     ("p99", "queue_latency_p99_seconds"),
+    ("receiver", "to_name"),
+    ("sender", "from_name"),
     ("server", "server_comm"),
 ];
 

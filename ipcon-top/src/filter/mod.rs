@@ -22,7 +22,7 @@ pub use compiled::Compiled;
 pub use lexer::Op;
 pub use parser::{Expr, Text};
 
-use crate::store::Item;
+use crate::fielded::Fielded;
 
 /// Which rows to show.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,7 +84,7 @@ impl Filter {
     /// # Errors
     ///
     /// Rows of this sort have no such key, or a value makes no sense for its key.
-    pub fn compile<T: Item>(&self) -> Result<Compiled<T>, FilterError> {
+    pub fn compile<T: Fielded>(&self) -> Result<Compiled<T>, FilterError> {
         Compiled::new(self.expr.as_ref())
     }
 }

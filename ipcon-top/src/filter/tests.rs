@@ -8,7 +8,7 @@ use ipcon_observe::model::{Bus, Counters, Peer, Service};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::Store;
+use crate::store::{Item, Store};
 
 /// Two seconds of three peers: one that loses 14 messages a second, one without a name, one that is quiet.
 fn store() -> Store {

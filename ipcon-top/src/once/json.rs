@@ -17,7 +17,7 @@ use ipcon_observe::reconcile::{Difference, Row};
 use serde::Serialize;
 
 use super::Report;
-use crate::store::counters;
+use crate::fielded::counters;
 
 /// Version of the JSON report. A key that changes its meaning or goes away makes it grow; new keys do not.
 pub const SCHEMA_VERSION: u32 = 1;

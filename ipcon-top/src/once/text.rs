@@ -12,9 +12,9 @@ use ipcon_observe::fields::{
 use ipcon_observe::model::{Bus, Channels, Endpoint, Probes, SourceState};
 
 use super::{Report, flows};
+use crate::fielded::counters;
 use crate::format::{self, ABSENT, Align};
 use crate::grid::Grid;
-use crate::store::counters;
 use crate::theme::Theme;
 
 /// A field in the report, and whether its rate stands beside it.

@@ -4,7 +4,8 @@
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{Exception, ExceptionKind};
 
-use super::{Happened, Store, holds};
+use super::{Happened, Store};
+use crate::fielded::holds;
 use crate::format;
 
 /// Exceptions of one snapshot that are shown one by one. More would push all else out of the log.

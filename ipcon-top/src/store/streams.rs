@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use ipcon_observe::fields::{FLOW_FIELDS, Field, Value, position};
 use ipcon_observe::linter::Subject;
 use ipcon_observe::model::{Flow, FlowCounters, FlowKey, FlowKind, SafeText};
-use ipcon_observe::{Rates, Snapshot};
+use ipcon_observe::{Rates, RowRates, Snapshot};
 
-use super::{Item, Row, Store, holds};
+use super::{Item, Row, Store};
+use crate::fielded::{Fielded, holds};
 
 /// How flows are added up.
 pub trait Grouping: Sized + Clone + std::fmt::Debug + Send + 'static {
@@ -51,20 +53,9 @@ pub struct Stream<G> {
     pub to: Option<End>,
     /// Totals.
     pub counters: FlowCounters,
-    /// Growth per second; `None` when there is nothing to compare with.
-    pub per_second: Option<StreamRates>,
+    /// Growth of the totals per second; `None` when there is nothing to compare with.
+    pub per_second: Option<RowRates>,
     grouping: PhantomData<G>,
-}
-
-/// Growth per second of the counters of a stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct StreamRates {
-    /// See [`FlowCounters::messages`].
-    pub messages: f64,
-    /// See [`FlowCounters::bytes`].
-    pub bytes: f64,
-    /// See [`FlowCounters::lost_messages`].
-    pub lost: f64,
 }
 
 /// A peer or a group at the end of a flow.
@@ -73,7 +64,17 @@ pub struct End {
     /// Which one; `None` when nobody can be named.
     pub subject: Option<Subject>,
     /// What a person calls it. Safe to print.
-    pub name: String,
+    pub label: String,
+    /// Its name on the bus, where that is another text. Safe to print.
+    pub name: Option<SafeText>,
+}
+
+impl End {
+    /// What it is called: as it is shown, and by its name.
+    fn names(&self) -> Value<'_> {
+        let name = self.name.iter().map(SafeText::as_str);
+        Value::List(std::iter::once(&*self.label).chain(name).collect())
+    }
 }
 
 /// The flows in all groupings, each in ascending order of key.
@@ -94,19 +95,46 @@ impl Streams {
     }
 }
 
+/// Growth of [`FlowCounters`] per second.
+#[derive(Default)]
+struct Growth {
+    messages: f64,
+    bytes: f64,
+    lost: f64,
+}
+
+impl Growth {
+    fn by_key(self) -> RowRates {
+        let Self {
+            messages,
+            bytes,
+            lost,
+        } = self;
+        let rates = [
+            ("messages", messages),
+            ("bytes", bytes),
+            ("lost_messages", lost),
+        ];
+        rates.into_iter().collect()
+    }
+}
+
 fn add_up<G: Grouping>(snapshot: &Snapshot, rates: &Rates) -> Vec<Stream<G>> {
-    let mut streams: BTreeMap<FlowKey, Stream<G>> = BTreeMap::new();
+    let mut streams: BTreeMap<FlowKey, (Stream<G>, Option<Growth>)> = BTreeMap::new();
     for flow in &snapshot.flows {
         let Some(key) = G::part_of(flow, snapshot) else {
             continue;
         };
-        let stream = streams.entry(key).or_insert_with(|| Stream {
-            key,
-            from: None,
-            to: None,
-            counters: FlowCounters::default(),
-            per_second: None,
-            grouping: PhantomData,
+        let (stream, growth) = streams.entry(key).or_insert_with(|| {
+            let stream = Stream {
+                key,
+                from: None,
+                to: None,
+                counters: FlowCounters::default(),
+                per_second: None,
+                grouping: PhantomData,
+            };
+            (stream, None)
         });
         if G::FROM && stream.from.is_none() {
             stream.from = Some(from(flow, key, snapshot));
@@ -122,7 +150,7 @@ fn add_up<G: Grouping>(snapshot: &Snapshot, rates: &Rates) -> Vec<Stream<G>> {
         }
         stream.counters += counters;
         if let Some(row) = rates.flow(flow.key()) {
-            let sums = stream.per_second.get_or_insert_default();
+            let sums = growth.get_or_insert_default();
             let rate = |key| row.get(key).unwrap_or_default();
             if adds_messages {
                 sums.messages += rate("messages");
@@ -131,7 +159,13 @@ fn add_up<G: Grouping>(snapshot: &Snapshot, rates: &Rates) -> Vec<Stream<G>> {
             sums.lost += rate("lost_messages");
         }
     }
-    streams.into_values().collect()
+    let streams = streams.into_values();
+    streams
+        .map(|(stream, growth)| Stream {
+            per_second: growth.map(Growth::by_key),
+            ..stream
+        })
+        .collect()
 }
 
 /// Where the stream `key` begins, a part of which is the flow.
@@ -157,10 +191,14 @@ fn to(flow: &Flow, snapshot: &Snapshot) -> End {
 
 fn peer(id: u64, name: Option<&SafeText>, snapshot: &Snapshot) -> End {
     match (snapshot.peer(id), name) {
-        (Some(peer), _) => End {
-            subject: Some(Subject::Peer(id)),
-            name: peer.label(),
-        },
+        (Some(peer), _) => {
+            let label = peer.label();
+            End {
+                subject: Some(Subject::Peer(id)),
+                name: peer.name().filter(|name| name.as_str() != label).cloned(),
+                label,
+            }
+        }
         (None, Some(name)) => nameless(name.to_string()),
         (None, None) => nameless(format!("peer {id}")),
     }
@@ -169,14 +207,16 @@ fn peer(id: u64, name: Option<&SafeText>, snapshot: &Snapshot) -> End {
 fn group(id: u64, name: Option<&SafeText>) -> End {
     End {
         subject: Some(Subject::Group(id)),
-        name: name.map_or_else(|| format!("group {id}"), |name| format!("group {name}")),
+        label: name.map_or_else(|| format!("group {id}"), |name| format!("group {name}")),
+        name: name.cloned(),
     }
 }
 
-fn nameless(name: String) -> End {
+fn nameless(label: String) -> End {
     End {
         subject: None,
-        name,
+        label,
+        name: None,
     }
 }
 
@@ -239,18 +279,53 @@ impl Grouping for ByReceiver {
     }
 }
 
+/// A fact about flows, told of what they add up to.
+const fn of_flow<G: Grouping>(
+    key: &str,
+    get: for<'a> fn(&'a Stream<G>) -> Option<Value<'a>>,
+) -> Field<Stream<G>> {
+    FLOW_FIELDS[position(FLOW_FIELDS, key)].of(get)
+}
+
+impl<G: Grouping> Fielded for Stream<G> {
+    /// The same in all groupings, so that a filter stays one: who is not told apart is absent.
+    fn fields() -> &'static [Field<Self>] {
+        const {
+            &[
+                of_flow("kind", |it| {
+                    (G::FROM && G::TO).then(|| Value::Text(it.key.kind.key().into()))
+                }),
+                of_flow("from_name", |it| it.from.as_ref().map(End::names)),
+                of_flow("from_id", |it| {
+                    G::FROM.then_some(Value::Count(it.key.from_id))
+                }),
+                of_flow("to_name", |it| it.to.as_ref().map(End::names)),
+                of_flow("to_id", |it| G::TO.then_some(Value::Count(it.key.to_id))),
+                of_flow("messages", |it| Some(Value::Count(it.counters.messages))),
+                of_flow("bytes", |it| Some(Value::Bytes(it.counters.bytes))),
+                of_flow("lost_messages", |it| {
+                    Some(Value::Count(it.counters.lost_messages))
+                }),
+            ]
+        }
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let ends = [&self.from, &self.to];
+        let is_pair = G::FROM && G::TO;
+        is_pair && self.key.kind.key().contains(needle)
+            || ends
+                .into_iter()
+                .flatten()
+                .any(|end| holds(&end.label, needle))
+    }
+}
+
 impl<G: Grouping> Item for Stream<G> {
     type Key = FlowKey;
 
     fn key(&self) -> FlowKey {
         self.key
-    }
-
-    fn matches(&self, needle: &str) -> bool {
-        let ends = [&self.from, &self.to];
-        ends.into_iter()
-            .flatten()
-            .any(|end| holds(&end.name, needle))
     }
 
     fn count(store: &Store) -> usize {
@@ -259,10 +334,28 @@ impl<G: Grouping> Item for Stream<G> {
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
         let item = G::streams(&store.streams).get(index)?;
-        Some(Row::of(item, store))
+        Some(Row {
+            rates: item.per_second.as_ref(),
+            ..Row::of(item, store)
+        })
     }
 
     fn unseen(store: &Store) -> Option<String> {
         store.bus_absence().map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_can_be_asked_what_flows_can() {
+        fn told<R>(fields: &'static [Field<R>]) -> Vec<(&'static str, &'static str)> {
+            fields.iter().map(|it| (it.key, it.title)).collect()
+        }
+        assert_eq!(told(Stream::<ByPair>::fields()), told(FLOW_FIELDS));
+        assert_eq!(told(Stream::<BySender>::fields()), told(FLOW_FIELDS));
+        assert_eq!(told(Stream::<ByReceiver>::fields()), told(FLOW_FIELDS));
     }
 }

@@ -8,9 +8,10 @@ use ipcon_observe::model::Peer;
 
 use super::{Cell, CellContext, Column};
 use crate::columns::Extent;
+use crate::fielded::Fielded;
 use crate::filter::keys;
 use crate::format::{self, Align};
-use crate::store::{Fielded, Item, Row};
+use crate::store::Row;
 use crate::theme::Role;
 use crate::trouble;
 
@@ -32,7 +33,7 @@ pub fn value<T: Fielded>(key: &str) -> Column<T> {
 }
 
 /// Column with the value of `field`.
-pub(super) fn value_of<T: Item>(field: &'static Field<T>) -> Column<T> {
+pub(super) fn value_of<T: Fielded>(field: &'static Field<T>) -> Column<T> {
     let number = keys::is_number(field);
     let extent = width_of(field.title);
     Column {
@@ -74,7 +75,7 @@ pub fn rate<T: Fielded>(key: &str) -> Column<T> {
 }
 
 /// Column with the growth of the counter `field` per second.
-pub(super) fn rate_of<T: Item>(field: &'static Field<T>) -> Column<T> {
+pub(super) fn rate_of<T: Fielded>(field: &'static Field<T>) -> Column<T> {
     let title = format!("{}/s", field.title);
     Column {
         key: format!("{}{}", field.key, keys::RATE),
@@ -137,7 +138,7 @@ pub fn queue() -> Column<Peer> {
 }
 
 fn field<T: Fielded>(key: &str) -> &'static Field<T> {
-    match find(T::FIELDS, key) {
+    match find(T::fields(), key) {
         Some(field) => field,
         None => panic!("the field table has no `{key}`"),
     }

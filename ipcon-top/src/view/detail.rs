@@ -9,8 +9,9 @@ use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{LatencyHistogram, QueueLatency};
 
 use super::{DrawContext, Piece, put_pieces, rule, waits};
+use crate::fielded::{Fielded, counters as counter_fields};
 use crate::format::{self, Align, fit};
-use crate::store::{Fielded, Row, counters as counter_fields};
+use crate::store::Row;
 use crate::theme::Role;
 use crate::trouble::{self, Severity};
 
@@ -49,7 +50,7 @@ pub(super) struct Counter {
 
 /// All counters of a row.
 pub(super) fn counters<T: Fielded>(row: &Row<'_, T>) -> Vec<Counter> {
-    counter_fields(T::FIELDS)
+    counter_fields(T::fields())
         .filter_map(|field| {
             let rate = row.rate(field.key);
             let shown = match (rate, field.unit) {

@@ -11,11 +11,10 @@ use super::detail::Detail;
 use super::table_view::TableView;
 use super::{DrawContext, View};
 use crate::filter::{Filter, FilterError};
-use crate::format::{self, Align};
 use crate::keymap::Action;
-use crate::store::streams::{ByPair, ByReceiver, BySender, End, Grouping, Stream, StreamRates};
+use crate::store::streams::{ByPair, ByReceiver, BySender, End, Grouping, Stream};
 use crate::store::{Row, Store};
-use crate::table::{Cell, CellContext, Choice, Column, Natural, Table};
+use crate::table::{Cell, Choice, Column, Natural, Table, rate, text, value};
 use crate::theme::Role;
 use crate::trouble::Severity;
 
@@ -51,163 +50,54 @@ fn table<G: Grouping>(name: &'static str) -> TableView<Stream<G>> {
 fn columns<G: Grouping>() -> Vec<Column<Stream<G>>> {
     let mut columns = Vec::new();
     if G::FROM {
-        columns.push(
-            Column::new(
-                "FROM",
-                "Who sends: a peer, or a group to its members.",
-                Align::Left,
-                |row: &Row<'_, Stream<G>>, _: &CellContext<'_>| end(row.item.from.as_ref()),
-                |a, b| name(a.item.from.as_ref()).cmp(name(b.item.from.as_ref())),
-            )
-            .extent(16, 36, 0),
-        );
+        let from = text("from_name", |row: &Row<'_, Stream<G>>| {
+            end(row.item.from.as_ref())
+        });
+        let mut from = from.extent(16, 36, 0);
+        from.help = "Who sends: a peer, or a group to its members.";
+        columns.push(from);
     }
     if G::TO {
-        columns.push(
-            Column::new(
-                "TO",
-                "Who receives: a peer, or a group to which its owner publishes.",
-                Align::Left,
-                |row: &Row<'_, Stream<G>>, _: &CellContext<'_>| end(row.item.to.as_ref()),
-                |a, b| name(a.item.to.as_ref()).cmp(name(b.item.to.as_ref())),
-            )
-            .extent(16, 36, u8::from(G::FROM)),
-        );
+        let to = text("to_name", |row: &Row<'_, Stream<G>>| {
+            end(row.item.to.as_ref())
+        });
+        let mut to = to.extent(16, 36, u8::from(G::FROM));
+        to.help = "Who receives: a peer, or a group to which its owner publishes.";
+        columns.push(to);
     }
     if G::FROM && G::TO {
-        columns.push(
-            Column::new(
-                "KIND",
-                "Unicast from peer to peer, published from peer to group, copies from group to member.",
-                Align::Left,
-                |row: &Row<'_, Stream<G>>, _: &CellContext<'_>| {
-                    Cell::new(row.item.key.kind.key(), Role::Quiet)
-                },
-                |a, b| a.item.key.kind.cmp(&b.item.key.kind),
-            )
-            .extent(9, 9, 5),
-        );
+        let kind = text("kind", |row: &Row<'_, Stream<G>>| {
+            Cell::new(row.item.key.kind.key(), Role::Quiet)
+        });
+        columns.push(kind.extent(9, 9, 5));
     }
     columns.extend([
-        rate(
-            "MSGS/s",
-            "Messages a second, without those lost.",
-            2,
-            |it| it.messages,
-        ),
-        bytes_rate(),
-        rate(
-            "LOST/s",
-            "Messages a second that were refused to the sender, or that members lost.",
-            1,
-            |it| it.lost,
-        ),
-        total(
-            "MSGS",
-            "Messages put into receive queues, or published.",
-            6,
-            |it| it.counters.messages,
-        ),
-        total(
-            "LOST",
-            "Messages refused to the sender, or lost by members.",
-            4,
-            |it| it.counters.lost_messages,
-        ),
+        rate("messages").extent(8, 8, 2),
+        rate("bytes").extent(8, 8, 3),
+        rate("lost_messages").extent(8, 8, 1),
+        value("messages").extent(6, 6, 6),
+        value("lost_messages").extent(6, 6, 4),
     ]);
     columns
 }
 
-fn rate<G: Grouping>(
-    title: &'static str,
-    help: &'static str,
-    priority: u8,
-    of: fn(StreamRates) -> f64,
-) -> Column<Stream<G>> {
-    let lossy = title == "LOST/s";
-    let cell =
-        move |row: &Row<'_, Stream<G>>, ctx: &CellContext<'_>| match row.item.per_second.map(of) {
-            None => Cell::new(format::ABSENT, Role::Quiet),
-            Some(0.0) => Cell::new("0", Role::Quiet),
-            Some(rate) if lossy => {
-                let mark = ctx.theme.glyphs.alarm;
-                Cell::new(format!("{mark}{}", format::rate(rate)), Role::Alarm)
-            }
-            Some(rate) => Cell::new(format::rate(rate), Role::Normal),
-        };
-    let order = if lossy { by_lost } else { by_messages };
-    let mut column = Column::new(title, help, Align::Right, cell, order);
-    column.largest_first = true;
-    column.extent(8, 8, priority)
-}
-
-fn bytes_rate<G: Grouping>() -> Column<Stream<G>> {
-    let cell = |row: &Row<'_, Stream<G>>, _: &CellContext<'_>| match row.item.per_second {
-        None => Cell::new(format::ABSENT, Role::Quiet),
-        Some(rates) if rates.bytes == 0.0 => Cell::new("0B", Role::Quiet),
-        Some(rates) => Cell::new(format::byte_rate(rates.bytes), Role::Normal),
-    };
-    let help = "Payload bytes a second of the messages.";
-    let mut column = Column::new("B/s", help, Align::Right, cell, |a, b| {
-        per_second(a, |it| it.bytes).total_cmp(&per_second(b, |it| it.bytes))
-    });
-    column.largest_first = true;
-    column.extent(7, 7, 3)
-}
-
-fn total<G: Grouping>(
-    title: &'static str,
-    help: &'static str,
-    priority: u8,
-    of: fn(&Stream<G>) -> u64,
-) -> Column<Stream<G>> {
-    let cell = move |row: &Row<'_, Stream<G>>, _: &CellContext<'_>| match of(row.item) {
-        0 => Cell::new("0", Role::Quiet),
-        n if title == "LOST" => Cell::new(format::count(n), Role::Warning),
-        n => Cell::new(format::count(n), Role::Normal),
-    };
-    let order = if title == "LOST" {
-        |a: &Row<'_, Stream<G>>, b: &Row<'_, Stream<G>>| {
-            let lost = |row: &Row<'_, Stream<G>>| row.item.counters.lost_messages;
-            lost(a).cmp(&lost(b))
-        }
-    } else {
-        |a: &Row<'_, Stream<G>>, b: &Row<'_, Stream<G>>| {
-            let messages = |row: &Row<'_, Stream<G>>| row.item.counters.messages;
-            messages(a).cmp(&messages(b))
-        }
-    };
-    let mut column = Column::new(title, help, Align::Right, cell, order);
-    column.largest_first = true;
-    column.extent(6, 6, priority)
-}
-
-/// What is not known is less than nothing.
-fn per_second<G: Grouping>(row: &Row<'_, Stream<G>>, of: fn(StreamRates) -> f64) -> f64 {
-    row.item.per_second.map_or(-1.0, of)
-}
-
-fn by_messages<G: Grouping>(a: &Row<'_, Stream<G>>, b: &Row<'_, Stream<G>>) -> Ordering {
-    per_second(a, |it| it.messages).total_cmp(&per_second(b, |it| it.messages))
-}
-
-fn by_lost<G: Grouping>(a: &Row<'_, Stream<G>>, b: &Row<'_, Stream<G>>) -> Ordering {
-    per_second(a, |it| it.lost).total_cmp(&per_second(b, |it| it.lost))
-}
-
-/// Those of which most is lost, then those that carry most.
+/// Those of which most is lost, then those that carry most. What is not known is less than nothing.
 fn lossy_first<G: Grouping>(a: &Row<'_, Stream<G>>, b: &Row<'_, Stream<G>>) -> Ordering {
-    by_lost(b, a).then_with(|| by_messages(b, a))
+    let by = |key| {
+        let rate = |row: &Row<'_, Stream<G>>| row.rate(key).unwrap_or(-1.0);
+        rate(b).total_cmp(&rate(a))
+    };
+    by("lost_messages").then_with(|| by("messages"))
 }
 
 fn name(end: Option<&End>) -> &str {
-    end.map_or("", |end| &end.name)
+    end.map_or("", |end| &end.label)
 }
 
 fn end(end: Option<&End>) -> Cell {
     match end {
-        Some(end) if end.subject.is_some() => Cell::new(end.name.clone(), Role::Normal),
-        Some(end) => Cell::new(end.name.clone(), Role::Quiet),
+        Some(end) if end.subject.is_some() => Cell::new(end.label.clone(), Role::Normal),
+        Some(end) => Cell::new(end.label.clone(), Role::Quiet),
         None => Cell::new("", Role::Quiet),
     }
 }
@@ -226,7 +116,7 @@ fn detail<G: Grouping>(row: &Row<'_, Stream<G>>, store: &Store) -> Detail {
         .filter_map(|(label, end)| Some((*label, end.as_ref()?)));
     let mut facts: Vec<(&str, String)> = named
         .clone()
-        .map(|(label, end)| (label, end.name.clone()))
+        .map(|(label, end)| (label, end.label.clone()))
         .collect();
     if G::FROM && G::TO {
         facts.push(("kind", stream.key.kind.key().to_owned()));
@@ -239,8 +129,8 @@ fn detail<G: Grouping>(row: &Row<'_, Stream<G>>, store: &Store) -> Detail {
     let warnings = named.filter_map(|(_, end)| end.subject);
     let warnings = warnings.flat_map(|subject| store.warnings_about(subject));
     let title = match (&stream.from, &stream.to) {
-        (Some(from), Some(to)) => format!("{} to {}", from.name, to.name),
-        (Some(end), None) => format!("all that {} sends", end.name),
+        (Some(from), Some(to)) => format!("{} to {}", from.label, to.label),
+        (Some(end), None) => format!("all that {} sends", end.label),
         (None, end) => format!("all that {} receives", name(end.as_ref())),
     };
     Detail {

@@ -71,6 +71,19 @@ pub enum Kind {
 }
 
 impl<R> Field<R> {
+    /// The same fact about rows of another sort, of which nothing is exported.
+    pub const fn of<S>(&self, get: for<'a> fn(&'a S) -> Option<Value<'a>>) -> Field<S> {
+        Field {
+            key: self.key,
+            title: self.title,
+            unit: self.unit,
+            kind: self.kind,
+            help: self.help,
+            metric: None,
+            get,
+        }
+    }
+
     /// The value of a counter in a row. `None` for other kinds.
     pub fn counter(&self, row: &R) -> Option<u64> {
         match self.kind {
@@ -83,6 +96,31 @@ impl<R> Field<R> {
 /// The field with this key.
 pub fn find<R>(fields: &'static [Field<R>], key: &str) -> Option<&'static Field<R>> {
     fields.iter().find(|field| field.key == key)
+}
+
+/// Where the field with this key is.
+///
+/// # Panics
+///
+/// There is none; where a table is made of another, that shows when it is compiled.
+pub const fn position<R>(fields: &[Field<R>], key: &str) -> usize {
+    let mut at = 0;
+    while !is_same(fields[at].key, key) {
+        at += 1;
+    }
+    at
+}
+
+/// Whether two texts are the same, for tables that are made when they are compiled.
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut same = a.len() == b.len();
+    let mut at = 0;
+    while same && at < a.len() {
+        same = a[at] == b[at];
+        at += 1;
+    }
+    same
 }
 
 const fn counter<R>(

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rows that have a table of fields: what a filter, a choice of columns or a program can ask of them.
+
+use ipcon_observe::fields::{
+    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
+    Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value,
+};
+use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
+
+/// Rows of one sort.
+pub trait Fielded: Sized + 'static {
+    /// What there is to ask.
+    fn fields() -> &'static [Field<Self>];
+
+    /// Whether one of the texts it is known by holds `needle`, which is in lower case. Unless a sort of rows knows better,
+    /// that is any text of its fields.
+    fn matches(&self, needle: &str) -> bool {
+        let mut values = Self::fields().iter().filter_map(|field| (field.get)(self));
+        values.any(|value| match value {
+            Value::Text(text) => holds(&text, needle),
+            Value::List(texts) => texts.iter().any(|text| holds(text, needle)),
+            _ => false,
+        })
+    }
+}
+
+/// Whether a text holds `needle`, which is in lower case.
+pub(crate) fn holds(text: &str, needle: &str) -> bool {
+    text.to_lowercase().contains(needle)
+}
+
+/// Whether a number is written so that it holds `needle`.
+fn written(number: u32, needle: &str) -> bool {
+    number.to_string().contains(needle)
+}
+
+/// The counters of a table of fields.
+pub fn counters<T>(fields: &'static [Field<T>]) -> impl Iterator<Item = &'static Field<T>> {
+    fields.iter().filter(|field| field.kind == Kind::Counter)
+}
+
+impl Fielded for Bus {
+    fn fields() -> &'static [Field<Self>] {
+        BUS_FIELDS
+    }
+}
+
+impl Fielded for Peer {
+    fn fields() -> &'static [Field<Self>] {
+        PEER_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        self.services.iter().any(|it| holds(&it.name, needle))
+            || holds(&self.comm, needle)
+            || written(self.port, needle)
+            || written(self.pid, needle)
+    }
+}
+
+impl Fielded for Group {
+    fn fields() -> &'static [Field<Self>] {
+        GROUP_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let owner = self.owner_name.as_ref();
+        holds(&self.name, needle)
+            || owner.is_some_and(|name| holds(name, needle))
+            || written(self.owner_port, needle)
+    }
+}
+
+impl Fielded for Flow {
+    fn fields() -> &'static [Field<Self>] {
+        FLOW_FIELDS
+    }
+}
+
+impl Fielded for Channel {
+    fn fields() -> &'static [Field<Self>] {
+        CHANNEL_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let numbers = [self.server_pid, self.client_pid, self.service.into()];
+        holds(&self.server_comm, needle) || numbers.iter().any(|it| written(*it, needle))
+    }
+}
+
+impl Fielded for Endpoint {
+    fn fields() -> &'static [Field<Self>] {
+        ENDPOINT_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let address = self.address.as_ref();
+        holds(&self.server_comm, needle)
+            || address.is_some_and(|address| holds(address, needle))
+            || written(self.server_pid, needle)
+    }
+}
+
+impl Fielded for Event {
+    fn fields() -> &'static [Field<Self>] {
+        EVENT_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        self.name.as_ref().is_some_and(|name| holds(name, needle))
+            || self.kind.key().contains(needle)
+            || self.port.is_some_and(|port| written(port, needle))
+            || written(self.pid, needle)
+    }
+}
+
+impl Fielded for Exception {
+    fn fields() -> &'static [Field<Self>] {
+        EXCEPTION_FIELDS
+    }
+}
