@@ -133,6 +133,9 @@ pub struct Once {
     /// Time between the two readings that the rates are made of, 250ms to 60s
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
+    /// Only rows that this filter lets pass, as the dashboard has it; rows without what it asks about do not
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
     /// A recording to report of instead of what is there now.
     #[command(flatten)]
     pub recording: From,

@@ -3,8 +3,9 @@
 
 use ipcon_observe::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
-    Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value,
+    Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, WARNING_FIELDS,
 };
+use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
 
 /// Rows of one sort.
@@ -117,5 +118,16 @@ impl Fielded for Event {
 impl Fielded for Exception {
     fn fields() -> &'static [Field<Self>] {
         EXCEPTION_FIELDS
+    }
+}
+
+impl Fielded for Warning {
+    fn fields() -> &'static [Field<Self>] {
+        WARNING_FIELDS
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let keys = [self.rule.key(), self.severity.key(), self.subject.key()];
+        holds(&self.sentence(), needle) || keys.iter().any(|key| key.contains(needle))
     }
 }

@@ -12,6 +12,7 @@ use ipcon_top::args::{Cli, Command, Doctor, Live, Once, Sources};
 use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::config;
+use ipcon_top::filter::Filter;
 use ipcon_top::frugal::Frugal;
 use ipcon_top::live::{self, Exit};
 use ipcon_top::look::Settled;
@@ -94,13 +95,22 @@ fn end(exit: Exit) -> anyhow::Result<()> {
 }
 
 fn report(options: &Once) -> anyhow::Result<()> {
-    let report = match &options.recording.from {
+    let filter = options.filter.as_deref().map(|text| {
+        let filter = Filter::parse(text);
+        filter.map_err(|error| error.of_option(text))
+    });
+    let filter = filter.transpose()?;
+    let mut report = match &options.recording.from {
         Some(file) => once::of_recording(file, options.recording.at)?,
         None => {
             let mut source = open(options.sources)?;
             once::measure(&mut *source, options.interval, thread::sleep)?
         }
     };
+    if let Some(filter) = &filter {
+        let only = report.only(filter);
+        report = only.map_err(|error| error.of_option(filter.text()))?;
+    }
     print(&report.print(options.format)?)
 }
 

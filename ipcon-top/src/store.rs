@@ -16,7 +16,7 @@ use ipcon_observe::model::{Channel, Event, Group, Peer, QueueLatency, Source, So
 use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
-use crate::fielded::{Fielded, holds};
+use crate::fielded::Fielded;
 use crate::log_fields::LOG_FIELDS;
 use exceptions::Mishap;
 use streams::Streams;
@@ -540,17 +540,6 @@ impl Item for LogLine {
 
     fn row(store: &Store, index: usize) -> Option<Row<'_, Self>> {
         Some(Row::of(store.log.get(index)?, store))
-    }
-}
-
-impl Fielded for Warning {
-    fn fields() -> &'static [Field<Self>] {
-        &[]
-    }
-
-    fn matches(&self, needle: &str) -> bool {
-        let keys = [self.rule.key(), self.severity.key(), self.subject.key()];
-        holds(&self.sentence(), needle) || keys.iter().any(|key| key.contains(needle))
     }
 }
 

@@ -19,13 +19,14 @@ use ipcon_top::manual::{self, Completions, Man};
 use ipcon_top::recording::Recorder;
 use support::probed;
 
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     "bus",
     "peers",
     "groups",
     "flows",
     "channels",
     "endpoints",
+    "warnings",
     "events",
     "exceptions",
 ];
@@ -173,7 +174,7 @@ fn openmetrics_is_strictly_that() {
             .batch("-o openmetrics -n 2 --rows groups")
             .unwrap()
     );
-    for rows in &ROWS[..6] {
+    for rows in &ROWS[..7] {
         let text = recording
             .batch(&format!("-o openmetrics --rows {rows}"))
             .unwrap();
@@ -242,8 +243,76 @@ fn rows_can_be_filtered_and_mistakes_are_told() {
     );
     let wrong = told("--filter nonsense>1");
     assert!(wrong.starts_with("--filter, at character 1: "), "{wrong}");
-    assert!(told("--rows flows --filter a").contains("cannot be filtered"));
+    assert_eq!(
+        told("--rows flows --filter form:a"),
+        "--filter, at character 1: no key form; is it from?"
+    );
     assert!(told("-t 23:59").contains("nothing of 23:59:00"));
+}
+
+/// How many rows of a recording there are in all, and how many pass.
+fn passing(recording: &Recording, rows: &str, filter: &str) -> (usize, usize) {
+    let count = |filter: &[&str]| {
+        let mut line = vec!["ipcon-top", "batch", "-o", "jsonl", "--rows", rows];
+        line.extend(["--from", recording.0.to_str().unwrap()]);
+        line.extend(filter);
+        let Some(args::Command::Batch(options)) = Cli::parse_from(line).command else {
+            panic!("another command");
+        };
+        let mut out = Vec::new();
+        batch(&options, |_| unreachable!(), &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().count()
+    };
+    (count(&[]), count(&["--filter", filter]))
+}
+
+#[test]
+fn rows_of_every_sort_can_be_filtered_by_words_fields_and_rates() {
+    let recording = Recording::new("filters");
+    let cases = [
+        ("bus", "dropped/s>0", 2),
+        ("bus", "peers>100", 0),
+        ("peers", "tx/s>1 comm:logd", 2),
+        ("groups", "unheard=0 frames", 3),
+        ("flows", "kind=unicast lost/s>100", 4),
+        ("flows", "to:logger", 15),
+        ("channels", "req/s>0", 5),
+        ("endpoints", "refused/s>0 or nobody", 2),
+        ("events", "kind=service_remove", 1),
+        ("exceptions", "reason=queue_full", 4),
+        ("warnings", "severity=alarm rule:stalled", 2),
+        ("warnings", "\"does not read\"", 4),
+    ];
+    let mut wrong = Vec::new();
+    for (rows, filter, expected) in cases {
+        let (all, passed) = passing(&recording, rows, filter);
+        if passed != expected || passed == all && rows != "bus" {
+            wrong.push(format!("{rows} {filter}: {passed} of {all}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn warnings_are_rows_with_rule_severity_subject_figures_and_advice() {
+    let recording = Recording::new("warnings");
+    let warnings = |words: &str| {
+        recording
+            .batch(&format!("--rows warnings {words}"))
+            .unwrap()
+    };
+    assert_snapshot!("warnings_jsonl", warnings("-o jsonl -t +2s"));
+    assert_snapshot!("warnings_csv", warnings("-o csv -t +2s"));
+    assert_snapshot!("warnings_text", warnings("-t +2s"));
+    assert_snapshot!("warnings_openmetrics", warnings("-o openmetrics"));
+    // What began before the first block is known from the frames before it.
+    let since = |words: &str| {
+        let line = warnings(&format!("{words} -o jsonl --filter rule=member_loses"));
+        let last: serde_json::Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
+        last["since_seconds"].as_f64().unwrap()
+    };
+    assert_eq!(since("-t +2s"), since(""));
+    assert!(since("") < probed(4).taken_at.as_secs_f64());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::{env, fs};
 
 use ipcon_observe::fields::Field;
+use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{Channel, Group, Peer};
 use ipcon_top::config::Config;
 use ipcon_top::fielded::Fielded;
@@ -44,6 +45,7 @@ fn filter_keys() -> String {
         fields("flows", Stream::<ByPair>::fields()),
         fields("events", LogLine::fields()),
         fields("channels", Channel::fields()),
+        fields("warnings", Warning::fields()),
     ];
     format!("| view | keys |\n|---|---|\n{}", rows.concat())
 }

@@ -15,6 +15,7 @@ use ipcon_observe::fields::{BUS_FIELDS, CHANNEL_FIELDS, GROUP_FIELDS, PEER_FIELD
 use ipcon_observe::model::Counters;
 use ipcon_top::args::Format;
 use ipcon_top::collect::SnapshotSource;
+use ipcon_top::filter::Filter;
 use ipcon_top::once::{Report, measure};
 use support::{bus, probed, without_bus};
 
@@ -144,4 +145,42 @@ fn a_bus_that_cannot_be_read_is_an_error_and_not_an_empty_report() {
     let mut source = Script([bus(0)].into());
     let error = measure(&mut source, Duration::from_secs(1), |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "the bus cannot be read");
+}
+
+#[test]
+fn a_report_can_be_of_the_rows_that_pass_a_filter() {
+    let only = |text: &str| report(probed(3), probed(4)).only(&Filter::parse(text).unwrap());
+    let counts = |text: &str| {
+        let report = only(text).unwrap();
+        let snapshot = &report.snapshot;
+        let channels = snapshot.channels.as_ref().unwrap();
+        [
+            snapshot.peers.len(),
+            snapshot.groups.len(),
+            snapshot.flows.len(),
+            channels.connections.len(),
+            channels.endpoints.len(),
+        ]
+    };
+    assert_eq!(counts("drops/s>10"), [1, 1, 3, 1, 0]);
+    assert_eq!(counts("logd"), [1, 0, 0, 0, 0]);
+    assert_eq!(
+        counts("lost/s>100"),
+        [0, 0, 2, 0, 0],
+        "lost of peers is no counter"
+    );
+    let report = only("rule:stalled").unwrap();
+    assert_eq!(report.warnings.len(), 1);
+    assert!(report.snapshot.peers.is_empty() && report.snapshot.bus.is_some());
+    let text = report.print(Format::Text).unwrap();
+    assert!(
+        text.contains("  only rows that pass: rule:stalled\n"),
+        "{text}"
+    );
+    let json = report.print(Format::Json).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["filter"], "rule:stalled");
+    assert_eq!(json["peers"], serde_json::json!([]));
+    let error = only("dorps>1").unwrap_err();
+    assert_eq!(error.to_string(), "no key dorps; is it drops?");
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use ipcon_observe::linter::{Linter, Warning};
 use ipcon_observe::{Rates, Snapshot};
 
 use crate::args::{Sources, interval};
@@ -91,6 +92,8 @@ pub struct Seen {
     pub snapshot: Arc<Snapshot>,
     /// Against the snapshot before; none for the first of a recording.
     pub rates: Rates,
+    /// What is wrong, the worst first; empty when nobody asked for it.
+    pub warnings: Vec<Warning>,
 }
 
 /// Writes blocks in one form.
@@ -159,6 +162,7 @@ pub fn batch(
     }
     let mut run = Run {
         printer: options.printer()?,
+        linter: (options.rows == Rows::Warnings).then(Linter::default),
         out: BufWriter::new(out),
         left: options.blocks.unwrap_or(u64::MAX),
     };
@@ -180,8 +184,13 @@ fn unless_nobody_reads(printed: anyhow::Result<()>) -> anyhow::Result<()> {
     }
 }
 
+/// Frames of a recording before the first block that are looked at for what is wrong: some of it is so for a minute.
+const LOOKED_AT: usize = 60;
+
 struct Run<'a> {
     printer: Box<dyn Printer>,
+    /// Looks at all that is read, where somebody asks what is wrong.
+    linter: Option<Linter>,
     out: BufWriter<&'a mut dyn Write>,
     /// Blocks that are still to be printed.
     left: u64,
@@ -191,6 +200,7 @@ impl Run<'_> {
     /// Reads once before the first block, so that it has rates.
     fn live(&mut self, source: &mut dyn SnapshotSource, pulse: Pulse) -> anyhow::Result<()> {
         let before = source.collect()?;
+        self.look(&before, &Rates::default());
         self.begin()?;
         let printed = self.live_blocks(source, pulse, before);
         self.end(printed)
@@ -226,6 +236,7 @@ impl Run<'_> {
         }
         let first = from.map_or(Ok(0), |moment| recorded.find(moment))?;
         let before = recorded.snapshot(first.saturating_sub(1))?;
+        self.look_back(recorded, first)?;
         self.begin()?;
         let printed = self.recorded_blocks(recorded, first, before);
         self.end(printed)
@@ -248,6 +259,26 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Looks at what was recorded before the frame `first`.
+    fn look_back(&mut self, recorded: &Recorded, first: usize) -> anyhow::Result<()> {
+        if self.linter.is_none() {
+            return Ok(());
+        }
+        let mut before: Option<Arc<Snapshot>> = None;
+        for index in first.saturating_sub(LOOKED_AT)..first {
+            let now = recorded.snapshot(index)?;
+            let rates = before.map(|before| Rates::between(&before, &now));
+            self.look(&now, &rates.unwrap_or_default());
+            before = Some(now);
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, now: &Snapshot, rates: &Rates) -> Vec<Warning> {
+        let linter = self.linter.as_mut();
+        linter.map_or_else(Vec::new, |linter| linter.look(now, rates))
+    }
+
     fn begin(&mut self) -> anyhow::Result<()> {
         self.printer.begin(&mut self.out).context("printing")
     }
@@ -261,6 +292,7 @@ impl Run<'_> {
         let rates = Rates::between(before, &snapshot);
         let seen = Seen {
             at,
+            warnings: self.look(&snapshot, &rates),
             snapshot,
             rates,
         };

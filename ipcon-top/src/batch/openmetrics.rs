@@ -103,6 +103,7 @@ fn name_and_help(rows: Rows, column: &Column) -> (String, &'static str) {
         Rows::Flows => "flow",
         Rows::Channels => "channel_connection",
         Rows::Endpoints => "channel_endpoint",
+        Rows::Warnings => "warning",
         Rows::Events | Rows::Exceptions => rows.key(),
     };
     (format!("ipcon_{row}_{}", column.key), column.help)

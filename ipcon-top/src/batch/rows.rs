@@ -3,19 +3,17 @@
 
 use std::fmt;
 
-use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 use ipcon_observe::RowRates;
-use ipcon_observe::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
-    Field, GROUP_FIELDS, PEER_FIELDS, Value, find,
-};
+use ipcon_observe::fields::{Field, Value, find};
+use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
 
 use super::columns::{self, Column};
 use super::{Output, Seen};
-use crate::filter::Filter;
-use crate::store::{Item, Row};
+use crate::fielded::Fielded;
+use crate::filter::{Compiled, Filter};
+use crate::store::Row;
 
 /// Which rows to print.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -37,6 +35,8 @@ pub enum Rows {
     Events,
     /// What went wrong since the block before
     Exceptions,
+    /// What is wrong, by whom, and what to do
+    Warnings,
 }
 
 impl Rows {
@@ -52,6 +52,7 @@ impl Rows {
             Self::Endpoints => "endpoints",
             Self::Events => "events",
             Self::Exceptions => "exceptions",
+            Self::Warnings => "warnings",
         }
     }
 }
@@ -109,6 +110,7 @@ impl Table {
             Rows::Endpoints => Self::of::<Endpoint>(rows, fields, filter, output),
             Rows::Events => Self::of::<Event>(rows, fields, filter, output),
             Rows::Exceptions => Self::of::<Exception>(rows, fields, filter, output),
+            Rows::Warnings => Self::of::<Warning>(rows, fields, filter, output),
         }
     }
 
@@ -119,20 +121,17 @@ impl Table {
         output: Output,
     ) -> anyhow::Result<Self> {
         let wanted = match fields {
-            Some(list) => columns::choose(R::FIELDS, list)?,
-            None => columns::usual(R::FIELDS, output, R::FOR_PEOPLE),
+            Some(list) => columns::choose(R::fields(), list)?,
+            None => columns::usual(R::fields(), output, R::FOR_PEOPLE),
         };
-        let passes = match filter {
-            Some(text) => R::filter(text)?,
-            None => Box::new(|_: &Row<'_, R>| true),
-        };
+        let filter = compile(filter.unwrap_or_default())?;
         let columns = wanted.iter().map(|&(field, rate)| Column::of(field, rate));
         Ok(Self {
             rows,
             columns: columns.collect(),
             lines: Box::new(move |seen| {
                 let rows = R::rows(seen).into_iter();
-                let passing = rows.filter(|row| passes(row));
+                let passing = rows.filter(|row| filter.matches(row));
                 passing.map(|row| line(&wanted, row)).collect()
             }),
         })
@@ -152,7 +151,7 @@ fn line<'a, R: Tabled>(wanted: &[(&'static Field<R>, bool)], row: Row<'a, R>) ->
         }
     };
     let label = |&(name, key): &(&'static str, &str)| {
-        let value = (find(R::FIELDS, key)?.get)(row.item)?;
+        let value = (find(R::fields(), key)?.get)(row.item)?;
         Some((name, value.to_string()))
     };
     Line {
@@ -161,35 +160,19 @@ fn line<'a, R: Tabled>(wanted: &[(&'static Field<R>, bool)], row: Row<'a, R>) ->
     }
 }
 
-/// Whether a row passes.
-type Passes<R> = Box<dyn Fn(&Row<'_, R>) -> bool>;
-
 /// A sort of rows.
-trait Tabled: Sized + 'static {
-    const FIELDS: &'static [Field<Self>];
+trait Tabled: Fielded {
     /// What a table for people shows.
     const FOR_PEOPLE: &'static str;
     /// Labels that tell rows apart, and the fields they are made from.
     const LABELS: &'static [(&'static str, &'static str)];
 
     fn rows(seen: &Seen) -> Vec<Row<'_, Self>>;
-
-    fn filter(_: &str) -> anyhow::Result<Passes<Self>> {
-        bail!("these rows cannot be filtered; peers, groups and channels can")
-    }
 }
 
-/// A filter for rows that the dashboard has as well.
-fn compile<R: Item>(text: &str) -> anyhow::Result<Passes<R>> {
-    let compiled = Filter::parse(text).and_then(|filter| filter.compile::<R>());
-    let compiled = compiled.map_err(|error| {
-        let at = error.span.start;
-        anyhow!(
-            "--filter, at character {}: {error}",
-            text[..at].chars().count() + 1
-        )
-    })?;
-    Ok(Box::new(move |row| compiled.matches(row)))
+fn compile<R: Fielded>(text: &str) -> anyhow::Result<Compiled<R>> {
+    let compiled = Filter::parse(text).and_then(|filter| filter.compile());
+    compiled.map_err(|error| error.of_option(text))
 }
 
 fn rows<'a, R>(
@@ -211,7 +194,6 @@ fn rows<'a, R>(
 }
 
 impl Tabled for Bus {
-    const FIELDS: &'static [Field<Self>] = BUS_FIELDS;
     const FOR_PEOPLE: &'static str = "peers,services,groups,sent_messages/s,delivered_messages/s,sent_messages,\
         delivered_messages,refused_messages,dropped_messages";
     const LABELS: &'static [(&'static str, &'static str)] = &[];
@@ -225,7 +207,6 @@ impl Tabled for Bus {
 }
 
 impl Tabled for Peer {
-    const FIELDS: &'static [Field<Self>] = PEER_FIELDS;
     const FOR_PEOPLE: &'static str = "name,port,pid,comm,sent_messages,sent_messages/s,delivered_messages,\
         delivered_messages/s,queue_fill,refused_messages,dropped_messages,dropped_messages/s";
     const LABELS: &'static [(&'static str, &'static str)] = &[
@@ -238,14 +219,9 @@ impl Tabled for Peer {
     fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
         rows(&seen.snapshot.peers, seen, |peer| seen.rates.peer(peer.id))
     }
-
-    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
-        compile(text)
-    }
 }
 
 impl Tabled for Group {
-    const FIELDS: &'static [Field<Self>] = GROUP_FIELDS;
     const FOR_PEOPLE: &'static str = "name,owner_name,members,sent_messages,sent_messages/s,delivered_messages,\
         delivered_messages/s,replayed_messages,unheard_messages,dropped_messages,dropped_messages/s";
     const LABELS: &'static [(&'static str, &'static str)] = &[("id", "id"), ("group", "name")];
@@ -255,14 +231,9 @@ impl Tabled for Group {
             seen.rates.group(group.id)
         })
     }
-
-    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
-        compile(text)
-    }
 }
 
 impl Tabled for Flow {
-    const FIELDS: &'static [Field<Self>] = FLOW_FIELDS;
     const FOR_PEOPLE: &'static str = "kind,from_name,from_id,to_name,to_id,messages,messages/s,bytes,bytes/s,lost_messages,lost_messages/s";
     const LABELS: &'static [(&'static str, &'static str)] = &[
         ("kind", "kind"),
@@ -280,7 +251,6 @@ impl Tabled for Flow {
 }
 
 impl Tabled for Channel {
-    const FIELDS: &'static [Field<Self>] = CHANNEL_FIELDS;
     const FOR_PEOPLE: &'static str = "server_comm,server_pid,service,client_pid,requests,requests/s,responses,\
         dispatched,dispatched/s,queue_size,flow_control,latency_p99_seconds,events_dropped";
     const LABELS: &'static [(&'static str, &'static str)] = &[
@@ -296,14 +266,9 @@ impl Tabled for Channel {
             seen.rates.channel(row.id)
         })
     }
-
-    fn filter(text: &str) -> anyhow::Result<Passes<Self>> {
-        compile(text)
-    }
 }
 
 impl Tabled for Endpoint {
-    const FIELDS: &'static [Field<Self>] = ENDPOINT_FIELDS;
     const FOR_PEOPLE: &'static str = "server_comm,server_pid,connections,connections_max,memory_bytes,accepted,\
         accepted/s,connected,refused,refused/s,address";
     const LABELS: &'static [(&'static str, &'static str)] = &[
@@ -321,7 +286,6 @@ impl Tabled for Endpoint {
 }
 
 impl Tabled for Event {
-    const FIELDS: &'static [Field<Self>] = EVENT_FIELDS;
     const FOR_PEOPLE: &'static str = "sequence,time_seconds,kind,name,pid,port,group_id";
     const LABELS: &'static [(&'static str, &'static str)] = &[];
 
@@ -331,11 +295,27 @@ impl Tabled for Event {
 }
 
 impl Tabled for Exception {
-    const FIELDS: &'static [Field<Self>] = EXCEPTION_FIELDS;
     const FOR_PEOPLE: &'static str = "time_seconds,exception,from_id,to_id,group_id,peer_id,bytes,reason,command,errno,waited_seconds";
     const LABELS: &'static [(&'static str, &'static str)] = &[];
 
     fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
         rows(&seen.snapshot.exceptions, seen, |_| None)
+    }
+}
+
+impl Tabled for Warning {
+    const FOR_PEOPLE: &'static str = "severity,rule,subject_name,who,reason,advice";
+    const LABELS: &'static [(&'static str, &'static str)] = &[
+        ("rule", "rule"),
+        ("severity", "severity"),
+        ("subject", "subject"),
+        ("subject_id", "subject_id"),
+        ("source", "source"),
+        ("name", "subject_name"),
+        ("item", "item"),
+    ];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        rows(&seen.warnings, seen, |_| None)
     }
 }

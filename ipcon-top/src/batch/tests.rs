@@ -39,6 +39,7 @@ fn of_bus(fields: &str, output: Output) -> Table {
 fn live(printer: Box<dyn Printer>, mut script: Script, left: u64) -> (anyhow::Result<()>, String) {
     let mut out = Vec::new();
     let mut run = Run {
+        linter: None,
         printer,
         out: BufWriter::new(&mut out),
         left,

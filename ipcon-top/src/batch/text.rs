@@ -63,6 +63,8 @@ fn absence(rows: Rows, seen: &Seen) -> Option<&str> {
         Rows::Channels | Rows::Endpoints => Source::Channels,
         Rows::Events => Source::Kevents,
         Rows::Exceptions => Source::Probes,
+        // That nothing is wrong is an answer.
+        Rows::Warnings => return None,
         Rows::Bus | Rows::Peers | Rows::Groups | Rows::Flows => Source::Dumps,
     };
     match &seen.snapshot.source(source)?.state {

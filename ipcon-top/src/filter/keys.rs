@@ -119,7 +119,10 @@ fn unknown<T>(fields: &'static [Field<T>], name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipcon_observe::fields::{CHANNEL_FIELDS, FLOW_FIELDS, GROUP_FIELDS, PEER_FIELDS};
+    use ipcon_observe::fields::{
+        BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
+        GROUP_FIELDS, PEER_FIELDS, WARNING_FIELDS,
+    };
     use std::collections::BTreeSet;
 
     fn check<T>(fields: &'static [Field<T>]) {
@@ -135,6 +138,11 @@ mod tests {
         check(GROUP_FIELDS);
         check(FLOW_FIELDS);
         check(CHANNEL_FIELDS);
+        check(ENDPOINT_FIELDS);
+        check(EVENT_FIELDS);
+        check(EXCEPTION_FIELDS);
+        check(WARNING_FIELDS);
+        check(BUS_FIELDS);
     }
 
     #[test]

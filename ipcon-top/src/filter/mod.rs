@@ -18,6 +18,8 @@ mod parser;
 
 use std::ops::Range;
 
+use anyhow::anyhow;
+
 pub use compiled::Compiled;
 pub use lexer::Op;
 pub use parser::{Expr, Text};
@@ -45,6 +47,13 @@ impl FilterError {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { span, message }
+    }
+
+    /// What is said about `--filter TEXT` on the command line.
+    #[must_use]
+    pub fn of_option(&self, text: &str) -> anyhow::Error {
+        let before = text[..self.span.start].chars().count();
+        anyhow!("--filter, at character {}: {self}", before + 1)
     }
 }
 

@@ -27,6 +27,8 @@ struct Document<'a> {
     schema_version: u32,
     taken_at_seconds: f64,
     interval_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
     consistent: bool,
     sources: &'a [SourceStatus],
     warnings: &'a [Warning],
@@ -96,6 +98,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
         schema_version: SCHEMA_VERSION,
         taken_at_seconds: snapshot.taken_at.as_secs_f64(),
         interval_seconds: rates.interval().as_secs_f64(),
+        filter: report.filter.as_deref(),
         consistent: snapshot.consistent,
         sources: &snapshot.sources,
         warnings: &report.warnings,

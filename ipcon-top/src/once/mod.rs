@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One measurement, printed: two snapshots and what lies between them.
 
+mod filtered;
 mod flows;
 mod json;
 mod text;
@@ -36,6 +37,8 @@ pub struct Report {
     pub exceptions: Vec<Exception>,
     /// The module's counts held against those of the probes; `None` without probes.
     pub reconciliation: Option<Reconciliation>,
+    /// What the rows had to pass; `None` when all are there.
+    pub filter: Option<String>,
 }
 
 impl Report {
@@ -58,6 +61,7 @@ impl Report {
                 .collect(),
             reconciliation: reconcile(&second),
             snapshot: second,
+            filter: None,
         }
     }
 

@@ -161,6 +161,9 @@ fn header(report: &Report, out: &mut String) {
     let time = format::time_of_day(report.at);
     let interval = report.rates.interval().as_secs_f64();
     let _ = writeln!(out, "ipcon bus at {time} UTC, rates over {interval:.3} s");
+    if let Some(filter) = &report.filter {
+        let _ = writeln!(out, "  only rows that pass: {filter}");
+    }
     if !snapshot.consistent {
         let _ = writeln!(
             out,

@@ -53,7 +53,7 @@ pub(super) fn value_of<T: Fielded>(field: &'static Field<T>) -> Column<T> {
         largest_first: field.kind != Kind::Info,
         cell: Box::new(move |row, _| match (field.get)(row.item) {
             // A moment of the monotonic clock tells nobody anything.
-            Some(Value::Time(at)) if field.key.ends_with("_at_seconds") => {
+            Some(Value::Time(at)) if is_moment(field.key) => {
                 let age = row.now.saturating_sub(at);
                 Cell::new(format!("-{}", format::duration(age)), Role::Normal)
             }
@@ -62,6 +62,11 @@ pub(super) fn value_of<T: Fielded>(field: &'static Field<T>) -> Column<T> {
         }),
         order: Box::new(move |a, b| absent_first((field.get)(a.item), (field.get)(b.item))),
     }
+}
+
+/// Whether a field tells a moment, and not how long something takes.
+fn is_moment(key: &str) -> bool {
+    key.ends_with("_at_seconds") || key == "since_seconds"
 }
 
 /// Column with the growth of a counter per second.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The field table: every fact about a peer, a group, a connection, an endpoint or the bus, named once.
+//! The field table: every fact about a peer, a group, a connection, an endpoint, a warning or the bus, named once.
 //!
 //! Columns, `JSON` keys and metric families are made from it; a field added here appears everywhere.
 
@@ -12,9 +12,11 @@ mod flow;
 mod group;
 mod peer;
 mod value;
+mod warning;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::linter::Warning;
 use crate::model::{Bus, Channel, Endpoint, Flow, Group, Peer};
 
 pub use bus::BUS_FIELDS;
@@ -26,6 +28,7 @@ pub use flow::FLOW_FIELDS;
 pub use group::GROUP_FIELDS;
 pub use peer::PEER_FIELDS;
 pub use value::Value;
+pub use warning::WARNING_FIELDS;
 
 /// One fact about a row.
 #[derive(Debug)]
@@ -187,12 +190,21 @@ fn serialize_row<R, S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
+    serialize_fields(fields, row, &mut map)?;
+    map.end()
+}
+
+fn serialize_fields<R, M: SerializeMap>(
+    fields: &'static [Field<R>],
+    row: &R,
+    map: &mut M,
+) -> Result<(), M::Error> {
     for field in fields {
         if let Some(value) = (field.get)(row) {
             map.serialize_entry(field.key, &value)?;
         }
     }
-    map.end()
+    Ok(())
 }
 
 impl Serialize for Peer {
@@ -228,6 +240,16 @@ impl Serialize for Endpoint {
 impl Serialize for Bus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize_row(BUS_FIELDS, self, serializer)
+    }
+}
+
+impl Serialize for Warning {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        // What the rule was called in reports before warnings had fields.
+        map.serialize_entry("key", self.rule.key())?;
+        serialize_fields(WARNING_FIELDS, self, &mut map)?;
+        map.end()
     }
 }
 
@@ -288,6 +310,7 @@ mod tests {
         check_table(ENDPOINT_FIELDS);
         check_table(EVENT_FIELDS);
         check_table(EXCEPTION_FIELDS);
+        check_table(WARNING_FIELDS);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use crate::model::Source;
 
 /// How bad it is.
@@ -183,27 +181,5 @@ impl Warning {
         let cause = self.cause.iter().map(|it| format!("; {it}"));
         let cause: String = cause.collect();
         format!("{} {}{cause}", self.name, self.what)
-    }
-}
-
-impl Serialize for Warning {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("key", self.rule.key())?;
-        map.serialize_entry("severity", self.severity.key())?;
-        map.serialize_entry("subject", self.subject.key())?;
-        if let Some(id) = self.subject.id() {
-            map.serialize_entry("subject_id", &id)?;
-        }
-        map.serialize_entry("subject_name", &self.name)?;
-        if !self.item.is_empty() {
-            map.serialize_entry("item", &self.item)?;
-        }
-        map.serialize_entry("reason", &self.reason())?;
-        if let Some(advice) = self.advice {
-            map.serialize_entry("advice", advice)?;
-        }
-        map.serialize_entry("since_seconds", &self.since.as_secs_f64())?;
-        map.end()
     }
 }
