@@ -14,6 +14,14 @@ pub struct Now {
     pub epoch: SystemTime,
 }
 
+impl Now {
+    /// Wall-clock time.
+    #[must_use]
+    pub fn wall(self) -> SystemTime {
+        self.epoch + self.monotonic
+    }
+}
+
 /// Tells the time.
 pub trait Clock {
     /// Now.

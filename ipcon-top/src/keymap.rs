@@ -89,6 +89,8 @@ pub enum Action {
     OldestMoment,
     /// Show the newest snapshot, and stay there.
     NewestMoment,
+    /// Begin a recording, or end it.
+    Record,
     /// Refresh more often.
     Faster,
     /// Refresh less often.
@@ -339,6 +341,12 @@ pub const BINDINGS: &[Binding] = &[
         keys: &[Plain(Char(')'))],
         label: None,
         help: "go to the newest moment",
+    },
+    Binding {
+        action: Action::Record,
+        keys: &[Plain(Char('r'))],
+        label: None,
+        help: "record to a new file in the current folder, or end that",
     },
     Binding {
         action: Action::Faster,

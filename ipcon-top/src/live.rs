@@ -2,11 +2,14 @@
 //! The dashboard as a running program: events in, state, drawing, effects out.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use ipcon_observe::Snapshot;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
@@ -19,6 +22,7 @@ use crate::app::{App, Effect, Event, Setup};
 use crate::clock::{Clock, SystemClock};
 use crate::collect::{self, Pace, SnapshotSource};
 use crate::history::Past;
+use crate::recording::Background;
 use crate::terminal::Screen;
 use crate::theme::Theme;
 use crate::view;
@@ -71,6 +75,15 @@ pub trait Host {
         Ok(())
     }
 
+    /// Begins a recording with this snapshot. How it gets on comes as events.
+    fn start_recording(&mut self, _first: Arc<Snapshot>) {}
+
+    /// Adds a snapshot to the recording.
+    fn record(&mut self, _snapshot: Arc<Snapshot>) {}
+
+    /// Ends the recording.
+    fn stop_recording(&mut self) {}
+
     /// Leaves what is on the screen behind when the program has ended.
     fn keep(&mut self, _screen: &Buffer) {}
 }
@@ -121,6 +134,9 @@ where
                     Effect::Retake => host.retake()?,
                     Effect::NextTheme => theme = theme.next(),
                     Effect::SetMouse(on) => host.set_mouse(on)?,
+                    Effect::StartRecording(first) => host.start_recording(first),
+                    Effect::Record(snapshot) => host.record(snapshot),
+                    Effect::StopRecording => host.stop_recording(),
                     Effect::QuitKeeping => {
                         let (columns, lines) = app.size();
                         let mut last = Buffer::empty(Rect::new(0, 0, columns, lines));
@@ -198,7 +214,7 @@ fn in_terminal(
     // The threads that follow have no more capabilities than this one.
     let pace = begin(sender.clone())?;
     spawn_signals(sender.clone())?;
-    spawn_input(sender)?;
+    spawn_input(sender.clone())?;
 
     let backend = CrosstermBackend::new(io::stdout());
     let mut terminal = Terminal::new(backend).context("opening the terminal for drawing")?;
@@ -209,14 +225,21 @@ fn in_terminal(
     let mut host = Process {
         screen,
         pace,
+        recordings: Background::new(PathBuf::new(), sender),
         kept: String::new(),
     };
     let exit = start(&mut terminal, app, &events, &mut host, clock, options);
-    let kept = std::mem::take(&mut host.kept);
-    // The terminal is given back before something is left on it.
-    drop(host);
+    let Process {
+        screen,
+        pace,
+        recordings,
+        kept,
+    } = host;
+    // The terminal is given back before something is left on it, or a disk waited for.
+    drop((screen, pace));
     // Nobody is there to read it when the terminal is gone.
     let _ = io::stdout().write_all(kept.as_bytes());
+    let _ = io::stdout().write_all(recordings.end().as_bytes());
     exit
 }
 
@@ -235,6 +258,7 @@ fn as_text(screen: &Buffer) -> String {
 struct Process {
     screen: Screen,
     pace: Pace,
+    recordings: Background,
     /// What is left behind on the terminal.
     kept: String,
 }
@@ -257,6 +281,18 @@ impl Host for Process {
 
     fn set_mouse(&mut self, on: bool) -> anyhow::Result<()> {
         self.screen.set_mouse(on)
+    }
+
+    fn start_recording(&mut self, first: Arc<Snapshot>) {
+        self.recordings.start(first);
+    }
+
+    fn record(&mut self, snapshot: Arc<Snapshot>) {
+        self.recordings.append(snapshot);
+    }
+
+    fn stop_recording(&mut self) {
+        self.recordings.stop();
     }
 
     fn keep(&mut self, screen: &Buffer) {

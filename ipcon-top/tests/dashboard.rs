@@ -12,7 +12,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use ipcon_observe::model::SourceState;
-use ipcon_top::app::Event;
+use ipcon_top::app::{Event, Recording};
 use ipcon_top::live::Exit;
 use ipcon_top::theme::Theme;
 use ratatui::style::{Color, Modifier};
@@ -721,4 +721,72 @@ fn data_that_is_old_says_so() {
         session.text().contains("live 1s"),
         "three intervals are not old yet"
     );
+}
+
+#[test]
+fn a_key_begins_a_recording_and_the_status_tells_its_file_and_size() {
+    let going = |bytes| {
+        Event::Recording(Recording::Going {
+            file: "ipcon-2026-11-26-154501.rec".to_owned(),
+            bytes,
+        })
+    };
+    let mut session = Session::new(120, 32, bus(0));
+    let status = |session: &Session| session.text().lines().next().unwrap().to_owned();
+    session.keys("r");
+    assert!(status(&session).contains(" rec - "), "{}", status(&session));
+    session.snapshot(bus(1)).event(going(3 << 10));
+    let told = " ipcon-2026-11-26-154501.rec rec 3.00Ki  ";
+    assert!(status(&session).contains(told), "{}", status(&session));
+    session.resize(50, 12);
+    assert!(
+        status(&session).contains(" rec 3.00Ki  "),
+        "{}",
+        status(&session)
+    );
+    // It goes on behind a screen that is frozen, and what is asked for twice is ended once.
+    session.keys(" ").snapshot(bus(2)).keys("rr");
+    assert!(!status(&session).contains(" rec "), "{}", status(&session));
+    session.snapshot(bus(3));
+    session.event(Event::Recording(Recording::Over(
+        "recorded 3 frames".to_owned(),
+    )));
+    assert!(
+        session.text().contains("\n recorded 3 frames\n"),
+        "{}",
+        session.text()
+    );
+    session.keys("j");
+    assert!(!session.text().contains("recorded 3 frames"));
+    session.keys("r");
+    let (exit, deeds) = session.end(Session::key_event(KeyCode::Char('q'), KeyModifiers::NONE));
+    assert_eq!(exit.unwrap(), Exit::Quit);
+    assert_eq!(
+        deeds,
+        [
+            "record from 11000s",
+            "record 11001s",
+            "record 11002s",
+            "stop recording",
+            "record from 11003s"
+        ]
+    );
+}
+
+#[test]
+fn a_recording_that_fails_says_why_in_full() {
+    let mut session = Session::new(60, 20, bus(0));
+    let why = "making ipcon-2026-11-26-154501.rec: Permission denied (os error 13): start ipcon-top in a folder that you may \
+               write to";
+    session.keys("r");
+    session.event(Event::Recording(Recording::Failed(why.to_owned())));
+    let text = session.text();
+    let told: Vec<&str> = text.lines().rev().skip(1).take(3).collect();
+    let told: Vec<&str> = told.into_iter().rev().map(str::trim).collect();
+    assert_eq!(told.join(" "), format!("not recorded: {why}"), "{text}");
+    assert!(!text.contains(" rec "), "{text}");
+    let mut past = Session::new(60, 20, bus(0));
+    past.keys("r")
+        .event(Event::Recording(Recording::Failed("x\x1b[2J".to_owned())));
+    assert!(past.text().contains("not recorded: x[2J"));
 }

@@ -7,17 +7,21 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{SourceState, SourceStatus};
 use ipcon_observe::recording::UNPACKED_MAX;
+use ipcon_top::app::{Event, Recording};
 use ipcon_top::args::{Cli, Command};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::history::Past;
 use ipcon_top::once;
-use ipcon_top::recording::{self, Moment, Recorded, Recorder};
+use ipcon_top::recording::{self, Background, Moment, Recorded, Recorder};
 
 /// What there is to record.
 fn probed(second: u64) -> Snapshot {
@@ -277,4 +281,111 @@ fn a_snapshot_that_is_too_large_is_left_out_and_the_recording_goes_on() {
     let recorded = Recorded::open(&path).unwrap();
     assert_eq!(recorded.len(), 2);
     assert_eq!(*recorded.snapshot(1).unwrap(), probed(3));
+}
+
+/// What the next event says of a recording.
+fn news(events: &Receiver<Event>) -> Recording {
+    match events.recv_timeout(Duration::from_secs(60)).unwrap() {
+        Event::Recording(recording) => recording,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn recordings_of_the_dashboard_are_new_files_with_all_that_was_shown() {
+    let folder = Folder::new("background");
+    let (sender, events) = mpsc::channel();
+    let mut background = Background::new(folder.0.clone(), sender);
+    let mut files = Vec::new();
+    for round in 0..3 {
+        background.start(probed(0).into());
+        let Recording::Going { file, bytes } = news(&events) else {
+            panic!("it did not begin");
+        };
+        assert_eq!(bytes, fs::metadata(&file).unwrap().len());
+        files.push(PathBuf::from(file));
+        background.append(probed(1).into());
+        news(&events);
+        if round < 2 {
+            background.stop();
+            let Recording::Over(words) = news(&events) else {
+                panic!("it did not end");
+            };
+            assert!(words.starts_with("recorded 2 frames, "), "{words}");
+            assert!(words.ends_with(files[round].to_str().unwrap()), "{words}");
+        }
+    }
+    let told = background.end();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    files.sort();
+    files.dedup();
+    assert_eq!(files.len(), 3, "one was written to twice: {files:?}");
+    for file in files {
+        let recorded = Recorded::open(&file).unwrap();
+        assert_eq!(recorded.len(), 2);
+        assert_eq!(*recorded.snapshot(1).unwrap(), probed(1));
+    }
+}
+
+#[test]
+fn a_recording_never_goes_to_a_file_that_is_there() {
+    let folder = Folder::new("begin");
+    let taken = folder.file("ipcon-2001-09-09-054640.rec");
+    symlink(folder.file("nowhere"), &taken).unwrap();
+    fs::write(folder.file("ipcon-2001-09-09-054640-2.rec"), "work").unwrap();
+    let recorder = Recorder::begin(&folder.0, at(0)).unwrap();
+    assert_eq!(
+        recorder.path(),
+        folder.file("ipcon-2001-09-09-054640-3.rec")
+    );
+    assert!(!folder.file("nowhere").exists());
+}
+
+/// Root that has given up its capabilities may write only to what is its own. Others may not write to what they may not.
+#[test]
+fn where_nothing_may_be_written_it_is_said_what_to_do() {
+    let folder = Folder::new("refused");
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::chown(&folder.0, Some(65_534), None).unwrap();
+    } else {
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let (sender, events) = mpsc::channel();
+    let path = folder.0.clone();
+    let recorder = thread::spawn(move || {
+        ipcon_observe::privilege::drop_all().unwrap();
+        let mut background = Background::new(path, sender);
+        background.start(Arc::new(probed(0)));
+        background.end()
+    });
+    assert_eq!(recorder.join().unwrap(), "");
+    let Recording::Failed(why) = news(&events) else {
+        panic!("it may write there");
+    };
+    assert!(why.starts_with("making "), "{why}");
+    assert!(why.contains("Permission denied"), "{why}");
+    let hint = if root {
+        "--keep-capabilities"
+    } else {
+        "a folder that you may write to"
+    };
+    assert!(why.ends_with(hint), "{why}");
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_frame_that_cannot_be_written_ends_the_recording_and_the_rest_is_told() {
+    let (sender, events) = mpsc::channel();
+    let folder = Folder::new("order");
+    let mut background = Background::new(folder.0.clone(), sender);
+    background.start(probed(5).into());
+    news(&events);
+    // One from before the last.
+    background.append(probed(3).into());
+    let Recording::Failed(why) = news(&events) else {
+        panic!("it goes on");
+    };
+    assert!(why.contains("before that, recorded 1 frame, "), "{why}");
+    assert!(background.end().starts_with("recorded 1 frame, "));
 }

@@ -11,6 +11,7 @@ use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant, SystemTime};
 use ipcon_observe::Snapshot;
 use ipcon_top::app::Setup;
 use ipcon_top::collect::SnapshotSource;
+use ipcon_top::history::Past;
 use ipcon_top::live::{self, Exit, Options};
-use ipcon_top::recording::Recorder;
+use ipcon_top::recording::{Recorded, Recorder};
 use ipcon_top::theme::Theme;
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -83,9 +85,14 @@ fn cells(count: u16) -> NonZero<u16> {
 
 impl Terminal {
     fn dashboard(role: &str) -> Self {
+        Self::dashboard_in(&env::current_dir().unwrap(), role)
+    }
+
+    fn dashboard_in(folder: &Path, role: &str) -> Self {
         let mut command = CommandBuilder::new(env::current_exe().unwrap());
         command.args(["--exact", "dashboard_in_a_terminal", "--nocapture"]);
         command.env(ROLE, role);
+        command.cwd(folder);
         let mut terminal = Self::run(command);
         terminal.wait_until("the dashboard", |t| {
             t.contains("cand_logger") && t.contains("quit")
@@ -293,6 +300,51 @@ fn the_real_program_replays_with_a_configuration() {
     assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
     fs::remove_file(&file).unwrap();
     fs::remove_file(&recording).unwrap();
+}
+
+/// However the dashboard ends, what was recorded is whole, and is told on a terminal that is as it was.
+#[test]
+fn a_recording_is_whole_and_replays_whatever_way_the_dashboard_ends() {
+    let folder = env::temp_dir().join(format!("ipcon-top-recording-{}", process::id()));
+    for (number, signal) in [None, Some(Signal::TERM), Some(Signal::HUP)]
+        .into_iter()
+        .enumerate()
+    {
+        let folder = folder.join(number.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let mut terminal = Terminal::dashboard_in(&folder, "plain");
+        terminal.keys("r");
+        terminal.wait_until("a recording", |text| {
+            text.contains(" rec ") && text.contains("Ki  !")
+        });
+        match signal {
+            None => terminal.keys("q"),
+            Some(signal) => terminal.signal(signal),
+        }
+        terminal.ends_sane_with(" to ipcon-2");
+        let mut files = fs::read_dir(&folder).unwrap();
+        let file = files.next().unwrap().unwrap().path();
+        assert!(files.next().is_none(), "a second file");
+        let recorded = Recorded::open(&file).unwrap();
+        assert!(recorded.gaps().is_empty(), "{:?}", recorded.gaps());
+        assert!(recorded.len() > 0);
+
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+        command.arg("replay");
+        command.arg(&file);
+        let mut terminal = Terminal::run(command);
+        terminal.wait_until("the recording", |text| {
+            text.contains("PAUSED 1 of") && text.contains("cand_logger")
+        });
+        terminal.keys("r");
+        terminal.wait_until("the refusal", |text| text.contains("a recording already"));
+        match signal {
+            None => terminal.keys("q"),
+            Some(signal) => terminal.signal(signal),
+        }
+        terminal.ends_sane_with("");
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod chooser;
 mod filters;
 mod moments;
 mod mouse;
+mod recording;
 mod setup;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use moments::Moments;
 pub use chooser::Chooser;
 pub use filters::FilterState;
 pub use moments::Moment;
+pub use recording::{Notice, Recording};
 pub use setup::{Setup, ViewSetup};
 
 /// Something that happened.
@@ -47,6 +49,8 @@ pub enum Event {
     Advance,
     /// The bus could not be read this time.
     CollectFailed(String),
+    /// How a recording that is made gets on.
+    Recording(Recording),
     /// Time passed.
     Tick,
     /// A signal asks the program to end.
@@ -60,7 +64,7 @@ pub enum Event {
 }
 
 /// Something to do outside of the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Leave the program.
     Quit,
@@ -82,6 +86,12 @@ pub enum Effect {
     SetMouse(bool),
     /// Leave the program, and print what is on the screen.
     QuitKeeping,
+    /// Begin a recording with this snapshot.
+    StartRecording(Arc<Snapshot>),
+    /// Add this snapshot to the recording.
+    Record(Arc<Snapshot>),
+    /// End the recording.
+    StopRecording,
 }
 
 /// The state of the dashboard.
@@ -99,6 +109,8 @@ pub struct App {
     help: Option<u16>,
     interval: Duration,
     failure: Option<String>,
+    recording: recording::State,
+    notice: Option<Notice>,
     /// Whether the mouse does something.
     mouse: bool,
     size: (u16, u16),
@@ -150,6 +162,8 @@ impl App {
             help: None,
             interval,
             failure: None,
+            recording: recording::State::default(),
+            notice: None,
             mouse: false,
             size,
         };
@@ -163,6 +177,9 @@ impl App {
 
     /// Takes in what happened. The screen is to be drawn again afterwards, whatever it was.
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        if matches!(&event, Event::Key(key) if key.kind != KeyEventKind::Release) {
+            self.notice = None;
+        }
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Event::Key(key) if self.filters.editing() => self.edit_filter(key),
@@ -186,14 +203,19 @@ impl App {
             }
             Event::Snapshot(snapshot) => {
                 self.failure = None;
+                let effects = self.record(&snapshot);
                 if self.moments.push(snapshot) {
                     self.refresh();
                 }
-                Vec::new()
+                effects
             }
             Event::Advance => self.advance(),
             Event::CollectFailed(error) => {
                 self.failure = Some(error);
+                Vec::new()
+            }
+            Event::Recording(news) => {
+                self.follow_recording(news);
                 Vec::new()
             }
             Event::Tick => Vec::new(),
@@ -287,6 +309,7 @@ impl App {
         match action {
             Action::Quit => return vec![Effect::Quit],
             Action::QuitKeep => return vec![Effect::QuitKeeping],
+            Action::Record => return self.record_or_stop(),
             Action::NextTheme => return vec![Effect::NextTheme],
             Action::Mouse => {
                 self.mouse = !self.mouse;

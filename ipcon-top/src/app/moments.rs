@@ -121,6 +121,14 @@ impl Moments {
         self.frozen.is_none()
     }
 
+    /// The newest snapshot of the running program, shown or not. `None` of a recording.
+    pub(super) fn newest(&self) -> Option<Arc<Snapshot>> {
+        match &self.past {
+            Source::Running(ring) => ring.snapshot(ring.len().checked_sub(1)?).ok(),
+            Source::Recorded(_) => None,
+        }
+    }
+
     fn past(&self) -> &dyn Past {
         match &self.past {
             Source::Running(ring) => ring,

@@ -35,6 +35,27 @@ pub(super) fn open_own(path: &Path) -> anyhow::Result<File> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => appendable(path)?,
         made => made.with_context(|| format!("making {}", path.display()))?,
     };
+    claim(file, path)
+}
+
+/// Makes a file of our own where there is nothing yet, for nobody else to read, and for no second one to write. `None` when
+/// something is there.
+///
+/// # Errors
+///
+/// It cannot be made.
+pub(super) fn create_own(path: &Path) -> anyhow::Result<Option<File>> {
+    match create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        made => {
+            let file = made.with_context(|| format!("making {}", path.display()))?;
+            claim(file, path).map(Some)
+        }
+    }
+}
+
+/// Sees that a file is a regular one and ours, and keeps others from writing to it.
+fn claim(file: File, path: &Path) -> anyhow::Result<File> {
     ensure_regular(&file, path)?;
     let (owner, user) = (
         file.metadata()

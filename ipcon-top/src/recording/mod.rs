@@ -3,6 +3,7 @@
 //!
 //! The form of the file is that of [`ipcon_observe::recording`].
 
+mod background;
 mod command;
 mod file;
 mod kept;
@@ -12,6 +13,7 @@ mod recorder;
 mod replay;
 mod units;
 
+pub use background::Background;
 pub use command::{From, Record, record};
 pub use moment::Moment;
 pub use recorded::Recorded;

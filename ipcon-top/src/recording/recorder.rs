@@ -7,12 +7,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use ipcon_observe::Snapshot;
 use ipcon_observe::recording::{self, Found, Reader};
 
 use super::file;
 use crate::format;
+
+/// Most recordings that begin in the same second.
+const SAME_TIME: u32 = 99;
 
 /// A recording that is being made.
 #[derive(Debug)]
@@ -52,9 +55,36 @@ impl Recorder {
         if bound.is_some() {
             ensure_replaceable(&predecessor(path))?;
         }
+        Self::of(path.to_owned(), file::open_own(path)?, bound)
+    }
+
+    /// Begins to record to a new file in `folder`, which is named after the time and never after one that is there.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written to, or has too many files of that time.
+    pub fn begin(folder: &Path, at: SystemTime) -> anyhow::Result<Self> {
+        let stem = format!(
+            "ipcon-{}-{}",
+            format::date(at),
+            format::time_of_day(at).replace(':', "")
+        );
+        let mut names = (1..=SAME_TIME).map(|number| match number {
+            1 => format!("{stem}.rec"),
+            number => format!("{stem}-{number}.rec"),
+        });
+        let made = names.find_map(|name| {
+            let path = folder.join(name);
+            let made = file::create_own(&path).transpose()?;
+            Some(made.and_then(|file| Self::of(path, file, None)))
+        });
+        made.unwrap_or_else(|| bail!("there are {SAME_TIME} files {stem}*.rec already"))
+    }
+
+    fn of(path: PathBuf, file: File, bound: Option<u64>) -> anyhow::Result<Self> {
         let mut recorder = Self {
-            path: path.to_owned(),
-            file: file::open_own(path)?,
+            path,
+            file,
             size: 0,
             bound,
             last: None,
@@ -145,6 +175,12 @@ impl Recorder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes that are in the file.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// What was recorded by this one.

@@ -48,7 +48,8 @@ pub(super) fn draw_summary(buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) 
 }
 
 fn draw_status(app: &App, buf: &mut Buffer, line: Rect, ctx: &DrawContext<'_>) {
-    let mut right = state(app, ctx);
+    let mut right = recording(app, ctx);
+    right.extend(state(app, ctx));
     let mut left = vec![(" ipcon-top".to_owned(), ctx.theme.style(Role::Title))];
     let fits = |left: &[Piece], right: &[Piece], more: &[Piece]| {
         [left, right, more]
@@ -68,6 +69,10 @@ fn draw_status(app: &App, buf: &mut Buffer, line: Rect, ctx: &DrawContext<'_>) {
                 left.extend(part);
             }
         }
+    }
+    let file = recording_file(app, ctx);
+    if fits(&left, &right, &file) {
+        right.splice(0..0, file);
     }
     let clock = clock(app, ctx);
     if fits(&left, &right, &clock) {
@@ -151,6 +156,25 @@ fn population(ctx: &DrawContext<'_>) -> Vec<Piece> {
         pieces.push((format!("{count}  "), ctx.theme.style(Role::Normal)));
     }
     pieces
+}
+
+/// That a recording is made, and how large it is.
+fn recording(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
+    if !app.is_recording() {
+        return Vec::new();
+    }
+    let size = app
+        .recording()
+        .map_or(format::ABSENT.to_owned(), |it| format::bytes(it.1));
+    vec![(format!(" rec {size} "), ctx.theme.style(Role::Warning))]
+}
+
+/// The file to which is recorded.
+fn recording_file(app: &App, ctx: &DrawContext<'_>) -> Vec<Piece> {
+    let file = app.recording().map(|(file, _)| format!(" {file}"));
+    let file = file.into_iter();
+    file.map(|file| (file, ctx.theme.style(Role::Normal)))
+        .collect()
 }
 
 /// Live, paused or stale, and the interval.

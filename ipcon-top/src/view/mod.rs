@@ -24,6 +24,7 @@ mod groups;
 mod header;
 mod help;
 mod latency;
+mod notice;
 mod peers;
 mod probes;
 mod table_view;
@@ -240,6 +241,7 @@ pub fn draw(app: &App, theme: &Theme, now: Now, buf: &mut Buffer, area: Rect) {
         app.view().draw_detail(buf, area, &ctx);
     }
     filter_line::draw_error(app, buf, plan.tabs, below(plan.tabs, plan.footer), &ctx);
+    notice::draw(app, buf, below(plan.tabs, plan.footer), &ctx);
     footer::draw(buf, plan.footer, &ctx);
     let over = Rect {
         y: area.y + 1,

@@ -132,6 +132,12 @@ pub(crate) fn text(buffer: &Buffer) -> String {
 
 struct Diary(Arc<Mutex<Vec<String>>>);
 
+impl Diary {
+    fn note(&mut self, deed: String) {
+        self.0.lock().unwrap().push(deed);
+    }
+}
+
 impl Host for Diary {
     fn set_interval(&mut self, interval: Duration) {
         self.0
@@ -148,6 +154,18 @@ impl Host for Diary {
     fn retake(&mut self) -> anyhow::Result<()> {
         self.0.lock().unwrap().push("retake".to_owned());
         Ok(())
+    }
+
+    fn start_recording(&mut self, first: Arc<Snapshot>) {
+        self.note(format!("record from {:?}", first.taken_at));
+    }
+
+    fn record(&mut self, snapshot: Arc<Snapshot>) {
+        self.note(format!("record {:?}", snapshot.taken_at));
+    }
+
+    fn stop_recording(&mut self) {
+        self.note("stop recording".to_owned());
     }
 }
 
