@@ -3,6 +3,7 @@
 //! All parties together: their start, their threads, and their end in steps.
 
 use std::mem::take;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
@@ -11,10 +12,12 @@ use anyhow::{Context, anyhow};
 use libipcon::{KEVENT_GROUP, Replay};
 
 use crate::Event;
+use crate::apart::Archive;
 use crate::cast;
 use crate::counts::Totals;
 use crate::parties;
 use crate::party::{Party, Sent};
+use crate::report::Row;
 use crate::roll::{Departed, Roll};
 use crate::stage::{Pace, Stage, Stages};
 
@@ -25,6 +28,8 @@ pub(crate) struct Company {
     roll: Arc<Roll>,
     failures: Sender<Event>,
     threads: Vec<(Stage, Work)>,
+    /// When it is a process of its own.
+    archive: Option<Archive>,
     rate: f64,
     scale: usize,
 }
@@ -39,17 +44,26 @@ type Work = JoinHandle<anyhow::Result<Vec<Party>>>;
 pub(crate) struct Ended {
     pub(crate) parties: Vec<Party>,
     pub(crate) departed: Departed,
+    /// The archive, when it is a process of its own, and what it counted.
+    pub(crate) archive: Option<(Archive, Row)>,
 }
 
 impl Company {
     /// Brings everybody onto the bus: services and groups first, then who needs them. All rates are multiplied by
-    /// `rate`; each client and each listener is there `scale` times. A party that fails says so on `failures`.
-    pub(crate) fn start(rate: f64, scale: usize, failures: Sender<Event>) -> anyhow::Result<Self> {
+    /// `rate`; each client and each listener is there `scale` times. With a file for its process id the archive is a
+    /// process of its own. A party that fails says so on `failures`.
+    pub(crate) fn start(
+        rate: f64,
+        scale: usize,
+        archive_pid_file: Option<&Path>,
+        failures: Sender<Event>,
+    ) -> anyhow::Result<Self> {
         let mut company = Self {
             stages: Arc::new(Stages::new()),
             roll: Arc::default(),
             failures,
             threads: Vec::new(),
+            archive: archive_pid_file.map(Archive::start).transpose()?,
             rate,
             scale,
         };
@@ -88,16 +102,17 @@ impl Company {
                 }
             }
         }
-        self.settle(&parties)?;
+        let archive = self.settle(&parties)?;
         Ok(Ended {
             parties,
             departed: self.roll.departed(),
+            archive,
         })
     }
 
     /// Receives all that is queued. Nobody sends any more, but what a party lost after its last message it would be
     /// told with the next one only, so each gets one.
-    fn settle(&self, parties: &[Party]) -> anyhow::Result<()> {
+    fn settle(&mut self, parties: &[Party]) -> anyhow::Result<Option<(Archive, Row)>> {
         for party in parties {
             // Others may still come and go, and the kernel would go on telling.
             if party.name == OBSERVER {
@@ -108,18 +123,27 @@ impl Company {
             }
             party.drain()?;
         }
+        let mut archive = self.archive.take();
+        archive.as_mut().map_or(Ok(()), Archive::settle)?;
         let Some(last) = parties.first() else {
-            return Ok(());
+            return Ok(None);
         };
-        for party in parties {
-            let sent = last.send(party.peer.port(), b"the end")?;
+        let mut ports: Vec<_> = parties.iter().map(|party| party.peer.port()).collect();
+        if archive.is_some() {
+            ports.push(parties::find(last, cast::ARCHIVE)?);
+        }
+        for port in ports {
             anyhow::ensure!(
-                sent == Sent::Accepted,
-                "{} has no room in an empty queue",
-                party.name
+                last.send(port, b"the end")? == Sent::Accepted,
+                "port {port} has no room in an empty queue"
             );
         }
-        parties.iter().try_for_each(Party::drain)
+        parties.iter().try_for_each(Party::drain)?;
+        let closed = archive.map(|mut archive| {
+            let row = archive.close()?;
+            Ok((archive, row))
+        });
+        closed.transpose()
     }
 
     fn start_observer(&mut self) -> anyhow::Result<()> {
@@ -139,10 +163,12 @@ impl Company {
                 parties::answer(party, desk.answer, stages)
             });
         }
-        let archive = self.service(cast::ARCHIVE)?;
-        self.run(Stage::Listening, archive, |party, stages| {
-            parties::read_slowly(party, cast::ARCHIVE_READS, stages)
-        });
+        if self.archive.is_none() {
+            let archive = self.service(cast::ARCHIVE)?;
+            self.run(Stage::Listening, archive, |party, stages| {
+                parties::read_slowly(party, cast::ARCHIVE_READS, stages)
+            });
+        }
         Ok(())
     }
 
@@ -225,11 +251,8 @@ impl Company {
         self.roll.party(name.into())
     }
 
-    fn service(&self, service: &str) -> anyhow::Result<Party> {
-        let party = self.party(service)?;
-        let named = party.peer.register_service(service);
-        named.with_context(|| format!("{service} names itself"))?;
-        Ok(party)
+    fn service(&self, name: &str) -> anyhow::Result<Party> {
+        service(self.party(name)?)
     }
 
     fn run(
@@ -257,6 +280,13 @@ impl Company {
         });
         self.threads.push((until, work));
     }
+}
+
+/// Makes a party the service of its name.
+pub(crate) fn service(party: Party) -> anyhow::Result<Party> {
+    let named = party.peer.register_service(&party.name);
+    named.with_context(|| format!("{} names itself", party.name))?;
+    Ok(party)
 }
 
 /// Each of `parties`, `scale` times, with a number from 1.

@@ -5,7 +5,7 @@
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Declares the counters once: as atomics that a party adds to, and as plain numbers for the report.
 macro_rules! counters {
@@ -17,7 +17,7 @@ macro_rules! counters {
         }
 
         /// The counters at one moment, or a sum of several.
-        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub(crate) struct Totals {
             $($(#[$doc])* pub(crate) $name: u64,)*
         }

@@ -12,6 +12,7 @@
 //! ```
 
 use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use company::Company;
 use counts::Totals;
 use report::Report;
 
+mod apart;
 mod cast;
 mod company;
 mod counts;
@@ -55,6 +57,17 @@ struct Options {
     /// Tell the totals on stderr each second.
     #[arg(long, short)]
     verbose: bool,
+
+    /// Run the archive in a process of its own and write its process id to this file, for `kill -STOP` and `kill -CONT`.
+    ///
+    /// Its writer goes on while it is stopped. At the end it is continued and reads what is queued. What it counts is
+    /// part of the report, not of the totals of each second.
+    #[arg(long, value_name = "FILE")]
+    archive_pid_file: Option<PathBuf>,
+
+    /// Be that process.
+    #[arg(long, hide = true)]
+    as_archive: bool,
 }
 
 /// What the main thread waits for.
@@ -68,10 +81,14 @@ pub(crate) enum Event {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    if options.as_archive {
+        return apart::serve();
+    }
     let (sender, events) = mpsc::channel();
     forward_signals(sender.clone())?;
 
-    let company = Company::start(options.rate, options.scale.into(), sender.clone())?;
+    let archive = options.archive_pid_file.as_deref();
+    let company = Company::start(options.rate, options.scale.into(), archive, sender.clone())?;
     run(&options, &company, &events);
     let ended = company.end()?;
     print(&options, &Report::new(&ended))?;

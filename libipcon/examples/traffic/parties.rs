@@ -167,7 +167,8 @@ pub(crate) fn visit(party: Party, number: u64, stages: &Stages) -> anyhow::Resul
     Ok(None)
 }
 
-fn find(party: &Party, service: &str) -> anyhow::Result<Port> {
+/// Where a service is, which must be there.
+pub(crate) fn find(party: &Party, service: &str) -> anyhow::Result<Port> {
     party
         .peer
         .find_service(service)

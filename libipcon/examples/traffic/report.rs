@@ -2,10 +2,11 @@
 
 //! The program's own counts, for programs and for people.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::company::Ended;
 use crate::counts::Totals;
+use crate::party::Party;
 
 /// The counts of all parties. Those at the top are sums over `peers` and `departed`.
 #[derive(Debug, Serialize)]
@@ -16,8 +17,9 @@ pub(crate) struct Report {
     departed: DepartedRow,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
+/// The counts of one party.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Row {
     name: String,
     port: u32,
     id: u64,
@@ -32,15 +34,22 @@ struct DepartedRow {
     totals: Totals,
 }
 
-impl Report {
-    pub(crate) fn new(ended: &Ended) -> Self {
-        let row = |party: &crate::party::Party| Row {
+impl Row {
+    /// What a party counted so far.
+    pub(crate) fn of(party: &Party) -> Self {
+        Self {
             name: party.name.clone(),
             port: party.peer.port().get(),
             id: party.peer.id(),
             totals: party.counts.totals(),
-        };
-        let mut peers: Vec<Row> = ended.parties.iter().map(row).collect();
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn new(ended: &Ended) -> Self {
+        let mut peers: Vec<Row> = ended.parties.iter().map(Row::of).collect();
+        peers.extend(ended.archive.iter().map(|(_, row)| row.clone()));
         peers.sort_by_key(|row| row.id);
         let departed = DepartedRow {
             peers: ended.departed.peers,
