@@ -40,7 +40,9 @@ pub(crate) struct Archive {
 impl Archive {
     /// Starts it, waits until it is on the bus, and writes its process id to a file.
     pub(crate) fn start(pid_file: &Path) -> anyhow::Result<Self> {
-        let mut command = Command::new("/proc/self/exe");
+        // By its own name, which others see of the process.
+        let program = std::env::current_exe().context("finding this program")?;
+        let mut command = Command::new(program);
         // A group of its own, so that Ctrl-C at the terminal leaves the end to the others.
         command
             .arg(AS_ARCHIVE)
