@@ -35,6 +35,10 @@ pub(crate) struct Args {
     /// How long the traffic flows when headless.
     #[arg(long, value_name = "N", default_value_t = 15, requires = "headless", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
+    /// Stops one receiver, by a signal, after this many seconds: who does not read, and who goes on
+    /// sending to it? When headless, the report must say so.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    stop_archive: Option<u64>,
     /// Port of this machine that /metrics is reachable at; another one is taken when it is in use.
     #[arg(long, value_name = "PORT", default_value_t = EXPORTER_PORT)]
     metrics_port: u16,
@@ -134,6 +138,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 fn guest_command(args: &Args, cache: &Cache, workspace: &Workspace) -> Vec<String> {
     let mut words: Vec<String> = ["guest", "demo", "--programs"].map(str::to_owned).into();
     words.push(workspace.programs().display().to_string());
+    if let Some(seconds) = args.stop_archive {
+        words.push(format!("--stop-archive={seconds}"));
+    }
     if args.headless {
         words.push(format!("--headless={}", args.seconds));
         let promtool = setup::promtool_path(cache);

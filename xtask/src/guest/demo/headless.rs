@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::service::Service;
-use super::{EXPORTER_PORT, agree, http};
+use super::{EXPORTER_PORT, agree, http, stopped};
 use crate::process::{capture, describe};
 
 /// Longest time for the traffic to come to rest and tell its counts.
@@ -24,9 +24,12 @@ pub(super) struct Shown {
     pub(super) dump: PathBuf,
     pub(super) promtool: Option<PathBuf>,
     pub(super) seconds: u64,
+    /// Whether a receiver was stopped meanwhile.
+    pub(super) stopped: bool,
 }
 
-/// Runs it; the result is the exit status, 1 when the counters disagree.
+/// Runs it; the result is the exit status, 1 when the counters disagree, or what
+/// was stopped is not named.
 pub(super) fn run(
     shown: &Shown,
     mut traffic: Service,
@@ -59,6 +62,10 @@ pub(super) fn run(
     write!(out, "{report}\n{metrics}").context("printing")?;
     out.flush().context("printing")?;
     let mut good = true;
+    if shown.stopped && !stopped::is_named(&report) {
+        eprintln!("the report does not say that the archive is stopped, and who sends to it");
+        good = false;
+    }
     match &shown.promtool {
         Some(promtool) => good &= check_metrics(promtool, &metrics)?,
         None => eprintln!(

@@ -13,6 +13,7 @@ mod agree;
 mod headless;
 mod http;
 mod service;
+mod stopped;
 
 /// Where the exporter listens inside the VM.
 pub(crate) const EXPORTER_PORT: u16 = 9421;
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// Prints a report and the metrics after this many seconds instead of showing the dashboard.
     #[arg(long)]
     headless: Option<u64>,
+    /// Stops one receiver, by a signal, after this many seconds.
+    #[arg(long)]
+    stop_archive: Option<u64>,
     /// The program that checks the metrics.
     #[arg(long)]
     promtool: Option<PathBuf>,
@@ -38,7 +42,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let mut exporter = Service::start(&args.programs.join("ipcon-exporter"), &[])?;
     wait_ready(&mut exporter)?;
-    let traffic = Service::start(&args.programs.join("examples/traffic"), &["--json"])?;
+    let traffic = start_traffic(args)?;
     match args.headless {
         Some(seconds) => {
             let shown = headless::Shown {
@@ -46,11 +50,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                 dump: args.programs.join("examples/dump"),
                 promtool: args.promtool.clone(),
                 seconds,
+                stopped: args.stop_archive.is_some(),
             };
             headless::run(&shown, traffic, exporter)
         }
         None => interactive(&args.programs.join("ipcon-top"), traffic, exporter),
     }
+}
+
+fn start_traffic(args: &Args) -> anyhow::Result<Service> {
+    let program = args.programs.join("examples/traffic");
+    let Some(seconds) = args.stop_archive else {
+        return Service::start(&program, &["--json"]);
+    };
+    let traffic = Service::start(&program, &["--json", &stopped::option()])?;
+    stopped::stop_after(Duration::from_secs(seconds))?;
+    Ok(traffic)
 }
 
 fn interactive(top: &Path, traffic: Service, exporter: Service) -> anyhow::Result<u8> {
