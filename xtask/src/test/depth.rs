@@ -93,7 +93,9 @@ pub(super) fn fuzz(workspace: &Workspace, fuzzed: &Fuzzed) -> anyhow::Result<Com
     cargo.arg("--target-dir").arg(&target);
     cargo.args(["--target", &host_target()?, "--bin", program, "--"]);
     let corpus = format!("{folder}/corpus/{program}");
-    cargo.args(FUZZER).arg(found).arg(corpus);
+    cargo.args(FUZZER);
+    cargo.arg(format!("-artifact_prefix={}/", target.display()));
+    cargo.arg(found).arg(corpus);
     cargo.env("RUSTFLAGS", COVERAGE_FOR_THE_FUZZER);
     cargo.env("RUSTC_BOOTSTRAP", "1");
     Ok(cargo)
@@ -102,13 +104,12 @@ pub(super) fn fuzz(workspace: &Workspace, fuzzed: &Fuzzed) -> anyhow::Result<Com
 /// Seconds and bytes as libFuzzer takes them: no input of these lengths may make for a piece of memory of 1 MiB. The
 /// longest one is more than an attribute can hold, whose length has 16 bits. It begins with long ones too, and keeps the
 /// corpus whole: the long ones in there run through the same code as the short ones.
-const FUZZER: [&str; 6] = [
+const FUZZER: [&str; 5] = [
     "-max_total_time=20",
     "-max_len=66000",
     "-len_control=0",
     "-keep_seed=1",
     "-malloc_limit_mb=1",
-    "-artifact_prefix=target/fuzz/",
 ];
 
 /// What cargo-fuzz gives the compiler.
