@@ -7,7 +7,7 @@ pub use ipcon_observe::format::{
     ABSENT, COMPACT_WIDTH, byte_rate, bytes, count, duration, percent, rate,
 };
 use ipcon_observe::model::EndpointCounters;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// The refresh interval: `250ms`, `1s`, `1.5s`, `60s`.
 #[must_use]
@@ -67,6 +67,13 @@ pub fn precise_time_of_day(at: SystemTime) -> String {
     format!("{}.{millis:03}", time_of_day(at))
 }
 
+/// Cells that `text` takes: those of its characters one by one, as a buffer and most terminals have it. Some scripts have
+/// characters that a font may join; their width as one says nothing of where the next text begins.
+#[must_use]
+pub fn cells(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
 /// Where a cell's text stands when it is narrower than its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -79,7 +86,7 @@ pub enum Align {
 /// `text` in exactly `width` cells: filled with spaces, or cut with `ellipsis` as its last cell.
 #[must_use]
 pub fn fit(text: &str, width: usize, align: Align, ellipsis: &str) -> String {
-    let wide = text.width();
+    let wide = cells(text);
     if wide <= width {
         let fill = " ".repeat(width - wide);
         return match align {
@@ -87,13 +94,13 @@ pub fn fit(text: &str, width: usize, align: Align, ellipsis: &str) -> String {
             Align::Right => format!("{fill}{text}"),
         };
     }
-    let mark = if ellipsis.width() <= width {
+    let mark = if cells(ellipsis) <= width {
         ellipsis
     } else {
         ""
     };
     let mut out = String::new();
-    let mut used = mark.width();
+    let mut used = cells(mark);
     for c in text.chars() {
         let next = c.width().unwrap_or(0);
         if used + next > width {
@@ -113,7 +120,7 @@ pub fn fit(text: &str, width: usize, align: Align, ellipsis: &str) -> String {
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let word = if word.width() > width {
+        let word = if cells(word) > width {
             &fit(word, width, Align::Left, "~")
         } else {
             word
@@ -121,7 +128,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         let Some(line) = lines.last_mut() else { break };
         if line.is_empty() {
             line.push_str(word);
-        } else if line.width() + 1 + word.width() <= width {
+        } else if cells(line) + 1 + cells(word) <= width {
             line.push(' ');
             line.push_str(word);
         } else {
@@ -134,6 +141,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn intervals_are_short() {
@@ -184,10 +192,25 @@ mod tests {
         for width in 0..12 {
             for text in ["", "a", "日本語", "ab日c", "abcdefghijklmn"] {
                 assert_eq!(
-                    fit(text, width, Align::Right, "…").width(),
+                    cells(&fit(text, width, Align::Right, "…")),
                     width,
                     "{text} in {width}"
                 );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_of_any_script_fits_exactly(
+            text in prop::collection::vec(prop::sample::select(
+                "aل ا🇩🇪👍🏽ᄀกำकि日~ﷺ⸻𒐫가é✈☺ー・ｶﾞ".chars().collect::<Vec<_>>()
+            ), 0..12),
+            width in 0..14_usize,
+        ) {
+            let text: String = text.into_iter().collect();
+            for align in [Align::Left, Align::Right] {
+                prop_assert_eq!(cells(&fit(&text, width, align, "…")), width);
             }
         }
     }

@@ -3,9 +3,7 @@
 
 use std::fmt::Write;
 
-use unicode_width::UnicodeWidthStr;
-
-use crate::format::{Align, fit};
+use crate::format::{self, Align, fit};
 
 /// Rows of cells under titles.
 #[derive(Debug, Default)]
@@ -36,8 +34,8 @@ impl Grid {
                     .rows
                     .iter()
                     .filter_map(|row| row.get(i))
-                    .map(|cell| cell.width());
-                cells.fold(title.width(), usize::max)
+                    .map(|cell| format::cells(cell));
+                cells.fold(format::cells(title), usize::max)
             })
             .collect();
         let titles: Vec<String> = self.titles.iter().map(|(title, _)| title.clone()).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 use super::{DrawContext, Piece, put_pieces};
 use crate::app::{App, FilterState};
@@ -56,7 +56,7 @@ fn visible(state: &FilterState<'_>, width: u16) -> Range<usize> {
     let mut start = 0;
     // The character under the cursor shall be seen as well.
     let seen = text[cursor..].chars().next().map_or(0, char::len_utf8) + cursor;
-    while text[start..seen].width() > room {
+    while format::cells(&text[start..seen]) > room {
         start += text[start..].chars().next().map_or(1, char::len_utf8);
     }
     let mut used = 0;
@@ -88,13 +88,12 @@ pub(super) fn draw_error(
     let clamp = |at: usize| at.clamp(shown.start, shown.end);
     let pieces: usize = pieces(app, tabs.width, ctx)
         .iter()
-        .map(|(text, _)| text.width())
+        .map(|(text, _)| format::cells(text))
         .sum();
     let text_at = usize::from(tabs.width).saturating_sub(pieces) + LABEL.len();
-    let at = text_at + state.text[shown.start..clamp(error.span.start)].width();
-    let under = state.text[clamp(error.span.start)..clamp(error.span.end)]
-        .width()
-        .max(1);
+    let at = text_at + format::cells(&state.text[shown.start..clamp(error.span.start)]);
+    let wrong = &state.text[clamp(error.span.start)..clamp(error.span.end)];
+    let under = format::cells(wrong).max(1);
     let width = usize::from(below.width);
     let at = at.min(width.saturating_sub(1));
     let carets = "^".repeat(under.min(width - at));
@@ -111,13 +110,13 @@ pub(super) fn draw_error(
     };
     let message = &error.message;
     let before = at.saturating_sub(1);
-    if at + carets.len() + 1 + message.width() <= width {
+    if at + carets.len() + 1 + format::cells(message) <= width {
         put(
             buf,
             below.y,
             format!("{}{carets} {message}", " ".repeat(at)),
         );
-    } else if message.width() <= before {
+    } else if format::cells(message) <= before {
         let message = fit(message, before, Align::Right, "");
         put(buf, below.y, format!("{message} {carets}"));
     } else {

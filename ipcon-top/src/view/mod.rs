@@ -43,6 +43,7 @@ use ratatui::style::Style;
 use crate::app::App;
 use crate::clock::Now;
 use crate::filter::{Filter, FilterError};
+use crate::format;
 use crate::keymap::{Action, Keymap};
 use crate::store::Store;
 use crate::table::Choice;
@@ -328,10 +329,7 @@ fn put_pieces(buf: &mut Buffer, line: Rect, pieces: &[Piece]) -> u16 {
 
 /// Cells that pieces take.
 fn width_of(pieces: &[Piece]) -> u16 {
-    let cells: usize = pieces
-        .iter()
-        .map(|(text, _)| unicode_width::UnicodeWidthStr::width(&**text))
-        .sum();
+    let cells: usize = pieces.iter().map(|(text, _)| format::cells(text)).sum();
     u16::try_from(cells).unwrap_or(u16::MAX)
 }
 

@@ -4,11 +4,10 @@
 use ipcon_observe::linter::{Warning, stale};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use super::{DrawContext, Piece, put_pieces, width_of};
 use crate::app::{App, Moment};
-use crate::format::{self, Align, fit};
+use crate::format::{self, Align, cells, fit};
 use crate::theme::Role;
 use crate::trouble;
 
@@ -37,10 +36,10 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
         let width = usize::from(line.width).saturating_sub(MARGIN);
         let whole = warning.sentence();
         // The worst may go on in the next line; of all others, and of what is longer, the brief form is shown.
-        if whole.width() > width && lines.len() > 0 {
+        if cells(&whole) > width && lines.len() > 0 {
             let [first, second] = in_two(&whole, width);
             let rest = width.saturating_sub(usize::from(width_of(&more)));
-            if second.width() <= rest {
+            if cells(&second) <= rest {
                 put(buf, line, warning, &first, &[], true, ctx);
                 if let Some(next) = lines.next() {
                     put(buf, next, warning, &second, &more, false, ctx);
@@ -50,7 +49,7 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
         }
         let shown = if lines.len() == 0 { &*more } else { &[] };
         let room = width.saturating_sub(usize::from(width_of(shown)));
-        let text = if whole.width() <= room {
+        let text = if cells(&whole) <= room {
             whole
         } else {
             warning.brief()
@@ -91,7 +90,7 @@ fn put(
     let mark = if first { theme.glyphs.alarm } else { " " };
     let right_width = width_of(right).min(line.width);
     let room = usize::from(line.width - right_width).saturating_sub(MARGIN);
-    let text = if text.width() > room {
+    let text = if cells(text) > room {
         fit(text, room, Align::Left, theme.glyphs.ellipsis)
     } else {
         text.to_owned()

@@ -40,6 +40,8 @@ fn escape(bytes: &[u8], stays: impl Fn(char) -> bool) -> SafeText {
         for c in chunk.valid().chars() {
             if stays(c) {
                 text.push(c);
+            } else if is_blank(c) {
+                text.extend(c.escape_unicode());
             } else {
                 text.extend(c.escape_debug());
             }
@@ -49,6 +51,14 @@ fn escape(bytes: &[u8], stays: impl Fn(char) -> bool) -> SafeText {
         }
     }
     SafeText(text)
+}
+
+/// Whether `c` is one of the letters and symbols that show nothing: fillers of Hangul, its vowels and final consonants that
+/// show only behind others, and the pattern of Braille without a dot. `escape_debug` takes them for visible, but with one
+/// of them at its end, a name looks like another.
+fn is_blank(c: char) -> bool {
+    matches!(c,
+        '\u{115f}'..='\u{11ff}' | '\u{2800}' | '\u{3164}' | '\u{d7b0}'..='\u{d7fb}' | '\u{ffa0}')
 }
 
 impl From<&[u8]> for SafeText {
@@ -106,6 +116,14 @@ mod tests {
             display_name("a\u{200b}b".as_bytes()).as_str(),
             "a\\u{200b}b"
         );
+        for blank in
+            "\u{115f}\u{1160}\u{11a8}\u{2800}\u{3164}\u{d7b0}\u{ffa0}\u{ad}\u{3000}\u{a0}\u{301}"
+                .chars()
+        {
+            let name = display_name(format!("logd{blank}").as_bytes());
+            assert_eq!(name.as_str(), format!("logd{}", blank.escape_unicode()));
+        }
+        assert_eq!(display_name("가".as_bytes()).as_str(), "가");
         assert_eq!(display_name("\u{9b}31m".as_bytes()).as_str(), "\\u{9b}31m");
         assert_eq!(display_name(b"\xff\xfe").as_str(), "\\xff\\xfe");
         assert_eq!(display_name(b"\\xff").as_str(), "\\\\xff");
