@@ -2,12 +2,17 @@
 //! The page about the dashboard says what is so. `INSTA_UPDATE=always` writes its generated parts.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::{env, fs};
 
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use insta::assert_snapshot;
 use ipcon_observe::fields::Field;
 use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{Channel, Group, Peer};
+use ipcon_top::args::Cli;
 use ipcon_top::config::Config;
 use ipcon_top::fielded::Fielded;
 use ipcon_top::filter::Filter;
@@ -104,4 +109,96 @@ fn the_filters_of_the_page_are_filters() {
         count += 1;
     }
     assert!(count > 5);
+}
+
+/// What `--help` says of each command. A recording that changes needs a look at the pages.
+#[test]
+fn the_help() {
+    let mut cli = Cli::command().term_width(100);
+    cli.build();
+    let mut help = cli.render_long_help().to_string();
+    for command in cli.get_subcommands_mut() {
+        let text = command.render_long_help();
+        let _ = write!(help, "\n\n==== {}\n{text}", command.get_name());
+    }
+    assert_snapshot!("help", help);
+}
+
+/// The pages that tell how to use the program.
+const PAGES: [&str; 4] = [
+    "README.md",
+    "docs/ipcon-top.md",
+    "docs/privileges.md",
+    "docs/batch.md",
+];
+
+fn page(name: &str) -> String {
+    fs::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// What is between single backticks, and the lines of shell blocks.
+fn code(page: &str) -> Vec<&str> {
+    let mut code = Vec::new();
+    let mut block = None;
+    for line in page.lines() {
+        if let Some(language) = line.strip_prefix("```") {
+            block = if block.is_none() {
+                Some(language)
+            } else {
+                None
+            };
+        } else if block == Some("sh") {
+            code.push(line);
+        } else if block.is_none() {
+            code.extend(line.split('`').skip(1).step_by(2));
+        }
+    }
+    code
+}
+
+#[test]
+fn the_commands_of_the_pages_are_commands() {
+    let mut known = BTreeSet::new();
+    for name in PAGES {
+        let page = page(name);
+        for line in code(&page) {
+            let Some(words) = line.strip_prefix("ipcon-top ") else {
+                continue;
+            };
+            let words = words.split(['>', '|']).next().unwrap().replace('\'', "");
+            // A word in capitals stands for any of its sort.
+            let words = words.split_whitespace();
+            let words = words.map(|word| if word == "COMMAND" { "once" } else { word });
+            let parsed = Cli::try_parse_from(std::iter::once("ipcon-top").chain(words));
+            match parsed {
+                Err(error) if error.kind() != ErrorKind::DisplayHelp => {
+                    panic!("{name}: {line}: {error}")
+                }
+                _ => known.insert(line.to_owned()),
+            };
+        }
+    }
+    assert!(known.contains("ipcon-top doctor"), "{known:?}");
+    assert!(known.len() > 15, "{known:?}");
+}
+
+#[test]
+fn the_options_of_the_pages_are_options() {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut options: BTreeSet<String> = BTreeSet::new();
+    for command in std::iter::once(&cli).chain(cli.get_subcommands()) {
+        let long = command.get_arguments().filter_map(|it| it.get_long());
+        options.extend(long.map(|name| format!("--{name}")));
+    }
+    let mut told = 0;
+    for name in PAGES.iter().filter(|name| **name != "README.md") {
+        let page = page(name);
+        for text in code(&page).iter().filter(|text| text.starts_with("--")) {
+            let option = text.split([' ', '=']).next().unwrap();
+            assert!(options.contains(option), "{name}: there is no {option}");
+            told += 1;
+        }
+    }
+    assert!(told > 10, "{told}");
 }

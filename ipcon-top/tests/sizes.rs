@@ -7,11 +7,12 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ipcon_observe::Snapshot;
 use ipcon_top::app::{App, Event};
 use ipcon_top::clock::Clock;
-use ipcon_top::theme::Theme;
+use ipcon_top::theme::{Preset, Theme};
 use ipcon_top::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
@@ -53,10 +54,21 @@ fn at_every_size(app: &mut App) {
     at_sizes(app, 1..=COLUMNS, &lines);
 }
 
+/// Every preset, and no colour at all, each with and without symbols beyond ASCII.
+fn themes() -> Vec<Theme> {
+    let mut themes = Vec::new();
+    for ascii in [false, true] {
+        themes.push(Theme::new(false, ascii));
+        let coloured = Theme::new(true, ascii);
+        let presets = Preset::value_variants().iter();
+        themes.extend(presets.map(|&preset| coloured.with_preset(preset)));
+    }
+    themes
+}
+
 /// Draws with a frame of one cell around it that must stay as it is, in each palette in turn.
 fn at_sizes(app: &mut App, widths: impl Iterator<Item = u16>, heights: &[u16]) {
-    let themes = [(true, false), (false, false), (true, true), (false, true)];
-    let themes = themes.map(|(colour, ascii)| Theme::new(colour, ascii));
+    let themes = themes();
     let now = FixedClock(START + Duration::from_secs(5)).now();
     // One buffer for all sizes: making one for each takes longer than drawing.
     let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS + 2, LINES + 2));
@@ -240,6 +252,28 @@ fn every_key_at_a_tiny_size() {
                     view::draw(&app, &Theme::new(false, true), now, &mut buffer, area);
                 }
             }
+        }
+    }
+}
+
+/// No preset draws anything else than the usual one, or in another place: only colours may differ.
+#[test]
+fn presets_differ_in_colours_only() {
+    for name in '1'..='8' {
+        let mut app = app(name);
+        app.update(Event::Resize(120, 40));
+        let now = FixedClock(START + Duration::from_secs(5)).now();
+        let drawn = |theme: Theme| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 40));
+            let area = buffer.area;
+            view::draw(&app, &theme, now, &mut buffer, area);
+            let symbols = buffer.content.iter().map(|cell| cell.symbol().to_owned());
+            symbols.collect::<Vec<_>>()
+        };
+        let usual = drawn(Theme::new(true, false));
+        for &preset in Preset::value_variants() {
+            let other = drawn(Theme::new(true, false).with_preset(preset));
+            assert_eq!(other, usual, "{preset:?} in view {name}");
         }
     }
 }
