@@ -282,8 +282,10 @@ fn the_selection_stays_with_its_row() {
 fn untouched_the_selection_is_on_top() {
     let mut session = Session::new(120, 32, bus(0));
     assert_eq!(selected(&session), "cand_logger");
-    session.snapshot(bus(1));
-    assert_eq!(selected(&session), "netif-mon", "it makes most traffic");
+    let mut next = bus(1);
+    next.peers[3].counters.refused_queue_full = 3;
+    session.snapshot(next);
+    assert_eq!(selected(&session), "~client#4", "its sends are refused");
     session.keys("j");
     let chosen = selected(&session);
     session.snapshot(bus(2)).snapshot(bus(3));
