@@ -197,6 +197,29 @@ fn an_exception_says_who_sent_what_to_whom_and_leads_there() {
 }
 
 #[test]
+fn the_log_can_be_asked_about_kevents_and_exceptions() {
+    let shown = |filter: &str| {
+        let mut session = measured(120, 32);
+        session.keys("4/").keys(filter).code(KeyCode::Enter);
+        let text = session.text();
+        let lines = text.lines().skip(8).take_while(|line| !line.is_empty());
+        let lines = lines.map(|line| line.chars().skip(21).take(11).collect::<String>());
+        let mut kinds: Vec<String> = lines.map(|line| line.trim().to_owned()).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    };
+    assert_eq!(shown("waited>1s"), ["! slow"]);
+    assert_eq!(shown("errno=ENOENT"), ["! failed"]);
+    assert_eq!(
+        shown("reason=queue_full bytes>0"),
+        ["! dropped", "! refused"]
+    );
+    assert_eq!(shown("event=service_remove"), ["- service"]);
+    assert_eq!(shown("group_id>0 exception=dropped"), ["! dropped"]);
+}
+
+#[test]
 fn a_flood_of_exceptions_leaves_room_in_the_log() {
     let mut many = probed(5);
     many.exceptions = many.exceptions.iter().cycle().take(5000).cloned().collect();

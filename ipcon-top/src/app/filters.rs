@@ -3,9 +3,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::line::Line;
 use super::{App, Effect};
 use crate::filter::{Filter, FilterError};
-use crate::line::Line;
 
 /// Filters that can be had again.
 const REMEMBERED: usize = 20;

@@ -3,6 +3,7 @@
 
 mod chooser;
 mod filters;
+mod line;
 mod moments;
 mod mouse;
 mod recording;

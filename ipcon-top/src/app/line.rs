@@ -8,7 +8,7 @@ const LENGTH_MAX: usize = 200;
 
 /// The text and the cursor in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
+pub(super) struct Line {
     text: String,
     /// In bytes, at the beginning of a character or at the end.
     cursor: usize,
@@ -17,7 +17,7 @@ pub struct Line {
 impl Line {
     /// A line with this text, the cursor at its end.
     #[must_use]
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self {
             text: text.to_owned(),
             cursor: text.len(),
@@ -26,18 +26,18 @@ impl Line {
 
     /// The text.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 
     /// Where the next character goes, in bytes.
     #[must_use]
-    pub fn cursor(&self) -> usize {
+    pub(super) fn cursor(&self) -> usize {
         self.cursor
     }
 
     /// Does what a key asks for. False when it is no key of a line.
-    pub fn edit(&mut self, key: KeyEvent) -> bool {
+    pub(super) fn edit(&mut self, key: KeyEvent) -> bool {
         let held = key.modifiers.difference(KeyModifiers::SHIFT);
         match (key.code, held) {
             (KeyCode::Left, KeyModifiers::NONE) => self.cursor = self.before(),
