@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Serves the pages to clients that may be slow or hostile.
 //!
-//! Each connection carries one request and lives a bounded time. When there are too many, the oldest of those that
-//! have not asked for anything, or may not, makes room: neither idle clients nor those who guess passwords can keep
-//! a scrape out.
+//! Each connection carries one request and lives a bounded time. When there are too many, one of those that have not
+//! asked for anything, or may not, makes room: the oldest from where most of them come. So neither idle clients nor those
+//! who guess passwords can keep a scrape out that comes from elsewhere, nor one whose password is known already.
 
 mod coding;
 mod site;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
@@ -24,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::listen::{Listeners, Stream};
+use crate::listen::{Listeners, Origin, Stream};
 pub(crate) use site::Site;
 use site::Visit;
 
@@ -87,8 +87,8 @@ pub(crate) async fn serve(
             accepted = listeners.accept() => accepted,
         };
         match accepted {
-            Ok(stream) if open.make_room(bounds.connections) => {
-                open.start(stream, site.clone(), bounds);
+            Ok((stream, origin)) if open.make_room(bounds.connections) => {
+                open.start(stream, origin, site.clone(), bounds);
             }
             Ok(_) => {}
             // Out of descriptors: waiting for connections to end is all that can be done.
@@ -102,6 +102,7 @@ struct Connections(VecDeque<Connection>);
 
 struct Connection {
     task: AbortHandle,
+    origin: Origin,
     /// Whether it asked for something that it may have.
     welcome: Arc<AtomicBool>,
 }
@@ -113,10 +114,7 @@ impl Connections {
         if self.0.len() < limit {
             return true;
         }
-        let idle = self
-            .0
-            .iter()
-            .position(|connection| !connection.welcome.load(Ordering::Relaxed));
+        let idle = self.idle_of_most();
         let idle = idle.and_then(|index| self.0.remove(index));
         if let Some(connection) = &idle {
             connection.task.abort();
@@ -124,7 +122,22 @@ impl Connections {
         idle.is_some()
     }
 
-    fn start(&mut self, stream: Box<dyn Stream>, site: Arc<Site>, bounds: Bounds) {
+    /// The oldest that is not welcome, from where most of these come.
+    fn idle_of_most(&self) -> Option<usize> {
+        let idle = || {
+            let all = self.0.iter().enumerate();
+            all.filter(|(_, connection)| !connection.welcome.load(Ordering::Relaxed))
+        };
+        let mut by_origin: BTreeMap<Origin, usize> = BTreeMap::new();
+        for (_, connection) in idle() {
+            *by_origin.entry(connection.origin).or_default() += 1;
+        }
+        let (most, _) = by_origin.into_iter().max_by_key(|(_, count)| *count)?;
+        let oldest = idle().find(|(_, connection)| connection.origin == most);
+        oldest.map(|(index, _)| index)
+    }
+
+    fn start(&mut self, stream: Box<dyn Stream>, origin: Origin, site: Arc<Site>, bounds: Bounds) {
         let welcome = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(timeout(
             bounds.connection,
@@ -132,6 +145,7 @@ impl Connections {
         ));
         self.0.push_back(Connection {
             task: task.abort_handle(),
+            origin,
             welcome,
         });
     }

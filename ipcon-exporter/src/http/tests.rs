@@ -3,10 +3,11 @@
 //! buffers on the way, which that of a bus is only when it is large.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -121,4 +122,35 @@ fn a_client_that_never_reads_is_shown_out() {
     // Either way it ends before the whole page came.
     _ = silent.read_to_end(&mut rest);
     assert!(rest.len() < PAGE, "the whole page came");
+}
+
+#[test]
+fn many_from_one_place_do_not_push_out_who_comes_from_elsewhere() {
+    let server = Server::start(Bounds {
+        connections: 4,
+        request: DEADLINE,
+        ..Bounds::default()
+    });
+    let mut early = connect_from("127.0.0.2", &server.address);
+    early.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let mut crowd: Vec<_> = (0..20)
+        .map(|_| connect_from("127.0.0.3", &server.address))
+        .collect();
+    // The first of the crowd had to make room: then all of it but the last has come in.
+    assert_eq!(crowd[0].read(&mut [0]).unwrap_or(0), 0);
+    assert_eq!(crowd[15].read(&mut [0]).unwrap_or(0), 0);
+    early.write_all(b"Host: test\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+fn connect_from(origin: &str, address: &str) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let origin = SocketAddr::new(origin.parse().unwrap(), 0);
+    bind(&socket, &origin).unwrap();
+    connect(&socket, &address.parse::<SocketAddr>().unwrap()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
 }

@@ -7,7 +7,7 @@ mod unix;
 
 use std::future::poll_fn;
 use std::io;
-use std::net;
+use std::net::{self, IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net as unix_net;
 use std::task::{Context as TaskContext, Poll};
@@ -23,6 +23,17 @@ pub(crate) use address::{Address, mode};
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Where a client is: its address, of IPv6 the network of 64 bits, in which it may take any. `None` for this machine's
+/// Unix-domain sockets.
+pub(crate) type Origin = Option<IpAddr>;
+
+fn origin(address: IpAddr) -> Origin {
+    Some(match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    })
+}
 
 /// Sockets that listen.
 #[derive(Debug, Default)]
@@ -118,11 +129,14 @@ impl Listeners {
     }
 
     /// The next connection through any of them.
-    pub(crate) async fn accept(&mut self) -> io::Result<Box<dyn Stream>> {
+    pub(crate) async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, Origin)> {
         poll_fn(|context| self.poll_accept(context)).await
     }
 
-    fn poll_accept(&mut self, context: &mut TaskContext<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+    fn poll_accept(
+        &mut self,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<io::Result<(Box<dyn Stream>, Origin)>> {
         let count = self.listeners.len();
         for offset in 0..count {
             let index = (self.first + offset) % count;
@@ -136,14 +150,17 @@ impl Listeners {
 }
 
 impl Listener {
-    fn poll_accept(&self, context: &mut TaskContext<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+    fn poll_accept(
+        &self,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<io::Result<(Box<dyn Stream>, Origin)>> {
         match self {
             Self::Tcp(listener) => listener
                 .poll_accept(context)
-                .map_ok(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+                .map_ok(|(stream, from)| (Box::new(stream) as Box<dyn Stream>, origin(from.ip()))),
             Self::Unix { listener, .. } => listener
                 .poll_accept(context)
-                .map_ok(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+                .map_ok(|(stream, _)| (Box::new(stream) as Box<dyn Stream>, None)),
         }
     }
 }
@@ -160,4 +177,17 @@ fn kind(socket: impl AsFd) -> io::Result<Kind> {
         stream: sockopt::socket_type(&socket)? == SocketType::STREAM,
         listens: sockopt::socket_acceptconn(&socket)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_where_its_address_or_network_is() {
+        let origin = |text: &str| origin(text.parse().unwrap()).unwrap().to_string();
+        assert_eq!(origin("192.0.2.7"), "192.0.2.7");
+        assert_eq!(origin("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(origin("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
 }

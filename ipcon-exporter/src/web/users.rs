@@ -2,6 +2,7 @@
 //! Basic authentication against bcrypt hashes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -40,16 +41,12 @@ impl Users {
                 !name.contains(':'),
                 "basic_auth_users: the name {name:?} has a colon"
             );
-            let cost = hash
-                .parse::<bcrypt::HashParts>()
-                .ok()
-                .map(|parts| parts.get_cost())
-                .with_context(|| {
-                    format!("basic_auth_users: what {name} has is no bcrypt hash; make one with htpasswd -nBC 10 ''")
+            let cost = cost(&hash).with_context(|| {
+                    format!("basic_auth_users: what {name:?} has is no bcrypt hash; make one with htpasswd -nBC 10 ''")
                 })?;
             ensure!(
                 cost <= MOST_COST,
-                "basic_auth_users: the hash of {name} has a cost of {cost}; at most {MOST_COST} can be served"
+                "basic_auth_users: the hash of {name:?} has a cost of {cost}; at most {MOST_COST} can be served"
             );
             hashes.insert(name, hash);
         }
@@ -97,21 +94,37 @@ impl Users {
     }
 
     fn compare(&self, name: &str, password: &str) -> bool {
-        let Some(hash) = self.hashes.get(name) else {
-            // As long as for a user, so that the time does not tell who is one.
-            if let Some(hash) = self.hashes.values().next() {
-                _ = bcrypt::verify(password, hash);
-            }
-            return false;
-        };
-        let right = bcrypt::verify(password, hash).unwrap_or(false);
-        if right {
+        let hash = self.hashes.get(name);
+        if let Some(hash) = hash
+            && bcrypt::verify(password, hash).unwrap_or(false)
+        {
             let text = [hash, password].concat();
             let tag = hmac::sign(&self.key, text.as_bytes());
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.insert(name.to_owned(), tag);
+            return true;
         }
-        right
+        let taken = hash.and_then(|hash| cost(hash));
+        let most = self.hashes.values().filter_map(|hash| cost(hash)).max();
+        for cost in missing(taken, most.unwrap_or_default()) {
+            _ = bcrypt::bcrypt(cost, [0; 16], b"any password");
+        }
+        false
+    }
+}
+
+fn cost(hash: &str) -> Option<u32> {
+    let parts = hash.parse::<bcrypt::HashParts>().ok()?;
+    Some(parts.get_cost())
+}
+
+/// Costs of what has to be hashed after a comparison of the cost `taken`, if there was one, so that all takes as long as
+/// one of the cost `most`: the time shall not tell who is a user. Each cost takes twice as long as the one before, so a
+/// comparison and all from its cost on take as long as the next.
+fn missing(taken: Option<u32>, most: u32) -> Range<u32> {
+    match taken {
+        Some(taken) => taken..most,
+        None => most..most + 1,
     }
 }
 
@@ -159,6 +172,17 @@ mod tests {
         for bad in ["", "right", "$1$abc$def", &good.replace("$04$", "$31$")] {
             let message = users("alice", bad).unwrap_err().to_string();
             assert!(message.contains("alice"), "{message}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_refused_waits_as_long() {
+        let work = |taken: Option<u32>, most| {
+            let all = taken.into_iter().chain(missing(taken, most));
+            all.map(|cost| 1u64 << cost).sum::<u64>()
+        };
+        for taken in [None, Some(4), Some(7), Some(10)] {
+            assert_eq!(work(taken, 10), 1 << 10, "{taken:?}");
         }
     }
 }
