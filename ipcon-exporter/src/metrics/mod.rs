@@ -4,6 +4,8 @@
 mod bus;
 mod channels;
 mod endpoints;
+#[cfg(test)]
+mod extremes;
 mod families;
 mod kevents;
 mod own;

@@ -18,7 +18,7 @@ use ipcon_observe::{Ledger, Snapshot};
 use super::*;
 
 /// A bus with named and anonymous peers, a slow reader, a hostile name and losses.
-fn busy() -> Snapshot {
+pub(super) fn busy() -> Snapshot {
     let mut kevents = Kevents {
         lost: 3,
         resyncs: 1,
