@@ -67,9 +67,22 @@ impl Config {
         };
         Self::parse(&text).map_err(|problem| {
             let Problem { line, message } = problem;
-            anyhow!("{}:{line}: {message}", file.display())
+            anyhow!("{}:{line}: {}", file.display(), printable(&message))
         })
     }
+}
+
+/// A message without what could control a terminal: it quotes the file, in which such a character can be written in others.
+fn printable(message: &str) -> String {
+    let mut printable = String::new();
+    for c in message.chars() {
+        if c.is_control() {
+            printable.extend(c.escape_debug());
+        } else {
+            printable.push(c);
+        }
+    }
+    printable
 }
 
 /// The text of a file, if it is no longer than a configuration may be: what never ends would take all memory.
