@@ -2,6 +2,8 @@
 
 //! What the harness tells the tests through the environment.
 
+use std::path::PathBuf;
+
 /// Where chance begins, so that a run can be had again: `IPCON_SEED`, or 1.
 pub fn seed() -> u64 {
     number("IPCON_SEED").unwrap_or(1)
@@ -67,8 +69,49 @@ pub fn quick_kernel() -> Result<(), String> {
     }
 }
 
+/// The server of Prometheus, which set-up unpacks with its tool: beside `IPCON_PROMTOOL`.
+///
+/// # Errors
+///
+/// The reason why the test is skipped.
+pub fn prometheus() -> Result<PathBuf, String> {
+    prometheus_beside(std::env::var_os("IPCON_PROMTOOL").map(PathBuf::from))
+}
+
+fn prometheus_beside(promtool: Option<PathBuf>) -> Result<PathBuf, String> {
+    let promtool = promtool.ok_or("IPCON_PROMTOOL does not say where Prometheus is")?;
+    let prometheus = promtool.with_file_name("prometheus");
+    match prometheus.is_file() {
+        true => Ok(prometheus),
+        false => Err(format!(
+            "Prometheus is not there ({}): cargo xtask setup",
+            prometheus.display()
+        )),
+    }
+}
+
 fn number(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     let number = value.parse();
     Some(number.unwrap_or_else(|_| panic!("{name} is {value:?}, and must be a number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_prometheus_is_a_reason() {
+        let nowhere = prometheus_beside(None).unwrap_err();
+        assert!(nowhere.contains("IPCON_PROMTOOL"), "{nowhere}");
+        let folder = std::env::temp_dir().join("ipcon-a-missing-prometheus");
+        std::fs::create_dir_all(&folder).unwrap();
+        let promtool = folder.join("promtool");
+        let missing = prometheus_beside(Some(promtool.clone())).unwrap_err();
+        assert!(missing.contains("cargo xtask setup"), "{missing}");
+        let prometheus = folder.join("prometheus");
+        std::fs::write(&prometheus, "").unwrap();
+        assert_eq!(prometheus_beside(Some(promtool)), Ok(prometheus));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -5,19 +5,23 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::thread;
+use std::time::Instant;
 
 use ipcon_vm_tests::process::{Process, program};
 use ipcon_vm_tests::{Case, agree, cases, counters, pace, settings};
-use libipcon::{Inspector, Peer, Replay};
+use libipcon::{Inspector, Peer};
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use serde_json::Value;
 
-use crate::support::soon;
+use crate::stopped::{ARCHIVE, Senders};
+
+use prometheus::{PAUSE, Prometheus};
+
+mod prometheus;
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -25,7 +29,9 @@ pub(crate) fn all() -> Vec<Case> {
         ten_thousand_peers_give_bounded_series_and_memory
             => needs(settings::quick_kernel).within(180),
         prometheus_names_the_stalled_receiver_and_who_floods_it
-            => on_the_initial_bus().needs(settings::quick_kernel).within(300),
+            => on_the_initial_bus().needs(a_prometheus).within(300),
+        prometheus_has_the_rates_that_the_traffic_program_produced
+            => on_the_initial_bus().needs(a_prometheus).within(240),
     ]
 }
 
@@ -158,177 +164,148 @@ fn ten_thousand_peers_give_bounded_series_and_memory() {
     assert!(exporter.wait().success());
 }
 
-/// The rules as they are installed, but for how long something must last.
-fn hasty_alerts() -> String {
-    let rules = include_str!("../../../ipcon-exporter/mixin/alerts.yml");
-    let lines = rules.lines().map(|line| match line.split_once("for: ") {
-        Some((before, _)) => format!("{before}for: 2s\n"),
-        None => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
-struct Prometheus {
-    _process: Process,
-    address: String,
-}
-
-impl Prometheus {
-    /// One that scrapes the exporter at an address. `None` where it is not set up.
-    fn start(folder: &Path, exporter: &str) -> Option<Self> {
-        let promtool = std::env::var_os("IPCON_PROMTOOL").map(PathBuf::from)?;
-        let prometheus = promtool.with_file_name("prometheus");
-        if !prometheus.is_file() {
-            eprintln!("{} is not there: nobody scrapes", prometheus.display());
-            return None;
-        }
-        fs::create_dir_all(folder).unwrap();
-        fs::write(folder.join("alerts.yml"), hasty_alerts()).unwrap();
-        let config = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [alerts.yml]\n\
-             scrape_configs:\n- {{job_name: ipcon, static_configs: [{{targets: ['{exporter}']}}]}}\n"
-        );
-        fs::write(folder.join("prometheus.yml"), config).unwrap();
-        let mut process = Process::spawn_complaining(
-            Command::new(prometheus)
-                .arg(format!(
-                    "--config.file={}",
-                    folder.join("prometheus.yml").display()
-                ))
-                .arg(format!(
-                    "--storage.tsdb.path={}",
-                    folder.join("data").display()
-                ))
-                .arg("--web.listen-address=127.0.0.1:0"),
-        );
-        let address = loop {
-            let line = process.line();
-            if let Some((_, address)) = line.split_once("msg=\"Listening on\" address=") {
-                break address.to_owned();
-            }
-        };
-        Some(Self {
-            _process: process,
-            address,
-        })
-    }
-
-    /// What a query gives now: the labels and the value of each series.
-    fn query(&self, query: &str) -> Vec<(Value, f64)> {
-        let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let mut connection = TcpStream::connect(&self.address).unwrap();
-        // As HTTP/1.0, so that the answer ends with the connection.
-        let request = format!("GET /api/v1/query?query={query} HTTP/1.0\r\n\r\n");
-        connection.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        // Before it is ready, it answers with a text.
-        let answer: Value = serde_json::from_str(body).unwrap_or_default();
-        let series = answer["data"]["result"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let series = series.into_iter().map(|series| {
-            let value = series["value"][1].as_str().unwrap().parse().unwrap();
-            (series["metric"].clone(), value)
-        });
-        series.collect()
-    }
-
-    /// The peers that an alert fires for.
-    fn fires_for(&self, alert: &str) -> Vec<String> {
-        let firing = self.query(&format!(
-            "ALERTS{{alertname='{alert}',alertstate='firing'}}"
-        ));
-        let peers = firing
-            .iter()
-            .map(|(labels, _)| labels["peer"].as_str().unwrap().to_owned());
-        peers.collect()
-    }
-}
-
-fn prometheus_names_the_stalled_receiver_and_who_floods_it() {
+/// The exporter at a port of its own, and its address.
+fn start_exporter() -> (Process, String) {
     let mut exporter = Process::spawn_complaining(
         program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
     );
-    let address = loop {
+    loop {
         let line = exporter.line();
         if let Some(place) = line.strip_prefix("listening on http://") {
-            break place.trim_end_matches("/metrics").to_owned();
+            let address = place.trim_end_matches("/metrics").to_owned();
+            return (exporter, address);
         }
-    };
-    let folder = std::env::temp_dir().join("ipcon-prometheus");
-    let Some(prometheus) = Prometheus::start(&folder, &address) else {
-        return;
-    };
+    }
+}
 
-    // The archive reads nothing. The clock has somebody who listens.
-    let [archive, camera, clock, user] = [(); 4].map(|()| Peer::connect().unwrap());
-    archive.register_service("archive").unwrap();
-    camera.register_service("camera").unwrap();
-    clock.register_service("clock").unwrap();
-    camera.register_group("pictures").unwrap();
-    archive.join_group("pictures", Replay::None).unwrap();
-    let flood = || {
-        for _ in 0..50 {
-            // Once the queue is full, it is refused.
-            _ = camera.send(archive.port(), &[0; 1000]);
-            camera.multicast("pictures", &[0; 1000]).unwrap();
-        }
-        for _ in 0..10 {
-            clock.send(user.port(), b"tick").unwrap();
-            user.recv_deadline(soon()).unwrap().unwrap();
+/// What Prometheus takes a test on a slow kernel is shown by the stock ones in less time.
+fn a_prometheus() -> Result<(), String> {
+    settings::quick_kernel()?;
+    settings::prometheus().map(drop)
+}
+
+fn prometheus_names_the_stalled_receiver_and_who_floods_it() {
+    let (mut exporter, address) = start_exporter();
+    let prometheus = Prometheus::start("ipcon-prometheus", &address);
+    let (archive, senders) = Senders::with_archive();
+    let deadline = pace::deadline(200);
+    let flood_until = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            senders.flood();
+            assert!(Instant::now() < deadline, "{what}");
+            // A flood that goes on, and not one that takes the machine from Prometheus.
+            thread::sleep(PAUSE);
         }
     };
-    let deadline = pace::deadline(200);
-    let wanted = [
-        ("IpconReceiverStalled", "archive"),
-        ("IpconFlood", "camera"),
-        ("IpconDropping", "archive"),
-    ];
-    loop {
-        flood();
-        let fires = wanted.map(|(alert, _)| prometheus.fires_for(alert));
-        if wanted
-            .iter()
-            .zip(&fires)
-            .all(|((_, peer), fires)| fires == &[*peer])
-        {
-            break;
-        }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{wanted:?}: {fires:?}"
-        );
-        // A flood that goes on, and not one that takes the machine from Prometheus.
-        std::thread::sleep(Duration::from_millis(100));
+    let archive_stalls = || prometheus.fires_for("IpconReceiverStalled") == [ARCHIVE];
+
+    // While it reads, nobody stalls.
+    let read = format!("ipcon_read_messages_total{{peer='{ARCHIVE}'}} > 1000");
+    flood_until("the archive reads", &|| prometheus.value(&read).is_some());
+    assert_eq!(prometheus.fires_for("IpconReceiverStalled"), [""; 0]);
+
+    archive.signal(Signal::STOP);
+    let stopped = Instant::now();
+    flood_until("the alert for the archive", &archive_stalls);
+    println!("the alert fires after {:.1?}", stopped.elapsed());
+    for (alert, peer) in [("IpconFlood", "camera"), ("IpconDropping", ARCHIVE)] {
+        flood_until(alert, &|| prometheus.fires_for(alert) == [peer]);
     }
     let refused = prometheus.query("rate(ipcon_send_errors_total{errno='EAGAIN'}[1m]) > 0");
     assert_eq!(refused.len(), 1, "{refused:?}");
+
+    archive.signal(Signal::CONT);
+    flood_until("the end of the alert", &|| {
+        prometheus.fires_for("IpconReceiverStalled").is_empty()
+    });
 
     // On a quiet bus, Prometheus has what the module counted, to the message.
     let inspector = Inspector::open().unwrap();
     let (bus, _) = counters::assert_balanced_books(&inspector);
     for total in agree::totals(&bus.counters) {
-        let told = || {
-            prometheus
-                .query(&total.query())
-                .first()
-                .map(|&(_, sum)| sum)
-        };
-        while told() != Some(total.count as f64) {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "{} is {:?} and does not become {}",
-                total.query(),
-                told(),
-                total.count
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        prometheus.wait_for(&total.query(), total.count as f64, deadline);
     }
+    archive.end();
     exporter.signal(Signal::TERM);
     assert!(exporter.wait().success());
-    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What the traffic program counts of a party, without the kind.
+const OF_A_PARTY: [(&str, &str); 4] = [
+    ("sent_{}_messages", "ipcon_sent_messages_total"),
+    ("sent_{}_bytes", "ipcon_sent_bytes_total"),
+    ("delivered_{}_messages", "ipcon_delivered_messages_total"),
+    ("delivered_{}_bytes", "ipcon_delivered_bytes_total"),
+];
+
+/// Parties of the traffic program with a label of their own, that do the same all the time.
+const PARTIES: [&str; 6] = ["camera", "clock", "mirror", "monitor", "store", "ticker"];
+
+/// The series of each of those parties, and what it counted.
+fn series(report: &Value) -> Vec<(String, f64)> {
+    let rows = report["peers"].as_array().unwrap();
+    let of_parties = rows
+        .iter()
+        .filter(|row| PARTIES.iter().any(|name| row["name"] == *name));
+    let series = of_parties.flat_map(|row| {
+        let name = row["name"].as_str().unwrap();
+        let kinds = ["unicast", "multicast"].into_iter();
+        kinds.flat_map(move |kind| {
+            OF_A_PARTY.map(|(key, metric)| {
+                let count = row[key.replace("{}", kind)].as_u64().unwrap();
+                (
+                    format!("{metric}{{peer='{name}',kind='{kind}'}}"),
+                    count as f64,
+                )
+            })
+        })
+    });
+    series.collect()
+}
+
+/// `rate` misses what a peer did before its first scrape, and takes it that what it saw went on up to the next one: a
+/// scrape each, of twenty.
+const TOLERANCE: f64 = 0.1;
+
+fn prometheus_has_the_rates_that_the_traffic_program_produced() {
+    const REFUSED: &str = "sum(ipcon_send_errors_total{errno='EAGAIN'})";
+    /// Seconds that hold all of the run.
+    const RANGE: f64 = 300.0;
+    let (mut exporter, address) = start_exporter();
+    let prometheus = Prometheus::start("ipcon-prometheus-rates", &address);
+    prometheus.wait_for("ipcon_up", 1.0, pace::deadline(30));
+    let refused_before = prometheus.value(REFUSED).unwrap();
+
+    let mut command = program("examples/traffic");
+    let mut traffic = Process::spawn(command.args(["--seconds", "40", "--rate", "2"]));
+    let report: Value = serde_json::from_str(&traffic.line()).unwrap();
+    let refused = report["refused_queue_full"].as_u64().unwrap() as f64;
+    let deadline = pace::deadline(90);
+    prometheus.wait_for(REFUSED, refused_before + refused, deadline);
+    let mut produced = series(&report);
+    assert_eq!(produced.len(), PARTIES.len() * 2 * OF_A_PARTY.len());
+    for (series, count) in &produced {
+        prometheus.wait_for(series, *count, deadline);
+    }
+    produced.push((
+        "ipcon_send_errors_total{errno='EAGAIN',kind='unicast'}".to_owned(),
+        refused,
+    ));
+
+    produced.retain(|(_, count)| *count > 0.0);
+    println!("{} rates compared", produced.len());
+    assert!(produced.len() > 20, "{produced:?}");
+    for (series, count) in produced {
+        let told = prometheus.value(&format!("rate({series}[{RANGE}s])"));
+        let (told, rate) = (told.unwrap(), count / RANGE);
+        assert!(
+            (told - rate).abs() <= rate * TOLERANCE,
+            "{series}: Prometheus has {told}/s, and {count} in {RANGE} s are {rate}/s; it has seen {}; {}",
+            prometheus.answer(&format!("{series}[{RANGE}s]")),
+            prometheus.answer(&format!("up[{RANGE}s]")),
+        );
+    }
+    traffic.end();
+    exporter.signal(Signal::TERM);
+    assert!(exporter.wait().success());
 }

@@ -35,10 +35,12 @@ mod programs;
 mod quotas;
 mod replay;
 mod samples;
+mod screen;
 mod services;
 mod sharing;
 mod soak;
 mod speaker;
+mod stopped;
 mod support;
 mod tracepoints;
 #[path = "../../../libipcon/src/wire/uapi.rs"]
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         &quotas::ROLES,
         &services::ROLES,
         &soak::ROLES,
+        &stopped::ROLES,
         &unprivileged::ROLES,
         &waiting::ROLES,
     ];
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         ("ynl", ynl::all()),
         ("programs", programs::all()),
         ("exporter", exporter::all()),
+        ("stopped", stopped::all()),
         ("samples", samples::all()),
         ("capi", capi::all()),
         ("module", module::all()),

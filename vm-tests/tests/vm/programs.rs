@@ -17,6 +17,7 @@ use crate::support::drain;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         the_traffic_program_counts_what_the_module_counts => within(120),
+        the_traffic_program_counts_with_its_archive_in_a_process_of_its_own => within(120),
         the_traffic_program_ends_with_its_second_signal,
         the_report_of_ipcon_top_agrees_with_the_dumps,
         a_recording_holds_what_the_module_counted,
@@ -56,14 +57,29 @@ fn comparable(counters: &Counters) -> Counters {
 }
 
 fn the_traffic_program_counts_what_the_module_counts() {
-    let mut traffic = Process::spawn(program("examples/traffic").args([
-        "--seconds",
-        "5",
-        "--rate",
-        "3",
-        "--scale",
-        "2",
-    ]));
+    assert_traffic_is_counted(&[], |_| {});
+}
+
+/// Also when that process was stopped, so that the program has to let it go on.
+fn the_traffic_program_counts_with_its_archive_in_a_process_of_its_own() {
+    let pid_file = std::env::temp_dir().join("the-archive-of-the-traffic.pid");
+    let option = format!("--archive-pid-file={}", pid_file.display());
+    assert_traffic_is_counted(&[&option], |traffic| {
+        let pid = std::fs::read_to_string(&pid_file).unwrap();
+        let pid: u32 = pid.trim().parse().unwrap();
+        assert_ne!(pid, traffic.pid());
+        let inspector = Inspector::open().unwrap();
+        let port = Peer::connect().unwrap().find_service("archive").unwrap();
+        assert_eq!(inspector.peer(port).unwrap().pid, pid);
+    });
+    assert!(!pid_file.exists(), "nobody has this id any more");
+}
+
+/// Runs the traffic program with these options as well. `look` comes while its peers are there, and nothing moves.
+fn assert_traffic_is_counted(options: &[&str], look: impl Fn(&Process)) {
+    let mut command = program("examples/traffic");
+    command.args(["--seconds", "5", "--rate", "3", "--scale", "2"]);
+    let mut traffic = Process::spawn(command.args(options));
     let report: Value = serde_json::from_str(&traffic.line()).unwrap();
     let inspector = Inspector::open().unwrap();
     let (bus, rows) = counters::assert_balanced_books(&inspector);
@@ -92,6 +108,7 @@ fn the_traffic_program_counts_what_the_module_counts() {
     ] {
         assert!(count > 0, "no {what}");
     }
+    look(&traffic);
     traffic.end();
 }
 
