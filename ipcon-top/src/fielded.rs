@@ -6,7 +6,11 @@ use ipcon_observe::fields::{
     Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, WARNING_FIELDS,
 };
 use ipcon_observe::linter::Warning;
-use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
+use ipcon_observe::model::{
+    Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer, QueueLatency,
+};
+
+use crate::store::{Row, waits};
 
 /// Rows of one sort.
 pub trait Fielded: Sized + 'static {
@@ -22,6 +26,16 @@ pub trait Fielded: Sized + 'static {
             Value::List(texts) => texts.iter().any(|text| holds(text, needle)),
             _ => false,
         })
+    }
+
+    /// What a row says at one of the fields.
+    fn value<'a>(field: &Field<Self>, row: &Row<'a, Self>) -> Option<Value<'a>> {
+        (field.get)(row.item)
+    }
+
+    /// How long the messages waited that it read since the probes were attached.
+    fn waits(&self) -> Option<&QueueLatency> {
+        None
     }
 }
 
@@ -56,6 +70,20 @@ impl Fielded for Peer {
             || holds(&self.comm, needle)
             || written(self.port, needle)
             || written(self.pid, needle)
+    }
+
+    /// Waiting times are those of the row, as they are shown: of the last seconds in the dashboard.
+    fn value<'a>(field: &Field<Self>, row: &Row<'a, Self>) -> Option<Value<'a>> {
+        let share = match field.key {
+            "queue_latency_p50_seconds" => 0.5,
+            "queue_latency_p99_seconds" => 0.99,
+            _ => return (field.get)(row.item),
+        };
+        waits::quantile(row.waits, share).map(Value::Time)
+    }
+
+    fn waits(&self) -> Option<&QueueLatency> {
+        self.queue_latency.as_ref()
     }
 }
 

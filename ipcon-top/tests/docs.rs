@@ -156,6 +156,26 @@ fn code(page: &str) -> Vec<&str> {
     code
 }
 
+/// The words of a command as a shell takes them, up to a pipe or a file; what is in single quotes is of one word.
+fn words_of(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (number, part) in command.split('\'').enumerate() {
+        let quoted = number % 2 == 1;
+        for letter in part.chars() {
+            match letter {
+                '>' | '|' if !quoted => {
+                    words.retain(|word| !word.is_empty());
+                    return words;
+                }
+                ' ' if !quoted => words.push(String::new()),
+                letter => words.last_mut().unwrap().push(letter),
+            }
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 #[test]
 fn the_commands_of_the_pages_are_commands() {
     let mut known = BTreeSet::new();
@@ -165,11 +185,10 @@ fn the_commands_of_the_pages_are_commands() {
             let Some(words) = line.strip_prefix("ipcon-top ") else {
                 continue;
             };
-            let words = words.split(['>', '|']).next().unwrap().replace('\'', "");
             // A word in capitals stands for any of its sort.
-            let words = words.split_whitespace();
-            let words = words.map(|word| if word == "COMMAND" { "once" } else { word });
-            let parsed = Cli::try_parse_from(std::iter::once("ipcon-top").chain(words));
+            let words = words_of(words).into_iter();
+            let words = words.map(|word| word.replace("COMMAND", "once"));
+            let parsed = Cli::try_parse_from(std::iter::once("ipcon-top".to_owned()).chain(words));
             match parsed {
                 Err(error) if error.kind() != ErrorKind::DisplayHelp => {
                     panic!("{name}: {line}: {error}")

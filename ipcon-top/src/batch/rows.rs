@@ -175,7 +175,7 @@ fn compile<R: Fielded>(text: &str) -> anyhow::Result<Compiled<R>> {
     compiled.map_err(|error| error.of_option(text))
 }
 
-fn rows<'a, R>(
+fn rows<'a, R: Fielded>(
     items: &'a [R],
     seen: &'a Seen,
     rates: impl Fn(&R) -> Option<&'a RowRates>,
@@ -185,7 +185,7 @@ fn rows<'a, R>(
         .map(|item| Row {
             item,
             rates: rates(item),
-            waits: None,
+            waits: item.waits(),
             warnings: &[],
             gone: None,
             now: seen.snapshot.taken_at,

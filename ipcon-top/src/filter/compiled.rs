@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use ipcon_observe::fields::{Field, Value};
+use ipcon_observe::fields::Value;
 use regex_lite::RegexBuilder;
 
 use super::keys::{self, Subject};
@@ -126,13 +126,11 @@ impl<T: Fielded> Node<T> {
             Self::Test(Subject::Rate(field), test) => row
                 .rate(field.key)
                 .is_some_and(|rate| test.holds(&Value::Mean(rate))),
-            Self::Test(Subject::Value(field), test) => value(field, row.item, test),
+            Self::Test(Subject::Value(field), test) => {
+                T::value(field, row).is_some_and(|value| test.holds(&value))
+            }
         }
     }
-}
-
-fn value<T>(field: &Field<T>, row: &T, test: &Test) -> bool {
-    (field.get)(row).is_some_and(|value| test.holds(&value))
 }
 
 impl Test {

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use ipcon_observe::Snapshot;
-use ipcon_observe::model::{Bus, Counters, Peer, Service};
+use ipcon_observe::model::{Bus, Counters, Peer, QueueLatency, Service};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Item, Store};
+use crate::fielded::Fielded;
+use crate::store::{Item, Row, Store};
 
 /// Two seconds of three peers: one that loses 14 messages a second, one without a name, one that is quiet.
 fn store() -> Store {
@@ -185,6 +186,39 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         Err(error) => prop_assert!(text.get(error.span.clone()).is_some(), "{:?}", error),
     }
     Ok(())
+}
+
+/// A peer that was slow long ago is not slow now, and one that is slow now need not have been so for long.
+#[test]
+fn waiting_times_are_those_that_the_row_shows() {
+    let read = |bucket: usize| {
+        let mut latency = QueueLatency::default();
+        latency.counts[bucket] = 1000;
+        latency
+    };
+    let (quick, slow, endless) = (read(1), read(12), read(QueueLatency::BUCKETS - 1));
+    let peer = Peer {
+        queue_latency: Some(slow),
+        ..Peer::default()
+    };
+    let filter = Filter::parse("p99>100us").unwrap();
+    let filter = filter.compile::<Peer>().unwrap();
+    let passes = |waits| {
+        let row = Row {
+            item: &peer,
+            rates: None,
+            waits,
+            warnings: &[],
+            gone: None,
+            now: Duration::ZERO,
+        };
+        filter.matches(&row)
+    };
+    assert!(!passes(Some(&quick)));
+    assert!(!passes(None), "nothing was read lately");
+    assert!(passes(Some(&slow)));
+    assert!(passes(Some(&endless)), "longer than the last bound");
+    assert!(passes(peer.waits()));
 }
 
 proptest! {

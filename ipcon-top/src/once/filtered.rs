@@ -71,7 +71,7 @@ impl Sieve<'_> {
                     filter.matches(&Row {
                         item,
                         rates: rates(item),
-                        waits: None,
+                        waits: item.waits(),
                         warnings: &[],
                         gone: None,
                         now: self.now,

@@ -16,6 +16,13 @@ const HEAT: usize = 200;
 /// Both kinds of messages.
 pub const KINDS: [Kind; 2] = [Kind::Unicast, Kind::Multicast];
 
+/// The bound that a share of the messages did not exceed; the longest time there is when it has no bound, `None` when
+/// nothing was read.
+pub(crate) fn quantile(waits: Option<&QueueLatency>, share: f64) -> Option<Duration> {
+    let waits = waits.filter(|waits| waits.count() > 0)?;
+    Some(waits.quantile(share).unwrap_or(Duration::MAX))
+}
+
 /// What was read since the snapshot before one.
 #[derive(Debug, Clone)]
 struct Slice {

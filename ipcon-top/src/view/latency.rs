@@ -20,7 +20,7 @@ use super::{DrawContext, Piece, View, peers, put_pieces, rule, waits};
 use crate::filter::{Filter, FilterError};
 use crate::format::{self, Align, fit};
 use crate::keymap::Action;
-use crate::store::waits::KINDS;
+use crate::store::waits::{KINDS, quantile};
 use crate::store::{Row, Store};
 use crate::table::{Cell, CellContext, Choice, Column, Natural, Table, rate, text, value};
 use crate::theme::Role;
@@ -70,7 +70,7 @@ fn columns() -> Vec<Column<Peer>> {
 }
 
 fn slow_first(a: &Row<'_, Peer>, b: &Row<'_, Peer>) -> Ordering {
-    let key = |row: &Row<'_, Peer>| (waits::quantile(row.waits, 0.99), row.item.queue_oldest);
+    let key = |row: &Row<'_, Peer>| (quantile(row.waits, 0.99), row.item.queue_oldest);
     key(b).cmp(&key(a))
 }
 

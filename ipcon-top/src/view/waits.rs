@@ -9,18 +9,12 @@ use ipcon_observe::model::{Peer, QueueLatency};
 use super::{DrawContext, Piece};
 use crate::format::{self, ABSENT, Align};
 use crate::store::Row;
+use crate::store::waits::quantile;
 use crate::table::{Cell, CellContext, Column};
 use crate::theme::{Role, Theme};
 
 /// Cells of a histogram: one a bucket.
 pub(super) const BARS: u16 = QueueLatency::BUCKETS as u16;
-
-/// The bound that a share of the messages did not exceed; the longest time there is when it has no bound, `None` when
-/// nothing was read.
-pub(super) fn quantile(waits: Option<&QueueLatency>, share: f64) -> Option<Duration> {
-    let waits = waits.filter(|waits| waits.count() > 0)?;
-    Some(waits.quantile(share).unwrap_or(Duration::MAX))
-}
 
 /// A result of [`quantile`] in at most six cells.
 pub(super) fn shown(bound: Option<Duration>) -> String {
