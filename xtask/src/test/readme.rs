@@ -15,7 +15,11 @@ const DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Each command of the README that begins with cargo, and what runs it.
 #[cfg(test)]
 const COMMANDS: &[(&str, &str)] = &[
-    ("cargo xtask demo", "the check `demo`"),
+    ("cargo xtask demo", "the check `demo`, with an option more"),
+    (
+        "cargo xtask demo --stop-archive 20",
+        "the check `demo`, which stops it sooner",
+    ),
     ("cargo xtask test", "the command that runs the checks"),
     (
         "cargo build --examples",
@@ -37,11 +41,19 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask --help", "a test of the command line"),
 ];
 
-/// The demonstration without a terminal. Its own exit status says whether all counters agree.
+/// The demonstration without a terminal. Its own exit status says whether all counters agree, and whether the receiver that
+/// was stopped is named.
 pub(super) fn demo(workspace: &Workspace) -> anyhow::Result<()> {
     let log = workspace.target().join("demo.log");
     run_logged(
-        xtask()?.args(["demo", "--headless", "--seconds", "15"]),
+        xtask()?.args([
+            "demo",
+            "--headless",
+            "--seconds",
+            "15",
+            "--stop-archive",
+            "5",
+        ]),
         &log,
         DEADLINE,
     )

@@ -31,7 +31,8 @@ pub(crate) const ROWS: &[Row] = &[
     }),
     row("scrape-many", |context| {
         let [_, some, many] = context.buses()?;
-        context.in_turns(Sides::new(Scrape::by_peer(&many), Scrape::by_peer(&some))?)
+        let scrapes = context.in_turns(Sides::new(Scrape::new(&many), Scrape::new(&some))?)?;
+        Ok(scrape::by_peer(scrapes, &many, &some))
     }),
     row("scrape-size", |context| {
         let [_, some, many] = context.buses()?;

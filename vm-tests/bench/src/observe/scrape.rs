@@ -10,30 +10,31 @@ use crate::measure::{Samples, Side, timed};
 /// The most memory that the exporter may take, in bytes.
 const MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
 
-/// The time of a scrape, or what each peer takes of it.
-pub(crate) struct Scrape {
-    bus: Rc<Watched>,
-    by: f64,
-}
+/// The time of a scrape.
+pub(crate) struct Scrape(Rc<Watched>);
 
 impl Scrape {
     pub(crate) fn new(bus: &Rc<Watched>) -> Self {
-        let bus = Rc::clone(bus);
-        Self { bus, by: 1.0 }
-    }
-
-    pub(crate) fn by_peer(bus: &Rc<Watched>) -> Self {
-        Self {
-            by: bus.peers as f64,
-            ..Self::new(bus)
-        }
+        Self(Rc::clone(bus))
     }
 }
 
 impl Side for Scrape {
     fn round(&mut self, times: u32) -> anyhow::Result<f64> {
-        let all = timed(times, || self.bus.exporter.scrape().map(drop))?;
-        Ok(all / self.by)
+        timed(times, || self.0.exporter.scrape().map(drop))
+    }
+}
+
+/// What each peer takes of a scrape, given what scrapes of the two buses take.
+pub(crate) fn by_peer(scrapes: Samples, ours: &Watched, peer: &Watched) -> Samples {
+    let share = |times: Vec<f64>, bus: &Watched| {
+        let times = times.into_iter();
+        times.map(|time| time / bus.peers as f64).collect()
+    };
+    Samples {
+        ours: share(scrapes.ours, ours),
+        peer: share(scrapes.peer, peer),
+        ..scrapes
     }
 }
 
