@@ -15,10 +15,18 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../src/fields/mod.rs"]
 mod fields;
+#[path = "../../src/format.rs"]
+mod format;
+#[path = "../../src/linter/mod.rs"]
+mod linter;
 #[path = "../../src/model/mod.rs"]
 mod model;
+#[path = "../../src/rates/mod.rs"]
+mod rates;
 #[path = "../../src/recording/mod.rs"]
 mod recording;
+#[path = "../../src/senders.rs"]
+mod senders;
 
 use model::Snapshot;
 use recording::{Found, Reader, frame, header, pack, unpack};
