@@ -5,16 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::{Command, Output};
-use std::time::Instant;
 
 use ipcon_vm_tests::process::{Process, program};
-use ipcon_vm_tests::{Case, cases, pace, settings};
+use ipcon_vm_tests::{Case, cases, settings};
 use libipcon::Peer;
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::support::ask_exporter;
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -282,27 +281,10 @@ fn the_exporter_gives_up_what_it_does_not_need_and_reads_on() {
     assert!(exporter.wait().success());
 }
 
-/// The page of metrics. On a slow machine the exporter may still be attaching its probes, and says so.
+/// The page of metrics.
 fn get(address: &str) -> String {
-    let deadline = pace::deadline(20);
-    loop {
-        let answer = ask(address);
-        if answer.starts_with("HTTP/1.1 200 ") {
-            return answer;
-        }
-        assert!(
-            answer.contains("was not read within") && Instant::now() < deadline,
-            "{answer}"
-        );
-    }
-}
-
-fn ask(address: &str) -> String {
-    let mut connection = TcpStream::connect(address).unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
+    let answer = ask_exporter(address, "/metrics");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     answer
 }
 

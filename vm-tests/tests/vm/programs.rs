@@ -2,8 +2,7 @@
 
 //! The programs of the project as their users start them: what each of them tells agrees with the module.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use ipcon_vm_tests::process::{Process, program};
@@ -12,7 +11,7 @@ use libipcon::{Counters, Inspector, Peer, PeerInfo, Replay};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::drain;
+use crate::support::{ask_exporter, drain};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -263,8 +262,9 @@ fn the_exporter_serves_what_the_dumps_hold() {
     let inspector = Inspector::open().unwrap();
     let row = inspector.peer(peers.0.port()).unwrap();
 
-    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
-    let answer = get(address, "/metrics");
+    let health = ask_exporter(address, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    let answer = ask_exporter(address, "/metrics");
     let (head, metrics) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let of_keeper = |family: &str, kind: &str| -> u64 {
@@ -299,15 +299,6 @@ fn the_exporter_serves_what_the_dumps_hold() {
     exporter.signal(Signal::TERM);
     assert!(exporter.wait().success());
     drop(peers);
-}
-
-fn get(address: &str, path: &str) -> String {
-    let mut connection = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 /// Prometheus's own judgement, where its tool is there.

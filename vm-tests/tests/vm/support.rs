@@ -2,6 +2,8 @@
 
 //! What many tests say in the same words.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -12,6 +14,24 @@ use libipcon::{Event, KEVENT_GROUP, Kevent, Message, Peer, Replay};
 /// the test.
 pub(crate) fn soon() -> Instant {
     pace::deadline(20)
+}
+
+/// What the exporter at `address` answers to who asks for `path`. On a slow machine it may still be attaching its probes, and
+/// says so.
+pub(crate) fn ask_exporter(address: &str, path: &str) -> String {
+    let deadline = soon();
+    loop {
+        let mut connection = TcpStream::connect(address).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        if !answer.contains("the bus was not read within") {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{answer}");
+    }
 }
 
 /// The next message, which must come.
