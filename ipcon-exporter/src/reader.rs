@@ -95,7 +95,7 @@ struct BusReader {
     dropping: Dropping,
     /// Why capabilities that are not needed could not be given up.
     keeps: Option<String>,
-    /// Opened at the start, and again after a failure: the module may be loaded later.
+    /// Opened at the first question, and again after a failure: the module may be loaded later.
     collector: Option<Collector>,
     ledger: Ledger,
     /// How the sources were last time, to tell of changes.
@@ -104,9 +104,6 @@ struct BusReader {
 
 impl BusReader {
     fn answer(mut self, questions: &Receiver<Question>) {
-        // Attaching the probes takes longer than a scrape should, and capabilities are given up after it. What fails is
-        // told on stderr, and tried again for each question.
-        _ = self.read();
         while let Ok(first) = questions.recv() {
             let waiting: Vec<_> = std::iter::once(first).chain(questions.try_iter()).collect();
             let snapshot = self.read();

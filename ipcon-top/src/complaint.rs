@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What fails once an interval is told once, and not each time.
 
+use ipcon_observe::Snapshot;
+use ipcon_observe::model::{Source, SourceState};
+
 /// Tells on standard error what fails, as long as it fails in the same way only the first time.
 #[derive(Debug, Default)]
 pub(crate) struct Complaint {
@@ -14,6 +17,19 @@ impl Complaint {
         if self.is_new(cause) {
             eprintln!("ipcon-top: {what}: {error:#}");
         }
+    }
+
+    /// Says that the bus is not in a snapshot and why, or that all is well.
+    pub(crate) fn look(&mut self, snapshot: &Snapshot) {
+        if snapshot.bus.is_some() {
+            return self.settle();
+        }
+        let reason = match snapshot.source(Source::Dumps).map(|status| &status.state) {
+            Some(SourceState::Off { reason } | SourceState::Failed { reason }) => reason.as_str(),
+            _ => "it was not asked for",
+        };
+        let error = anyhow::anyhow!("{reason}");
+        self.tell("nothing is known of the bus", reason, &error);
     }
 
     fn is_new(&mut self, cause: &str) -> bool {
@@ -32,6 +48,8 @@ impl Complaint {
 
 #[cfg(test)]
 mod tests {
+    use ipcon_observe::model::Bus;
+
     use super::*;
 
     #[test]
@@ -43,5 +61,17 @@ mod tests {
         assert!(complaint.is_new("no module"));
         complaint.settle();
         assert!(complaint.is_new("no module"));
+    }
+
+    #[test]
+    fn a_bus_that_is_not_there_is_told_until_it_is() {
+        let mut complaint = Complaint::default();
+        complaint.look(&Snapshot::default());
+        assert_eq!(complaint.told.as_deref(), Some("it was not asked for"));
+        complaint.look(&Snapshot {
+            bus: Some(Bus::default()),
+            ..Snapshot::default()
+        });
+        assert_eq!(complaint.told, None);
     }
 }

@@ -217,7 +217,7 @@ impl Run<'_> {
         while self.left > 0 && pulse.wait() {
             match source.collect() {
                 Ok(snapshot) => {
-                    complaint.settle();
+                    complaint.look(&snapshot);
                     self.print(SystemTime::now(), &before, Arc::new(snapshot.clone()))?;
                     before = snapshot;
                 }

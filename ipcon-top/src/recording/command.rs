@@ -97,7 +97,7 @@ fn take(
         Err(error) if is_too_large(&error) => complaint.tell(NOTHING, "too large", &error),
         appended => {
             appended?;
-            complaint.settle();
+            complaint.look(snapshot);
         }
     }
     Ok(())

@@ -208,7 +208,7 @@ fn lines_of_the_docs() -> Vec<&'static str> {
 }
 
 fn the_lines_of_the_docs_show_a_stopped_receiver() {
-    let [path, traffic, stop, look, go_on, end] = lines_of_the_docs()[..] else {
+    let [path, traffic, wait, stop, look, go_on, end] = lines_of_the_docs()[..] else {
         panic!("other lines: {:?}", lines_of_the_docs());
     };
     let programs = program("");
@@ -247,6 +247,7 @@ fn the_lines_of_the_docs_show_a_stopped_receiver() {
         .iter()
         .all(|part| line.contains(part))
     };
+    shell.tell(wait);
     shell.tell(stop);
     let deadline = pace::deadline(FOUND_WITHIN);
     loop {
