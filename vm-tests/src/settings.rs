@@ -69,6 +69,35 @@ pub fn quick_kernel() -> Result<(), String> {
     }
 }
 
+/// What a test needs that attaches probes while messages flow on another processor, on a quick kernel.
+///
+/// QEMU before 8.1 translates a guest's code while the guest patches it: a processor may meet the `int3` of a tracepoint that is
+/// being switched after it has gone, and the guest dies. With KVM it is the processor that runs the code.
+///
+/// # Errors
+///
+/// The reason why the test is skipped.
+pub fn patching_under_load() -> Result<(), String> {
+    quick_kernel()?;
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let translated = read("/proc/cpuinfo").contains("QEMU TCG CPU");
+    let machine = read("/sys/class/dmi/id/product_version");
+    match translated && patches_badly(machine.trim()) {
+        true => Err(format!(
+            "the machine {} is of a QEMU before 8.1, whose guests die when code is patched that runs",
+            machine.trim()
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Whether a machine such as `pc-q35-7.2` is of a QEMU before 8.1.
+fn patches_badly(machine: &str) -> bool {
+    let version = machine.rsplit('-').next().unwrap_or_default();
+    let numbers: Option<Vec<u32>> = version.split('.').map(|it| it.parse().ok()).collect();
+    numbers.is_some_and(|numbers| numbers.as_slice() < [8, 1].as_slice())
+}
+
 /// The server of Prometheus, which set-up unpacks with its tool: beside `IPCON_PROMTOOL`.
 ///
 /// # Errors
@@ -99,6 +128,15 @@ fn number(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn machines_tell_the_version_of_qemu() {
+        assert!(patches_badly("pc-q35-7.2") && patches_badly("pc-q35-8.0"));
+        assert!(!patches_badly("pc-q35-8.1") && !patches_badly("pc-q35-10.0"));
+        assert!(
+            !patches_badly("pc-q35-10.0.2") && !patches_badly("") && !patches_badly("a laptop")
+        );
+    }
 
     #[test]
     fn a_missing_prometheus_is_a_reason() {

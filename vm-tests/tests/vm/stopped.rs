@@ -21,11 +21,11 @@ use crate::support::SetOnDrop;
 pub(crate) fn all() -> Vec<Case> {
     cases![
         the_opening_screen_names_a_stopped_receiver_and_who_floods_it
-            => needs(settings::quick_kernel).within(120),
+            => needs(settings::patching_under_load).within(120),
         the_report_names_a_stopped_receiver_and_who_floods_it
-            => needs(settings::quick_kernel).within(120),
+            => needs(settings::patching_under_load).within(120),
         the_lines_of_the_docs_show_a_stopped_receiver
-            => needs(settings::quick_kernel).within(120),
+            => needs(settings::patching_under_load).within(120),
     ]
 }
 
