@@ -196,11 +196,6 @@ fn health(snapshot: &Result<Snapshot>) -> Result<(), String> {
 
 /// Whether the bus is in a snapshot, and why not.
 pub(crate) fn bus_of(snapshot: &Snapshot) -> Result<(), String> {
-    if snapshot.bus.is_some() {
-        return Ok(());
-    }
-    match snapshot.source(Source::Dumps).map(|status| &status.state) {
-        Some(SourceState::Off { reason } | SourceState::Failed { reason }) => Err(reason.clone()),
-        _ => Err("the bus was not read".to_owned()),
-    }
+    let absence = snapshot.bus_absence();
+    absence.map_or(Ok(()), |reason| Err(reason.to_owned()))
 }

@@ -2,7 +2,6 @@
 //! What fails once an interval is told once, and not each time.
 
 use ipcon_observe::Snapshot;
-use ipcon_observe::model::{Source, SourceState};
 
 /// Tells on standard error what fails, as long as it fails in the same way only the first time.
 #[derive(Debug, Default)]
@@ -21,12 +20,8 @@ impl Complaint {
 
     /// Says that the bus is not in a snapshot and why, or that all is well.
     pub(crate) fn look(&mut self, snapshot: &Snapshot) {
-        if snapshot.bus.is_some() {
+        let Some(reason) = snapshot.bus_absence() else {
             return self.settle();
-        }
-        let reason = match snapshot.source(Source::Dumps).map(|status| &status.state) {
-            Some(SourceState::Off { reason } | SourceState::Failed { reason }) => reason.as_str(),
-            _ => "it was not asked for",
         };
         let error = anyhow::anyhow!("{reason}");
         self.tell("nothing is known of the bus", reason, &error);
@@ -67,7 +62,7 @@ mod tests {
     fn a_bus_that_is_not_there_is_told_until_it_is() {
         let mut complaint = Complaint::default();
         complaint.look(&Snapshot::default());
-        assert_eq!(complaint.told.as_deref(), Some("it was not asked for"));
+        assert_eq!(complaint.told.as_deref(), Some("the bus was not read"));
         complaint.look(&Snapshot {
             bus: Some(Bus::default()),
             ..Snapshot::default()

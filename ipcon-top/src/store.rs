@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ipcon_observe::fields::{BUS_FIELDS, find};
 use ipcon_observe::linter::{Linter, Objectives, Subject, Warning};
-use ipcon_observe::model::{Channel, Group, Peer, Source, SourceState};
+use ipcon_observe::model::{Channel, Group, Peer, Source};
 use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
@@ -191,22 +191,13 @@ impl Store {
     /// Why there is no bus to show; `None` while there is one.
     #[must_use]
     pub fn bus_absence(&self) -> Option<&str> {
-        if self.current.bus.is_some() {
-            return None;
-        }
-        Some(
-            self.absence(Source::Dumps)
-                .unwrap_or("the bus was not read"),
-        )
+        self.current.bus_absence()
     }
 
     /// Why a source tells nothing; `None` while it does.
     #[must_use]
     pub fn absence(&self, source: Source) -> Option<&str> {
-        match &self.current.source(source)?.state {
-            SourceState::On => None,
-            SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
-        }
+        self.current.absence(source)
     }
 
     /// Events, counts and messages that the sources know to have lost.
@@ -221,7 +212,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipcon_observe::model::SourceStatus;
+    use ipcon_observe::model::{SourceState, SourceStatus};
 
     #[test]
     fn losses_that_no_number_can_hold_are_the_most_there_can_be() {

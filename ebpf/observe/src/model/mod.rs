@@ -152,6 +152,25 @@ impl Snapshot {
     pub fn source(&self, name: Source) -> Option<&SourceStatus> {
         self.sources.iter().find(|status| status.name == name)
     }
+
+    /// Why a source tells nothing; `None` while it does, and of one that is not known.
+    pub fn absence(&self, source: Source) -> Option<&str> {
+        match &self.source(source)?.state {
+            SourceState::On => None,
+            SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
+        }
+    }
+
+    /// Why there is no bus; `None` while there is one.
+    pub fn bus_absence(&self) -> Option<&str> {
+        if self.bus.is_some() {
+            return None;
+        }
+        Some(
+            self.absence(Source::Dumps)
+                .unwrap_or("the bus was not read"),
+        )
+    }
 }
 
 /// Times are seconds in JSON.
