@@ -71,7 +71,18 @@ fn service(folder: &Path, root: &Path) -> anyhow::Result<()> {
 
 /// Has a shell complete a command with what was installed.
 fn completions(script: &Path) -> anyhow::Result<()> {
-    let asked = ". \"$0\"; COMP_WORDS=(ipcon-top rec); COMP_CWORD=1; _ipcon-top ipcon-top rec ipcon-top; echo \"${COMPREPLY[@]}\"";
+    // The function's name is the generator's affair; what is registered for the program is what bash calls.
+    let asked = r#"
+        . "$0"
+        registered=($(complete -p ipcon-top))
+        for at in "${!registered[@]}"; do
+            [ "${registered[at]}" = -F ] && function=${registered[at + 1]}
+        done
+        COMP_WORDS=(ipcon-top rec)
+        COMP_CWORD=1
+        "$function" ipcon-top rec ipcon-top
+        echo "${COMPREPLY[@]}"
+    "#;
     let mut bash = Command::new("bash");
     let answer = capture(bash.args(["--norc", "-c", asked]).arg(script))?;
     ensure!(
