@@ -14,20 +14,30 @@ use crate::channel::{End, Start};
 use crate::guest::demo::EXPORTER_PORT;
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Scope};
+use crate::vm::config::Processors;
 use crate::vm::forward::Forward;
 use crate::vm::machine::{Job, Machine, Options};
 use crate::vm::outcome::{Outcome, STATUS_SPLAT};
 use crate::vm::terminal::{self, Raw};
 use crate::vm::{current_directory, environment, feed_stdin, follow_size};
 
+/// What a script wants to know.
+const STATUSES: &str = "\
+Exit status:
+    0  all went well
+    1  counters disagree
+    3  the kernel complained in its log
+   69  the demonstration could not be run
+  124  it took too long
+  125  the VM died";
+
 /// Options of `cargo xtask demo`.
 ///
 /// Sets up and builds what is missing, boots the VM, loads the module, starts the exporter and
 /// sample traffic and shows the dashboard in this terminal; `q` ends it. Meanwhile this machine's
-/// browser finds the metrics at the address that is printed. The exit status is 0 when all went well,
-/// 1 when counters disagree, 3 when the kernel complained in its log, 69 when the demonstration could
-/// not be run, 124 when it took too long, 125 when the VM died.
+/// browser finds the metrics at the address that is printed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = STATUSES)]
 pub(crate) struct Args {
     /// Shows no dashboard; prints one report and the metrics, and compares all counters.
     #[arg(long)]
@@ -101,6 +111,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             look_for_leaks: false,
             terminal: interactive.then(terminal::size),
         },
+        // Probes are attached while messages flow.
+        processors: Processors::InTurn,
         timeout: args
             .headless
             .then(|| Duration::from_secs(args.seconds + 600)),

@@ -14,7 +14,7 @@ use crate::cache::{Cache, Workspace};
 use crate::process::{describe, display, run_shown};
 use crate::progress::{Progress, Verbosity};
 use crate::setup::{self, Flavour, Kernel, Scope};
-use crate::{codegen, coverage};
+use crate::{codegen, coverage, vmtest};
 
 mod depth;
 mod install;
@@ -90,6 +90,8 @@ enum Name {
     Demo,
     /// The end-to-end tests.
     VmTests,
+    /// The end-to-end tests that attach probes while messages flow, on a VM whose processors take turns.
+    VmInTurn,
     /// The end-to-end tests on the debug kernel.
     VmDebug,
     /// Whether the end-to-end tests find bugs that were put into the module.
@@ -111,7 +113,12 @@ impl Name {
     fn needs_vm(self) -> bool {
         matches!(
             self,
-            Self::VmCommand | Self::Demo | Self::VmTests | Self::VmDebug | Self::SeededBugs
+            Self::VmCommand
+                | Self::Demo
+                | Self::VmTests
+                | Self::VmInTurn
+                | Self::VmDebug
+                | Self::SeededBugs
         )
     }
 
@@ -178,8 +185,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Name::Install => install::check(&workspace),
             Name::VmCommand => readme::vm(&Kernel::find(&cache, Flavour::default())?.release),
             Name::Demo => readme::demo(&workspace),
-            Name::VmTests => vm::tests(Flavour::default(), &mut vm_status),
-            Name::VmDebug => vm::tests(Flavour::Debug, &mut vm_status),
+            Name::VmTests => vm::tests(&vmtest::Args::on(Flavour::default()), &mut vm_status),
+            Name::VmInTurn => vm::tests(&vm::in_turn(), &mut vm_status),
+            Name::VmDebug => vm::tests(&vmtest::Args::on(Flavour::Debug), &mut vm_status),
             Name::SeededBugs => vm::seeded_bugs(),
             name => shown(host_command(name, &workspace, &cache)?),
         });

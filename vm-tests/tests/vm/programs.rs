@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Case> {
         the_report_of_ipcon_top_agrees_with_the_dumps,
         a_recording_holds_what_the_module_counted,
         the_exporter_serves_what_the_dumps_hold => on_the_initial_bus().within(120),
+        prometheus_own_tool_finds_no_fault_with_the_metrics => on_the_initial_bus().needs(promtool).within(120),
         the_bench_measures_every_row => needs(settings::quick_kernel).within(120),
         the_bench_measures_every_row_of_observers => needs(settings::quick_kernel).within(120),
     ]
@@ -248,15 +249,7 @@ fn assert_row(report: &Value, row: &PeerInfo) {
 }
 
 fn the_exporter_serves_what_the_dumps_hold() {
-    let mut exporter = Process::spawn_complaining(
-        program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
-    );
-    let address = loop {
-        let line = exporter.line();
-        if let Some(address) = line.strip_prefix("listening on http://") {
-            break address.trim_end_matches("/metrics").to_owned();
-        }
-    };
+    let (mut exporter, address) = exporter();
     let address = address.as_str();
     let peers = exchange();
     let inspector = Inspector::open().unwrap();
@@ -295,25 +288,26 @@ fn the_exporter_serves_what_the_dumps_hold() {
         assert_eq!(of_keeper(family, "unicast"), unicast, "{family}");
         assert_eq!(of_keeper(family, "multicast"), multicast, "{family}");
     }
-    check_with_promtool(metrics);
     exporter.signal(Signal::TERM);
     assert!(exporter.wait().success());
     drop(peers);
 }
 
-/// Prometheus's own judgement, where its tool is there.
-fn check_with_promtool(metrics: &str) {
-    let promtool = std::env::var("IPCON_PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
-    let mut command = Command::new(promtool);
-    command
+fn prometheus_own_tool_finds_no_fault_with_the_metrics() {
+    let (mut exporter, address) = exporter();
+    let peers = exchange();
+    let answer = ask_exporter(&address, "/metrics");
+    let (head, metrics) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(metrics.contains("peer=\"keeper\""), "{metrics}");
+
+    let mut promtool = Command::new(settings::promtool().unwrap())
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let Ok(mut promtool) = command.spawn() else {
-        eprintln!("promtool is not installed: its judgement of the metrics is missing");
-        return;
-    };
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     promtool
         .stdin
         .take()
@@ -326,6 +320,28 @@ fn check_with_promtool(metrics: &str) {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    exporter.signal(Signal::TERM);
+    assert!(exporter.wait().success());
+    drop(peers);
+}
+
+fn promtool() -> Result<(), String> {
+    settings::quick_kernel()?;
+    settings::promtool().map(drop)
+}
+
+/// An exporter at an address of its own.
+fn exporter() -> (Process, String) {
+    let mut exporter = Process::spawn_complaining(
+        program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
+    );
+    loop {
+        let line = exporter.line();
+        if let Some(address) = line.strip_prefix("listening on http://") {
+            let address = address.trim_end_matches("/metrics").to_owned();
+            return (exporter, address);
+        }
+    }
 }
 
 /// A named peer and another that have talked.

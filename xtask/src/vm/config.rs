@@ -65,6 +65,16 @@ pub(crate) enum Clock {
     Instructions,
 }
 
+/// How the processors of a VM whose code is translated run. With hardware virtualisation it is always at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Processors {
+    /// Each in a thread of the host: races between them come up.
+    #[default]
+    AtOnce,
+    /// All in one thread: code may be patched that runs, which QEMU before 8.1 does not bear otherwise.
+    InTurn,
+}
+
 /// What a VM shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VmConfig {
@@ -76,6 +86,7 @@ pub(crate) struct VmConfig {
     pub(crate) image: PathBuf,
     pub(crate) accel: Accel,
     pub(crate) clock: Clock,
+    pub(crate) processors: Processors,
     /// Size of memory in QEMU's words, such as `2G`.
     pub(crate) memory: String,
     pub(crate) cpus: u32,
@@ -146,9 +157,9 @@ impl VmConfig {
         ];
         if self.accel == Accel::Tcg {
             // A bounded translation cache keeps QEMU from reserving a gigabyte.
-            let threads = match self.clock {
-                Clock::Host => "multi",
-                Clock::Instructions => "single",
+            let threads = match (self.clock, self.processors) {
+                (Clock::Host, Processors::AtOnce) => "multi",
+                (Clock::Instructions, _) | (_, Processors::InTurn) => "single",
             };
             options.extend([
                 "-accel".to_owned(),
@@ -177,6 +188,7 @@ mod tests {
             image: "/c/kernels/7/vmlinuz".into(),
             accel: Accel::Tcg,
             clock: Clock::Host,
+            processors: Processors::AtOnce,
             memory: "2G".to_owned(),
             cpus: 2,
             agent: "/w/it's/agent".into(),
@@ -224,9 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn processors_in_turn_take_one_thread_and_the_time_of_the_host() {
+        let words = VmConfig {
+            processors: Processors::InTurn,
+            ..config()
+        }
+        .command_line();
+        let has = |word: &str| words.iter().any(|found| found.contains(word));
+        assert!(has("tcg,thread=single"));
+        assert!(!has("-icount"));
+    }
+
+    #[test]
     fn kvm_vm_is_not_slowed_down() {
         let words = VmConfig {
             accel: Accel::Kvm,
+            processors: Processors::InTurn,
             ..config()
         }
         .command_line();

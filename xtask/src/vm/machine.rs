@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::accel::Accel;
-use super::config::{Clock, VmConfig};
+use super::config::{Clock, Processors, VmConfig};
 use super::deadline::Deadlines;
 use super::outcome::Outcome;
 use super::run_dir::RunDir;
@@ -47,25 +47,29 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FLAVOUR", default_value_t)]
     pub(crate) kernel: Flavour,
     #[command(flatten)]
-    pub(crate) size: Size,
+    pub(crate) shape: Shape,
 }
 
-/// How large a VM is.
+/// How large a VM is, and how it runs.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Size {
+pub(crate) struct Shape {
     /// Memory of the VM, such as 2G or 512M; 2G without it, 3G for the debug kernel.
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// Processors of the VM.
     #[arg(long, value_name = "N", default_value_t = CPUS, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) cpus: u32,
+    /// How they run where code is translated; what fits to the command without it.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) processors: Option<Processors>,
 }
 
-impl Default for Size {
+impl Default for Shape {
     fn default() -> Self {
         Self {
             memory: None,
             cpus: CPUS,
+            processors: None,
         }
     }
 }
@@ -83,6 +87,8 @@ pub(crate) struct Machine<'a> {
 pub(crate) struct Job {
     pub(crate) start: Start,
     pub(crate) clock: Clock,
+    /// Unless told otherwise.
+    pub(crate) processors: Processors,
     /// The longest the command may take.
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_start: OnStart,
@@ -99,6 +105,7 @@ impl Default for Job {
         Self {
             start: Start::default(),
             clock: Clock::Host,
+            processors: Processors::AtOnce,
             timeout: None,
             on_start: Box::new(|_| {}),
             quiet: false,
@@ -119,6 +126,14 @@ pub(crate) struct Report {
     pub(crate) console: String,
     /// The folder with the logs.
     pub(crate) logs: PathBuf,
+}
+
+/// How a VM gets along in time.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    accel: Accel,
+    clock: Clock,
+    processors: Processors,
 }
 
 impl Machine<'_> {
@@ -151,10 +166,13 @@ impl Machine<'_> {
         } else {
             Duration::ZERO
         };
-        let clock = job.clock;
-        let accel = match clock {
-            Clock::Host => Accel::detect(),
-            Clock::Instructions => Accel::Tcg,
+        let time = Time {
+            accel: match job.clock {
+                Clock::Host => Accel::detect(),
+                Clock::Instructions => Accel::Tcg,
+            },
+            clock: job.clock,
+            processors: self.options.shape.processors.unwrap_or(job.processors),
         };
         let on_start = job.on_start;
         let mut plan = Plan {
@@ -173,9 +191,9 @@ impl Machine<'_> {
         };
         let mut boots = 1;
         loop {
-            let report = self.boot(&kernel, &virtme_run, accel, clock, &mut plan)?;
+            let report = self.boot(&kernel, &virtme_run, time, &mut plan)?;
             let died = matches!(report.outcome, Outcome::NoBoot(_));
-            if !(died && accel == Accel::Tcg && boots < BOOTS_UNDER_TCG) {
+            if !(died && time.accel == Accel::Tcg && boots < BOOTS_UNDER_TCG) {
                 return Ok(report);
             }
             boots += 1;
@@ -192,8 +210,7 @@ impl Machine<'_> {
         &self,
         kernel: &Kernel,
         virtme_run: &Path,
-        accel: Accel,
-        clock: Clock,
+        time: Time,
         plan: &mut Plan,
     ) -> anyhow::Result<Report> {
         let dir = RunDir::make(self.workspace, self.cache)?;
@@ -204,15 +221,16 @@ impl Machine<'_> {
             virtme_run: virtme_run.to_path_buf(),
             flavour: kernel.flavour,
             image: kernel.image.clone(),
-            accel,
-            clock,
+            accel: time.accel,
+            clock: time.clock,
+            processors: time.processors,
             memory: self
                 .options
-                .size
+                .shape
                 .memory
                 .clone()
                 .unwrap_or_else(|| memory(kernel.flavour).to_owned()),
-            cpus: self.options.size.cpus,
+            cpus: self.options.shape.cpus,
             agent,
             socket: dir.scratch().join("agent.sock"),
         };

@@ -31,12 +31,18 @@ use outcome::Outcome;
 use session::Guest;
 use terminal::Raw;
 
+/// What a script wants to know.
+const STATUSES: &str = "\
+Exit status: the command's, or
+   69  it could not be run
+  124  it took too long
+  125  the VM died under it";
+
 /// Options of `cargo xtask vm`.
 ///
-/// The command's stdout and stderr are passed through, and nothing else is printed there; the exit
-/// status is the command's, 69 when it could not be run, 124 when it took too long, 125 when the VM
-/// died under it.
+/// The command's stdout and stderr are passed through, and nothing else is printed there.
 #[derive(Debug, clap::Args)]
+#[command(after_help = STATUSES)]
 pub(crate) struct Args {
     #[command(flatten)]
     options: Options,

@@ -82,7 +82,7 @@ fn run_on(flavour: Flavour, args: &Args, seed: u64) -> anyhow::Result<Run> {
     let progress = Progress::new(Verbosity::Steps);
     let options = Options {
         kernel: flavour,
-        size: args.size.clone(),
+        shape: args.shape.clone(),
     };
     let machine = Machine {
         cache: &cache,
@@ -211,6 +211,9 @@ fn variables(
         ("IPCON_SHARING_SECONDS", args.sharing_seconds),
         ("IPCON_ECHO_PEERS", args.echo_peers),
     ];
+    if args.in_turn() {
+        variables.push(("IPCON_PROCESSORS", "in-turn".to_owned()));
+    }
     variables.extend(
         asked
             .into_iter()

@@ -8,7 +8,8 @@ use clap::builder::PossibleValue;
 
 use crate::build::SeededBug;
 use crate::setup::Flavour;
-use crate::vm::machine::Size;
+use crate::vm::config::Processors;
+use crate::vm::machine::Shape;
 
 /// How long the soak runs unless told otherwise, in seconds.
 const SOAK: u64 = 20;
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FLAVOUR")]
     pub(super) kernel: Option<Kernels>,
     #[command(flatten)]
-    pub(super) size: Size,
+    pub(super) shape: Shape,
     /// Longest time all tests of one kernel may take together, in seconds; without it half an hour,
     /// an hour and a half on the debug kernel, and what was asked for takes.
     #[arg(long, value_name = "SECONDS")]
@@ -106,7 +107,7 @@ impl Args {
         Self {
             filter: None,
             kernel: Some(Kernels::One(flavour)),
-            size: Size::default(),
+            shape: Shape::default(),
             timeout: None,
             seed: None,
             fuzz_seconds: None,
@@ -116,6 +117,18 @@ impl Args {
             echo_peers: None,
             seeded_bug: None,
             ktap: false,
+        }
+    }
+
+    /// The tests with `filter` in their names, on a VM whose processors take turns.
+    pub(crate) fn in_turn_on(flavour: Flavour, filter: &str) -> Self {
+        Self {
+            filter: Some(filter.to_owned()),
+            shape: Shape {
+                processors: Some(Processors::InTurn),
+                ..Shape::default()
+            },
+            ..Self::on(flavour)
         }
     }
 
@@ -135,6 +148,11 @@ impl Args {
             (None, Some(_)) => vec![Flavour::Debug],
             (None, None) => vec![Flavour::default()],
         }
+    }
+
+    /// Whether code may be patched that runs, whatever QEMU it is.
+    pub(super) fn in_turn(&self) -> bool {
+        self.shape.processors == Some(Processors::InTurn)
     }
 
     pub(super) fn drawn_seed(&self) -> u64 {
@@ -192,12 +210,15 @@ impl Args {
         if let Some(bug) = self.seeded_bug {
             words.push(format!("--seeded-bug {bug}"));
         }
-        if let Some(memory) = &self.size.memory {
+        if let Some(memory) = &self.shape.memory {
             words.push(format!("--memory {memory}"));
         }
         // Races depend on it.
-        if self.size.cpus != Size::default().cpus {
-            words.push(format!("--cpus {}", self.size.cpus));
+        if self.shape.cpus != Shape::default().cpus {
+            words.push(format!("--cpus {}", self.shape.cpus));
+        }
+        if self.in_turn() {
+            words.push("--processors in-turn".to_owned());
         }
         if let Some(seconds) = self.timeout {
             words.push(format!("--timeout {seconds}"));
@@ -226,9 +247,10 @@ mod tests {
     fn the_command_for_another_time_has_all_that_matters() {
         let args = Args {
             fuzz_seconds: Some(60),
-            size: Size {
+            shape: Shape {
                 memory: Some("4G".to_owned()),
                 cpus: 3,
+                processors: Some(Processors::InTurn),
             },
             timeout: Some(90),
             loads: 60,
@@ -239,7 +261,7 @@ mod tests {
         assert_eq!(
             args.reproduce(Flavour::Debug, 7),
             "cargo xtask vmtest services --kernel debug --seed 7 --fuzz-seconds 60 --loads 60 \
-             --sharing-seconds 70 --echo-peers 80 --seeded-bug leak --memory 4G --cpus 3 --timeout 90"
+             --sharing-seconds 70 --echo-peers 80 --seeded-bug leak --memory 4G --cpus 3 --processors in-turn --timeout 90"
         );
         assert_eq!(
             Args {
