@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `--check`: reads everything once, as a scrape does, and tells what is measured, what is not, and why.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{SourceState, SourceStatus};
 use ipcon_observe::privilege::{
-    Available, Dropping, Prediction, Remedy, SourcePrediction, Standing,
+    Available, Dropping, Prediction, Remedy, SourcePrediction, Standing, Step,
 };
 use ipcon_observe::{Collector, Ledger, Options};
 
@@ -35,7 +35,7 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
     // What is known already helps, also if the bus cannot be read.
     tell(&report)?;
     _ = Dropping::begin(options, true);
-    let prediction = Prediction::of(&Standing::detect());
+    let prediction = Prediction::of(&Standing::detect(), options);
     let mut collector = Collector::open(options)?;
     let snapshot = collector.collect()?;
     let mut ledger = Ledger::new(limits);
@@ -57,23 +57,20 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
                 format!("measured, {families} families of metrics")
             }
             SourceState::Off { reason } | SourceState::Failed { reason } => {
-                whole &= !wanted(options, name);
+                whole &= !options.include(status.name);
                 format!("not measured: {reason}")
             }
         };
         writeln!(report, "{name}: {said}")?;
         let predicted = prediction.source(status.name);
-        for line in predicted
-            .iter()
-            .filter(|_| wanted(options, name))
-            .flat_map(|it| advice(it))
-        {
-            writeln!(report, "{name}: {line}")?;
+        for reason in predicted.into_iter().flat_map(what_is_missing) {
+            writeln!(report, "{name}: not whole: {reason}")?;
         }
         if status.lost > 0 {
             writeln!(report, "{name}: lost {} events meanwhile", status.lost)?;
         }
     }
+    report.extend(prediction.steps.iter().map(advice));
     tell(&report)?;
     reader::bus_of(&snapshot).map_err(anyhow::Error::msg)?;
     Ok(if whole {
@@ -83,29 +80,28 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
     })
 }
 
-/// What would let a source deliver all.
-fn advice(predicted: &SourcePrediction) -> Vec<String> {
-    let partly = (predicted.available == Available::Partly).then_some(&predicted.reasons);
-    let reasons = partly
-        .into_iter()
-        .flatten()
-        .map(|reason| format!("not whole: {reason}"));
-    let remedies = predicted.remedies.iter().map(|remedy| match remedy {
-        Remedy::Command(text) => format!("to change it, run: {text}"),
-        Remedy::Unit(text) => format!("to change it, in the unit: {}", text.replace('\n', ", ")),
-        Remedy::Advice(text) => format!("to change it: {text}"),
-    });
-    reasons.chain(remedies).collect()
+/// Why a source that is measured delivers not all.
+fn what_is_missing(predicted: &SourcePrediction) -> &[impl Display] {
+    match predicted.available {
+        Available::Partly => &predicted.reasons,
+        Available::Yes | Available::No => &[],
+    }
 }
 
-/// Whether a source was not left out on the command line.
-fn wanted(options: Options, source: &str) -> bool {
-    match source {
-        "kevents" => options.kevents,
-        "probes" => options.probes,
-        "channels" => options.channels,
-        _ => true,
-    }
+/// How to change that, told once for all sources that need it.
+fn advice(step: &Step) -> String {
+    let sources: Vec<_> = step.sources.iter().map(|source| source.key()).collect();
+    let ways = step.ways.iter().map(|remedy| match remedy {
+        Remedy::Command(text) => format!("run: {text}"),
+        Remedy::Unit(text) => format!("in the unit: {}", text.replace('\n', ", ")),
+        Remedy::Advice(text) => text.clone(),
+    });
+    let mut or = "to measure all";
+    ways.fold(String::new(), |mut lines, way| {
+        lines += &format!("{}: {or}, {way}\n", sources.join(", "));
+        or = "or";
+        lines
+    })
 }
 
 /// How many families there are because of a source.

@@ -58,13 +58,7 @@ pub fn examine(options: Options, attempt: bool) -> Report {
     // As every other command does, so that what is told holds for them.
     _ = Dropping::begin(options, true);
     let standing = Standing::detect();
-    let mut prediction = Prediction::of(&standing);
-    prediction
-        .sources
-        .retain(|one| is_wanted(options, one.source));
-    if !options.probes {
-        prediction.probes.clear();
-    }
+    let prediction = Prediction::of(&standing, options);
     Report {
         schema_version: SCHEMA_VERSION,
         standing,
@@ -114,14 +108,5 @@ impl Report {
         } else {
             Verdict::Blind
         }
-    }
-}
-
-fn is_wanted(options: Options, source: Source) -> bool {
-    match source {
-        Source::Dumps => true,
-        Source::Kevents => options.kevents,
-        Source::Probes => options.probes,
-        Source::Channels => options.channels,
     }
 }

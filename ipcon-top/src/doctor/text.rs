@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The examination as text: one paragraph for each source.
+//! The examination as text: one paragraph for each source, and one for each thing that can be changed.
 
 use std::fmt::{self, Write};
 
+use ipcon_observe::model::Source;
 use ipcon_observe::privilege::{
-    Available, Binary, BpfCall, Capabilities, Lockdown, Remedy, SourcePrediction, Standing,
+    Available, Binary, BpfCall, Capabilities, Lockdown, Remedy, SourcePrediction, Standing, Step,
 };
 
 use super::Report;
@@ -20,6 +21,10 @@ fn write(report: &Report, out: &mut impl Write) -> fmt::Result {
     for predicted in &report.prediction.sources {
         writeln!(out)?;
         source(report, predicted, out)?;
+    }
+    for one in &report.prediction.steps {
+        writeln!(out)?;
+        step(one, out)?;
     }
     Ok(())
 }
@@ -91,23 +96,43 @@ fn source(report: &Report, predicted: &SourcePrediction, out: &mut impl Write) -
     for reason in &predicted.reasons {
         writeln!(out, "  because      {reason}")?;
     }
-    if predicted.source == ipcon_observe::model::Source::Probes {
+    if predicted.source == Source::Probes {
         probes(report, out)?;
     }
     for lost in &predicted.lost {
         writeln!(out, "  not seen     {lost}")?;
     }
-    for remedy in &predicted.remedies {
-        let (title, text) = match remedy {
+    Ok(())
+}
+
+/// Told once, however many sources need it: one line that gives all, instead of one for each that undoes the other.
+fn step(step: &Step, out: &mut impl Write) -> fmt::Result {
+    let sources: Vec<_> = step.sources.iter().map(|source| source.key()).collect();
+    writeln!(out, "to see all of  {}", sources.join(", "))?;
+    let mut or = "";
+    for way in &step.ways {
+        let (title, text) = match way {
             Remedy::Command(text) => ("run", text),
-            Remedy::Unit(text) => ("in its unit", text),
-            Remedy::Advice(text) => ("or", text),
+            Remedy::Unit(text) if or.is_empty() => ("in its unit", text),
+            Remedy::Unit(text) => ("its unit", text),
+            Remedy::Advice(text) => ("", text),
         };
-        let mut title = title;
+        let mut title = format!("{or}{title}");
         for line in text.lines() {
             writeln!(out, "  {title:<13}{line}")?;
-            title = "";
+            title.clear();
         }
+        or = "or ";
+    }
+    // The two that take capabilities, and not the same ones.
+    if [Source::Probes, Source::Channels]
+        .iter()
+        .all(|source| step.sources.contains(source))
+    {
+        writeln!(
+            out,
+            "  for less     leave out what is not wanted: --no-channels, --no-probes"
+        )?;
     }
     Ok(())
 }
@@ -134,5 +159,62 @@ fn word(available: Available) -> &'static str {
         Available::Yes => "yes",
         Available::Partly => "partly",
         Available::No => "no",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipcon_observe::Options;
+    use ipcon_observe::privilege::Prediction;
+
+    use super::*;
+
+    /// What is printed to an ordinary user of a machine with the module.
+    fn told(options: Options) -> String {
+        let standing = Standing {
+            binary: Some(Binary {
+                path: "/opt/ipcon-top".into(),
+                ..Binary::default()
+            }),
+            uid: 1000,
+            bounding: Capabilities::PROBES.with(Capabilities::CHANNELS),
+            initial_user_namespace: Some(true),
+            probes_built: true,
+            ..Standing::default()
+        };
+        let prediction = Prediction::of(&standing, options);
+        print(&Report {
+            schema_version: super::super::SCHEMA_VERSION,
+            standing,
+            prediction,
+            trial: None,
+        })
+    }
+
+    #[test]
+    fn one_line_to_paste_gives_all_that_is_missing() {
+        let text = told(Options::default());
+        let end = "
+to see all of  probes, channels
+  run          sudo setcap cap_bpf,cap_dac_read_search,cap_perfmon,cap_sys_ptrace+ep /opt/ipcon-top
+  or run       sudo /opt/ipcon-top
+  or its unit  AmbientCapabilities=CAP_BPF CAP_DAC_READ_SEARCH CAP_PERFMON CAP_SYS_PTRACE
+  for less     leave out what is not wanted: --no-channels, --no-probes
+";
+        assert!(text.ends_with(end), "{text}");
+        assert_eq!(text.matches("setcap").count(), 1, "{text}");
+        // What each of them needs of it.
+        assert!(text.contains("the probes need CAP_BPF and CAP_PERFMON;"));
+        assert!(text.contains("those of others need CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE"));
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_given() {
+        let text = told(Options {
+            channels: false,
+            ..Options::default()
+        });
+        assert!(text.contains("sudo setcap cap_bpf,cap_perfmon+ep /opt/ipcon-top\n"));
+        assert!(!text.contains("for less"), "{text}");
     }
 }

@@ -29,6 +29,19 @@ pub struct Options {
     pub channels: bool,
 }
 
+impl Options {
+    /// Whether a source is used. The dumps always are.
+    #[must_use]
+    pub fn include(&self, source: Source) -> bool {
+        match source {
+            Source::Dumps => true,
+            Source::Kevents => self.kevents,
+            Source::Probes => self.probes,
+            Source::Channels => self.channels,
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

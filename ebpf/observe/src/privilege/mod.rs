@@ -24,6 +24,6 @@ pub use dropping::{Dropping, drop_all};
 pub use obstacle::Obstacle;
 pub(crate) use obstacle::{explain_refusal, lacking};
 pub use prediction::{Available, Prediction, ProbePrediction, SourcePrediction};
-pub use remedy::Remedy;
+pub use remedy::{Remedy, Step};
 pub use standing::{Binary, Lockdown, Standing};
 pub use trial::{ProbeTrial, SourceTrial, Trial};

@@ -24,9 +24,9 @@ pub enum Obstacle {
     #[error("in a user namespace, as in many containers, capabilities do not count for the probes")]
     UserNamespace,
     /// Capabilities for the probes are missing.
+    // No command, which would take away what the file of the program gives already: the doctor knows that.
     #[error(
-        "the probes need {0}; run as root, or give the program the capabilities with \
-         setcap cap_bpf,cap_perfmon+ep"
+        "the probes need {0}; run as root, or give that to the program as `ipcon-top doctor` tells"
     )]
     Lacking(Capabilities),
     /// Capabilities for the probes were there and are not any more.

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::capabilities::Capabilities;
 use super::obstacle::{Obstacle, before_loading, why_not_granted};
-use super::remedy::{self, Remedy};
+use super::remedy::{self, Remedy, Step};
 use super::standing::Standing;
+use crate::Options;
 use crate::model::Source;
 use crate::probes::Program;
 
@@ -26,10 +26,12 @@ pub enum Available {
 /// What the sources and the probes will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prediction {
-    /// All sources: the dumps, the kevents, the probes and the channels.
+    /// The sources that were asked for, of the dumps, the kevents, the probes and the channels.
     pub sources: Vec<SourcePrediction>,
-    /// All probes, of which all are attached or none.
+    /// All probes, of which all are attached or none, if they were asked for.
     pub probes: Vec<ProbePrediction>,
+    /// What has to be done until all sources deliver all: every step.
+    pub steps: Vec<Step>,
 }
 
 /// What a source will do.
@@ -42,7 +44,7 @@ pub struct SourcePrediction {
     /// What keeps it from delivering all.
     #[serde(serialize_with = "as_texts")]
     pub reasons: Vec<Obstacle>,
-    /// What would change that.
+    /// What would change that: the ways of all steps that this source needs.
     pub remedies: Vec<Remedy>,
     /// What is not known until then.
     pub lost: Vec<&'static str>,
@@ -61,18 +63,31 @@ pub struct ProbePrediction {
 }
 
 impl Prediction {
-    /// Says it for one who stands so.
+    /// Says it for one who stands so and asks for this.
     #[must_use]
-    pub fn of(standing: &Standing) -> Self {
-        let (probe_source, probes) = probes(standing);
+    pub fn of(standing: &Standing, options: Options) -> Self {
+        let (probe_source, mut probes) = probes(standing);
+        let mut sources = vec![
+            of_bus(standing, Source::Dumps),
+            of_bus(standing, Source::Kevents),
+            probe_source,
+            channels(standing),
+        ];
+        sources.retain(|source| options.include(source.source));
+        if !options.probes {
+            probes.clear();
+        }
+        let steps = remedy::steps(standing, &sources);
+        for source in &mut sources {
+            let own = steps
+                .iter()
+                .filter(|step| step.sources.contains(&source.source));
+            source.remedies = own.flat_map(|step| step.ways.clone()).collect();
+        }
         Self {
-            sources: vec![
-                of_bus(standing, Source::Dumps),
-                of_bus(standing, Source::Kevents),
-                probe_source,
-                channels(standing),
-            ],
+            sources,
             probes,
+            steps,
         }
     }
 
@@ -93,7 +108,7 @@ fn of_bus(standing: &Standing, source: Source) -> SourcePrediction {
     SourcePrediction {
         source,
         available: yes_without(&reason),
-        remedies: reason.iter().map(|_| modprobe()).collect(),
+        remedies: Vec::new(),
         lost: if reason.is_some() { lost } else { &[] }.to_vec(),
         reasons: reason.into_iter().collect(),
     }
@@ -141,7 +156,7 @@ fn probes(standing: &Standing) -> (SourcePrediction, Vec<ProbePrediction>) {
     let source = SourcePrediction {
         source: Source::Probes,
         available,
-        remedies: remedies(standing, &reasons),
+        remedies: Vec::new(),
         reasons,
         lost: lost.to_vec(),
     };
@@ -186,48 +201,10 @@ fn channels(standing: &Standing) -> SourcePrediction {
     SourcePrediction {
         source: Source::Channels,
         available,
-        remedies: remedies(standing, &reasons),
+        remedies: Vec::new(),
         reasons,
         lost: lost.to_vec(),
     }
-}
-
-fn remedies(standing: &Standing, reasons: &[Obstacle]) -> Vec<Remedy> {
-    let mut remedies = Vec::new();
-    for reason in reasons {
-        match reason {
-            Obstacle::NotBuilt => {
-                remedies.push(Remedy::Command("cargo xtask build".to_owned()));
-            }
-            Obstacle::CallRefused | Obstacle::CallFatal => remedies.extend([
-                Remedy::Unit("SystemCallFilter=bpf".to_owned()),
-                Remedy::Advice("of a container: a seccomp profile that lets bpf(2) through".into()),
-            ]),
-            Obstacle::UserNamespace | Obstacle::OtherNamespaces => remedies.push(Remedy::Advice(
-                "start it outside of the container, or in one without a user namespace".into(),
-            )),
-            Obstacle::Lacking(missing) => {
-                let wanted = Capabilities::PROBES;
-                remedies.extend(remedy::for_capabilities(standing, wanted, *missing));
-            }
-            Obstacle::OthersClosed(missing) => {
-                let wanted = Capabilities::CHANNELS;
-                remedies.extend(remedy::for_capabilities(standing, wanted, *missing));
-            }
-            Obstacle::NoTracepoint { .. } | Obstacle::NoBus(_) => remedies.push(modprobe()),
-            Obstacle::NoProc(_) => {
-                remedies.push(Remedy::Command("sudo mount -t proc proc /proc".into()));
-            }
-            Obstacle::GivenUp(_) => remedies.push(Remedy::Advice("start it again".into())),
-            // These explain another one.
-            Obstacle::NosuidMount(_) | Obstacle::NoNewPrivs(_) | Obstacle::Bounded(_) => {}
-        }
-    }
-    remedies
-}
-
-fn modprobe() -> Remedy {
-    Remedy::Command("sudo modprobe ipcon".to_owned())
 }
 
 fn yes_without<T>(reason: &Option<T>) -> Available {
@@ -244,6 +221,7 @@ fn as_texts<S: serde::Serializer>(reasons: &[Obstacle], serializer: S) -> Result
 #[cfg(test)]
 mod tests {
     use super::super::bpf_call::BpfCall;
+    use super::super::capabilities::Capabilities;
     use super::super::standing::{Binary, Lockdown};
     use super::*;
 
@@ -263,12 +241,12 @@ mod tests {
     }
 
     fn available(standing: &Standing) -> [Available; 4] {
-        let sources = Prediction::of(standing).sources;
+        let sources = Prediction::of(standing, Options::default()).sources;
         [0, 1, 2, 3].map(|index| sources[index].available)
     }
 
     fn reasons(standing: &Standing) -> Vec<Obstacle> {
-        let prediction = Prediction::of(standing);
+        let prediction = Prediction::of(standing, Options::default());
         let probes = prediction.source(Source::Probes).unwrap();
         let is_none = probes.available == Available::No;
         assert!(prediction.probes.iter().all(|probe| {
@@ -281,7 +259,7 @@ mod tests {
 
     #[test]
     fn root_sees_all_and_loses_nothing() {
-        let prediction = Prediction::of(&root());
+        let prediction = Prediction::of(&root(), Options::default());
         assert_eq!(available(&root()), [Yes; 4]);
         for source in prediction.sources {
             assert!(source.reasons.is_empty() && source.remedies.is_empty());
@@ -297,9 +275,50 @@ mod tests {
         };
         assert_eq!(available(&nobody), [Yes, Yes, No, Partly]);
         assert_eq!(reasons(&nobody), [Obstacle::Lacking(Capabilities::PROBES)]);
-        let prediction = Prediction::of(&nobody);
+        let prediction = Prediction::of(&nobody, Options::default());
         let probes = prediction.source(Source::Probes).unwrap();
         assert!(!probes.lost.is_empty() && !probes.remedies.is_empty());
+    }
+
+    #[test]
+    fn whichever_line_is_pasted_last_gives_all_that_was_asked_for() {
+        let nobody = Standing {
+            permitted: Capabilities::NONE,
+            binary: Some(Binary {
+                path: "/opt/ipcon-top".into(),
+                ..Binary::default()
+            }),
+            ..root()
+        };
+        let setcaps = |standing: &Standing, options| {
+            let prediction = Prediction::of(standing, options);
+            let remedies = prediction.sources.into_iter().flat_map(|it| it.remedies);
+            remedies
+                .filter_map(|remedy| match remedy {
+                    Remedy::Command(text) => text.strip_prefix("sudo setcap ").map(str::to_owned),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+        };
+        let all = "cap_bpf,cap_dac_read_search,cap_perfmon,cap_sys_ptrace+ep /opt/ipcon-top";
+        assert_eq!(setcaps(&nobody, Options::default()), [all, all]);
+        let prediction = Prediction::of(&nobody, Options::default());
+        let sources: Vec<_> = prediction.steps.iter().map(|it| &it.sources[..]).collect();
+        assert_eq!(sources, [[Source::Probes, Source::Channels]]);
+        // What it has otherwise than by its file, it would not have any more.
+        let by_its_unit = Standing {
+            permitted: Capabilities::PROBES,
+            ..nobody.clone()
+        };
+        assert_eq!(setcaps(&by_its_unit, Options::default()), [all]);
+        let probes_alone = Options {
+            channels: false,
+            ..Options::default()
+        };
+        assert_eq!(
+            setcaps(&nobody, probes_alone),
+            ["cap_bpf,cap_perfmon+ep /opt/ipcon-top"]
+        );
     }
 
     #[test]
@@ -346,7 +365,7 @@ mod tests {
         found.values_mut().for_each(|there| *there = false);
         assert_eq!(available(&without), [No, No, No, Yes]);
         let modprobe = Remedy::Command("sudo modprobe ipcon".to_owned());
-        for source in &Prediction::of(&without).sources[..3] {
+        for source in &Prediction::of(&without, Options::default()).sources[..3] {
             assert_eq!(
                 source.remedies,
                 std::slice::from_ref(&modprobe),
@@ -363,7 +382,7 @@ mod tests {
         let mut old = root();
         let found = old.tracepoints.as_mut().unwrap();
         found.insert("ipcon_group", false);
-        let prediction = Prediction::of(&old);
+        let prediction = Prediction::of(&old, Options::default());
         assert_eq!(available(&old), [Yes, Yes, No, Yes]);
         let missing = Obstacle::NoTracepoint {
             tracepoint: "ipcon_group",

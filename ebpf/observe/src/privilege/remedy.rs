@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What would let a source deliver.
+//! What would let the sources deliver.
 
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::capabilities::Capabilities;
+use super::obstacle::Obstacle;
+use super::prediction::SourcePrediction;
 use super::standing::Standing;
+use crate::model::Source;
 
 /// One way to change it; where there are several, any of them will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,13 +23,96 @@ pub enum Remedy {
     Advice(String),
 }
 
+/// One thing to change. No step takes away what another one gave, in whatever order they are taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The sources that it is needed for.
+    pub sources: Vec<Source>,
+    /// How; any of these will do.
+    pub ways: Vec<Remedy>,
+}
+
+/// What has to be done until all these sources deliver all: every step.
+pub(super) fn steps(standing: &Standing, sources: &[SourcePrediction]) -> Vec<Step> {
+    let reasons = || sources.iter().flat_map(|source| &source.reasons);
+    let missing = reasons()
+        .filter_map(missing)
+        .fold(Capabilities::NONE, Capabilities::with);
+    // All that was asked for needs, since who gets capabilities by the file loses those by which it ran before.
+    let wanted = sources
+        .iter()
+        .map(|source| needed(source.source))
+        .fold(Capabilities::NONE, Capabilities::with);
+    let mut steps: Vec<Step> = Vec::new();
+    for source in sources {
+        for reason in &source.reasons {
+            let ways = match self::missing(reason) {
+                Some(_) => for_capabilities(standing, wanted, missing),
+                None => ways(reason),
+            };
+            match steps.iter_mut().find(|step| step.ways == ways) {
+                _ if ways.is_empty() => {}
+                Some(step) if step.sources.contains(&source.source) => {}
+                Some(step) => step.sources.push(source.source),
+                None => steps.push(Step {
+                    sources: vec![source.source],
+                    ways,
+                }),
+            }
+        }
+    }
+    steps
+}
+
+/// Capabilities that would change it.
+fn missing(reason: &Obstacle) -> Option<Capabilities> {
+    match reason {
+        Obstacle::Lacking(missing) | Obstacle::OthersClosed(missing) => Some(*missing),
+        _ => None,
+    }
+}
+
+fn needed(source: Source) -> Capabilities {
+    match source {
+        Source::Dumps | Source::Kevents => Capabilities::NONE,
+        Source::Probes => Capabilities::PROBES,
+        Source::Channels => Capabilities::CHANNELS,
+    }
+}
+
+/// What would change it, if that is no matter of capabilities that can be given.
+fn ways(reason: &Obstacle) -> Vec<Remedy> {
+    match reason {
+        Obstacle::NotBuilt => vec![Remedy::Command("cargo xtask build".to_owned())],
+        Obstacle::CallRefused | Obstacle::CallFatal => vec![
+            // The latter to give capabilities up when the probes are attached.
+            Remedy::Unit("SystemCallFilter=bpf capset".to_owned()),
+            Remedy::Advice("of a container: a seccomp profile that lets bpf(2) through".to_owned()),
+        ],
+        Obstacle::UserNamespace | Obstacle::OtherNamespaces => vec![Remedy::Advice(
+            "start it outside of the container, or in one without a user namespace".to_owned(),
+        )],
+        Obstacle::NoTracepoint { .. } | Obstacle::NoBus(_) => {
+            vec![Remedy::Command("sudo modprobe ipcon".to_owned())]
+        }
+        Obstacle::NoProc(_) => vec![Remedy::Command("sudo mount -t proc proc /proc".to_owned())],
+        Obstacle::GivenUp(_) => vec![Remedy::Advice("start it again".to_owned())],
+        // These explain another one, which is a matter of capabilities.
+        Obstacle::Lacking(_)
+        | Obstacle::OthersClosed(_)
+        | Obstacle::NosuidMount(_)
+        | Obstacle::NoNewPrivs(_)
+        | Obstacle::Bounded(_) => Vec::new(),
+    }
+}
+
 /// What would give it these capabilities, of which `missing` are missing.
-pub(super) fn for_capabilities(
+fn for_capabilities(
     standing: &Standing,
     wanted: Capabilities,
     missing: Capabilities,
 ) -> Vec<Remedy> {
-    // setcap replaces what the file gives already.
+    // setcap replaces what the file gives already. Lines of a unit add up.
     let all = standing
         .binary
         .as_ref()

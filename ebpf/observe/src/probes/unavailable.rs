@@ -160,8 +160,7 @@ mod tests {
         .to_string();
         assert_eq!(
             reason,
-            "the probes need CAP_PERFMON; run as root, or give the program the capabilities with \
-             setcap cap_bpf,cap_perfmon+ep"
+            "the probes need CAP_PERFMON; run as root, or give that to the program as `ipcon-top doctor` tells"
         );
     }
 
