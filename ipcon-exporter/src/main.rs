@@ -30,8 +30,18 @@ use web::WebConfig;
 /// Threads that read the web configuration and compare passwords; more would only let clients take more.
 const BLOCKING_THREADS: usize = 4;
 
-fn main() -> Result<ExitCode> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match start(Args::parse()) {
+        Ok(status) => status,
+        Err(error) => {
+            // With its causes, and never with a backtrace, which says nothing to who runs it.
+            _ = writeln!(std::io::stderr(), "ipcon-exporter: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> Result<ExitCode> {
     if args.check {
         return check::run(args.options(), args.limits(), args.web_config.as_deref());
     }

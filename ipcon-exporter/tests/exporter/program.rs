@@ -108,15 +108,19 @@ impl Drop for Exporter {
     }
 }
 
-/// Runs the program to its end, which must come by itself.
+/// Runs the program to its end, which must come by itself, as one does who looks for faults in Rust programs.
 pub(crate) fn run(options: &[&str]) -> Output {
-    Command::new(PROGRAM).args(options).output().unwrap()
+    let mut command = Command::new(PROGRAM);
+    command.args(options).env("RUST_BACKTRACE", "full");
+    command.output().unwrap()
 }
 
-/// What a program that ended with status 1 said.
+/// What a program that ended with status 1 said: an error and its causes, on one line.
 pub(crate) fn complaint(output: &Output) -> String {
     let message = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.starts_with("ipcon-exporter: "), "{message}");
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
     message
 }
 
