@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `--check`: reads everything once, as a scrape does, and tells what is measured, what is not, and why.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use ipcon_observe::ledger::Limits;
-use ipcon_observe::model::{SourceState, SourceStatus};
+use ipcon_observe::model::{Source, SourceState, SourceStatus};
 use ipcon_observe::privilege::{
-    Available, Dropping, Prediction, Remedy, SourcePrediction, Standing, Step,
+    Available, Dropping, Prediction, Remedy, Standing, Step, Verdict, channels_seen,
 };
-use ipcon_observe::{Collector, Ledger, Options};
+use ipcon_observe::{Collector, Ledger, Options, Snapshot};
 
 use crate::metrics::{self, Parts, Scrape};
 use crate::reader;
 use crate::web::WebConfig;
 
-/// The exit status when the bus can be read, and something else that was asked for cannot.
-const PARTLY: u8 = 3;
+/// All of them.
+const SOURCES: [Source; 4] = [
+    Source::Dumps,
+    Source::Kevents,
+    Source::Probes,
+    Source::Channels,
+];
 
-/// Runs it. The exit status is 0 when all that was asked for is measured.
+/// Runs it. The exit status is that of the [`Verdict`], the same that `ipcon-top doctor --try` has.
 ///
 /// # Errors
 ///
-/// The bus cannot be read, or the web configuration is wrong.
+/// Nothing can be measured, or the web configuration is wrong.
 pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Result<ExitCode> {
     let mut report = String::new();
     if let Some(path) = web {
@@ -36,8 +41,12 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
     tell(&report)?;
     _ = Dropping::begin(options, true);
     let prediction = Prediction::of(&Standing::detect(), options);
-    let mut collector = Collector::open(options)?;
-    let snapshot = collector.collect()?;
+    let steps: String = prediction.steps.iter().map(advice).collect();
+    let read = Collector::open(options).and_then(|mut collector| collector.collect());
+    if read.is_err() {
+        tell(&steps)?;
+    }
+    let snapshot = read?;
     let mut ledger = Ledger::new(limits);
     ledger.apply(&snapshot);
     let scrape = Scrape {
@@ -47,7 +56,8 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
         process: None,
     };
 
-    let mut whole = true;
+    let judged = judge(&snapshot, options);
+    let verdict = Verdict::of(&judged);
     report.clear();
     for status in &snapshot.sources {
         let name = status.name.key();
@@ -57,35 +67,56 @@ pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Resul
                 format!("measured, {families} families of metrics")
             }
             SourceState::Off { reason } | SourceState::Failed { reason } => {
-                whole &= !options.include(status.name);
                 format!("not measured: {reason}")
             }
         };
         writeln!(report, "{name}: {said}")?;
-        let predicted = prediction.source(status.name);
-        for reason in predicted.into_iter().flat_map(what_is_missing) {
-            writeln!(report, "{name}: not whole: {reason}")?;
+        if judged.contains(&(status.name, Available::Partly)) {
+            for reason in gaps(&snapshot, &prediction, status.name) {
+                writeln!(report, "{name}: not whole: {reason}")?;
+            }
         }
         if status.lost > 0 {
             writeln!(report, "{name}: lost {} events meanwhile", status.lost)?;
         }
     }
-    report.extend(prediction.steps.iter().map(advice));
+    if verdict != Verdict::Whole {
+        report += &steps;
+    }
     tell(&report)?;
-    reader::bus_of(&snapshot).map_err(anyhow::Error::msg)?;
-    Ok(if whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(PARTLY)
-    })
+    if verdict == Verdict::Blind {
+        reader::bus_of(&snapshot).map_err(anyhow::Error::msg)?;
+    }
+    Ok(ExitCode::from(verdict.exit_status()))
 }
 
-/// Why a source that is measured delivers not all.
-fn what_is_missing(predicted: &SourcePrediction) -> &[impl Display] {
-    match predicted.available {
-        Available::Partly => &predicted.reasons,
-        Available::Yes | Available::No => &[],
+/// How much of each source that was asked for was read.
+fn judge(snapshot: &Snapshot, options: Options) -> Vec<(Source, Available)> {
+    let of = |source| match (snapshot.source(source), &snapshot.channels) {
+        (Some(status), _) if status.state != SourceState::On => Available::No,
+        (Some(_), Some(channels)) if source == Source::Channels => channels_seen(&channels.scan).0,
+        (Some(_), _) => Available::Yes,
+        // Without the bus nobody asks for what counts on it.
+        (None, _) => Available::No,
+    };
+    let wanted = SOURCES
+        .into_iter()
+        .filter(|source| options.include(*source));
+    wanted.map(|source| (source, of(source))).collect()
+}
+
+/// Why a source that is measured is so in part: as it was foreseen, or else as it was found.
+fn gaps(snapshot: &Snapshot, prediction: &Prediction, source: Source) -> Vec<String> {
+    let foreseen = prediction.source(source);
+    let foreseen = foreseen.into_iter().flat_map(|it| &it.reasons);
+    let foreseen: Vec<_> = foreseen.map(ToString::to_string).collect();
+    if !foreseen.is_empty() {
+        return foreseen;
     }
+    let channels = snapshot.channels.iter();
+    channels
+        .filter_map(|channels| channels_seen(&channels.scan).1)
+        .collect()
 }
 
 /// How to change that, told once for all sources that need it.

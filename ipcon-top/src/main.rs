@@ -46,7 +46,7 @@ fn examine(options: &Doctor) -> ExitCode {
         report
             .print(options.format)
             .and_then(|text| print(&text))
-            .map(|()| report.verdict().into()),
+            .map(|()| ExitCode::from(report.verdict().exit_status())),
     )
 }
 

@@ -3,12 +3,9 @@
 
 mod text;
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use ipcon_observe::Options;
-use ipcon_observe::model::Source;
-use ipcon_observe::privilege::{Available, Dropping, Prediction, Standing, Trial};
+use ipcon_observe::privilege::{Dropping, Prediction, Standing, Trial, Verdict};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -29,27 +26,6 @@ pub struct Report {
     /// What did deliver. `None` when it was not tried.
     #[serde(rename = "tried", skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
-}
-
-/// What it comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Everything can be seen.
-    Whole,
-    /// Not all of it.
-    Part,
-    /// Nothing.
-    Blind,
-}
-
-impl From<Verdict> for ExitCode {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Whole => Self::SUCCESS,
-            Verdict::Part => Self::from(3),
-            Verdict::Blind => Self::from(1),
-        }
-    }
 }
 
 /// Examines this process, and with `attempt` opens the sources as well and closes them again.
@@ -86,27 +62,16 @@ impl Report {
     /// What it comes to: what was seen, if that was tried, or else what is predicted.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let predicted = self.prediction.sources.iter();
-        let all: Vec<_> = match &self.trial {
-            Some(trial) => trial
-                .sources
-                .iter()
-                .map(|one| (one.source, one.available))
-                .collect(),
-            None => predicted.map(|one| (one.source, one.available)).collect(),
+        let sources: Vec<_> = match &self.trial {
+            Some(trial) => {
+                let tried = trial.sources.iter();
+                tried.map(|one| (one.source, one.available)).collect()
+            }
+            None => {
+                let predicted = self.prediction.sources.iter();
+                predicted.map(|one| (one.source, one.available)).collect()
+            }
         };
-        let is_seen = |&(source, available): &(Source, Available)| {
-            matches!(source, Source::Dumps | Source::Channels) && available != Available::No
-        };
-        if all
-            .iter()
-            .all(|(_, available)| *available == Available::Yes)
-        {
-            Verdict::Whole
-        } else if all.iter().any(is_seen) {
-            Verdict::Part
-        } else {
-            Verdict::Blind
-        }
+        Verdict::of(&sources)
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 /// `ipcon-exporter --check`, run by root or, with these capabilities alone, by nobody.
-fn check(capabilities: Option<&str>) -> Output {
+fn check(capabilities: Option<&str>, options: &[&str]) -> Output {
     let exporter = program("ipcon-exporter");
     let mut command = match capabilities {
         None => exporter,
@@ -55,7 +55,7 @@ fn check(capabilities: Option<&str>) -> Output {
             setpriv
         }
     };
-    command.arg("--check").output().unwrap()
+    command.arg("--check").args(options).output().unwrap()
 }
 
 fn a_check_tells_what_each_privilege_measures() {
@@ -66,16 +66,21 @@ fn a_check_tells_what_each_privilege_measures() {
         let said = said.unwrap_or_else(|| panic!("nothing of {source} in {output:?}"));
         said.starts_with("measured, ")
     };
-    // Those that the unit gives are enough.
-    for capabilities in [None, Some(",+bpf,+perfmon")] {
-        let output = check(capabilities);
+    // Those that the unit gives are enough for the bus.
+    let of_unit = Some(",+bpf,+perfmon");
+    for (capabilities, options, status) in [
+        (None, &[] as &[&str], 0),
+        (of_unit, &["--no-channels"], 0),
+        (of_unit, &[], 3),
+    ] {
+        let output = check(capabilities, options);
         for source in ["dumps", "kevents", "probes"] {
             assert!(measured(&output, source), "{source}: {output:?}");
         }
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
     }
     for (capabilities, missing) in [("", "CAP_BPF and CAP_PERFMON"), (",+bpf", "CAP_PERFMON")] {
-        let output = check(Some(capabilities));
+        let output = check(Some(capabilities), &[]);
         assert!(
             measured(&output, "dumps") && measured(&output, "kevents"),
             "{output:?}"

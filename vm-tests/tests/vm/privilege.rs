@@ -153,6 +153,9 @@ fn doctor_predicts_what_happens_with_each_set_of_capabilities() {
         let status = if *probes && *others { 0 } else { 3 };
         assert_eq!(predicted.status.code(), Some(status), "{name}");
         assert_eq!(tried.status.code(), Some(status), "{name}");
+        let mut exporter = program("ipcon-exporter");
+        let checked = command(who, exporter.arg("--check")).output().unwrap();
+        assert_eq!(checked.status.code(), Some(status), "{name}: {checked:?}");
 
         for row in only_predicted["predicted"]["sources"].as_array().unwrap() {
             let is_whole = row["available"] == "yes";

@@ -17,6 +17,7 @@ mod standing;
 mod status;
 mod tracepoints;
 mod trial;
+mod verdict;
 
 pub use bpf_call::BpfCall;
 pub use capabilities::Capabilities;
@@ -26,4 +27,5 @@ pub(crate) use obstacle::{explain_refusal, lacking};
 pub use prediction::{Available, Prediction, ProbePrediction, SourcePrediction};
 pub use remedy::{Remedy, Step};
 pub use standing::{Binary, Lockdown, Standing};
-pub use trial::{ProbeTrial, SourceTrial, Trial};
+pub use trial::{ProbeTrial, SourceTrial, Trial, channels_seen};
+pub use verdict::Verdict;

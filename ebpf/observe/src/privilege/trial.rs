@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::prediction::Available;
 use super::status;
 use crate::Options;
-use crate::model::Source;
+use crate::model::{ChannelScan, Source};
 use crate::probes::{Probes, Program, Settings};
 use crate::sources::bus::BusSource;
 use crate::sources::channels::ChannelSource;
@@ -113,16 +113,31 @@ fn probes() -> Result<Vec<Program>, String> {
 
 fn channels() -> SourceTrial {
     let read = ChannelSource::open().and_then(|mut source| source.read(now));
-    let mut outcome = outcome(Source::Channels, read.as_ref().map(drop).map_err(text));
-    let closed = read.map_or(0, |channels| channels.scan.unreadable_processes);
-    if closed > 0 {
-        outcome.available = Available::Partly;
-        outcome.reason = Some(format!("{closed} processes may not be looked at"));
-    } else if outcome.available == Available::Yes && others_are_hidden() {
-        outcome.available = Available::Partly;
-        outcome.reason = Some("processes of others are hidden".to_owned());
+    match read {
+        Ok(channels) => {
+            let (available, reason) = channels_seen(&channels.scan);
+            SourceTrial {
+                source: Source::Channels,
+                available,
+                reason,
+            }
+        }
+        Err(error) => outcome(Source::Channels, Err(text(error))),
     }
-    outcome
+}
+
+/// How much of the connections was seen by the calling thread, which looked for them, and what kept it from seeing all.
+#[must_use]
+pub fn channels_seen(scan: &ChannelScan) -> (Available, Option<String>) {
+    let reason = match scan.unreadable_processes {
+        0 => others_are_hidden().then(|| "processes of others are hidden".to_owned()),
+        1 => Some("1 process may not be looked at".to_owned()),
+        closed => Some(format!("{closed} processes may not be looked at")),
+    };
+    match reason {
+        None => (Available::Yes, None),
+        Some(_) => (Available::Partly, reason),
+    }
 }
 
 /// Whether `/proc` does not even tell of processes that may not be looked at.
