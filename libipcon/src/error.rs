@@ -255,7 +255,9 @@ mod tests {
     fn a_missing_module_is_named_with_the_remedy() {
         let text = Error::new(Operation::Connect, Errno::NOENT).to_string();
         assert!(
-            text.contains("the ipcon module is not loaded; run: modprobe ipcon"),
+            text.contains(
+                "the ipcon module is not loaded; where it is installed, run: modprobe ipcon"
+            ),
             "{text}"
         );
     }

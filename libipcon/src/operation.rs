@@ -46,7 +46,9 @@ impl Operation {
     pub(crate) fn explain(&self, errno: i32) -> Option<&'static str> {
         use Operation as O;
         Some(match (errno, self) {
-            (libc::ENOENT, O::Connect) => "the ipcon module is not loaded; run: modprobe ipcon",
+            (libc::ENOENT, O::Connect) => {
+                "the ipcon module is not loaded; where it is installed, run: modprobe ipcon"
+            }
             (libc::ENODEV, O::Connect) => {
                 "the ipcon module is being unloaded; connect again when it is loaded"
             }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bpf_call::BpfCall;
 use super::capabilities::Capabilities;
+use super::remedy::is_of_module;
 use super::standing::Standing;
 
 /// What keeps a source from delivering, or from delivering all.
@@ -36,7 +37,7 @@ pub enum Obstacle {
     )]
     GivenUp(Capabilities),
     /// The tracepoint of a probe is not there.
-    #[error("the kernel has no tracepoint {tracepoint}; load the module: modprobe ipcon")]
+    #[error("{}", no_tracepoint(tracepoint))]
     NoTracepoint {
         /// Its name.
         tracepoint: &'static str,
@@ -66,6 +67,16 @@ pub enum Obstacle {
     /// No program started from there can have them.
     #[error("the bounding set lacks {0}, so that no program can get it here, nor root")]
     Bounded(Capabilities),
+}
+
+/// What it means that a tracepoint is not there.
+pub(crate) fn no_tracepoint(tracepoint: &str) -> String {
+    match is_of_module(tracepoint) {
+        true => format!(
+            "the kernel has no tracepoint {tracepoint}: the module ipcon of this version is not loaded"
+        ),
+        false => format!("the kernel has no tracepoint {tracepoint}"),
+    }
 }
 
 /// Whether this process gave up what it needed to attach the probes.

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::obstacle::{Obstacle, before_loading, why_not_granted};
-use super::remedy::{self, Remedy, Step};
+use super::remedy::{self, Remedy, Step, is_of_module};
 use super::standing::Standing;
 use crate::Options;
 use crate::model::Source;
@@ -176,10 +176,6 @@ fn of_probe(standing: &Standing, program: Program) -> Vec<Obstacle> {
         obstacles.push(Obstacle::NoTracepoint { tracepoint });
     }
     obstacles
-}
-
-fn is_of_module(tracepoint: &str) -> bool {
-    tracepoint.starts_with("ipcon_")
 }
 
 fn channels(standing: &Standing) -> SourcePrediction {
@@ -363,6 +359,7 @@ mod tests {
         without.no_bus = Some("the module is not loaded".to_owned());
         let found = without.tracepoints.as_mut().unwrap();
         found.values_mut().for_each(|there| *there = false);
+        without.module_installed = Some(true);
         assert_eq!(available(&without), [No, No, No, Yes]);
         let modprobe = Remedy::Command("sudo modprobe ipcon".to_owned());
         for source in &Prediction::of(&without, Options::default()).sources[..3] {
@@ -375,6 +372,30 @@ mod tests {
         // Also where the kernel does not tell of its functions.
         without.tracepoints = None;
         assert_eq!(available(&without), [No, No, No, Yes]);
+    }
+
+    #[test]
+    fn a_command_is_told_only_where_it_works() {
+        let mut without = root();
+        without.no_bus = Some("the module is not loaded".to_owned());
+        for (installed, told) in [(Some(false), "DKMS"), (None, "outside of it")] {
+            without.module_installed = installed;
+            let steps = Prediction::of(&without, Options::default()).steps;
+            let [Step { ways, .. }] = &steps[..] else {
+                panic!("{steps:?}");
+            };
+            assert!(matches!(&ways[..], [Remedy::Advice(text)] if text.contains(told)));
+        }
+        // Loading the module that is there does not bring what it does not have.
+        let mut old = root();
+        let found = old.tracepoints.as_mut().unwrap();
+        found.insert("ipcon_group", false);
+        let steps = Prediction::of(&old, Options::default()).steps;
+        assert!(
+            matches!(&steps[..], [Step { ways, .. }]
+                if matches!(&ways[..], [Remedy::Advice(text)] if text.contains("of this version"))),
+            "{steps:?}"
+        );
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) fn steps(standing: &Standing, sources: &[SourcePrediction]) -> Vec<St
         for reason in &source.reasons {
             let ways = match self::missing(reason) {
                 Some(_) => for_capabilities(standing, wanted, missing),
-                None => ways(reason),
+                None => ways(standing, reason),
             };
             match steps.iter_mut().find(|step| step.ways == ways) {
                 _ if ways.is_empty() => {}
@@ -81,7 +81,7 @@ fn needed(source: Source) -> Capabilities {
 }
 
 /// What would change it, if that is no matter of capabilities that can be given.
-fn ways(reason: &Obstacle) -> Vec<Remedy> {
+fn ways(standing: &Standing, reason: &Obstacle) -> Vec<Remedy> {
     match reason {
         Obstacle::NotBuilt => vec![Remedy::Command("cargo xtask build".to_owned())],
         Obstacle::CallRefused | Obstacle::CallFatal => vec![
@@ -92,9 +92,18 @@ fn ways(reason: &Obstacle) -> Vec<Remedy> {
         Obstacle::UserNamespace | Obstacle::OtherNamespaces => vec![Remedy::Advice(
             "start it outside of the container, or in one without a user namespace".to_owned(),
         )],
-        Obstacle::NoTracepoint { .. } | Obstacle::NoBus(_) => {
-            vec![Remedy::Command("sudo modprobe ipcon".to_owned())]
+        Obstacle::NoBus(_) => vec![load_module(standing)],
+        Obstacle::NoTracepoint { tracepoint } if !is_of_module(tracepoint) => {
+            vec![Remedy::Advice(
+                "start a kernel that has it; it is built with CONFIG_TRACEPOINTS and CONFIG_NET"
+                    .to_owned(),
+            )]
         }
+        Obstacle::NoTracepoint { .. } if standing.no_bus.is_some() => vec![load_module(standing)],
+        Obstacle::NoTracepoint { .. } => vec![Remedy::Advice(
+            "unload the module, which is another one than this program was made for, and load the one of this version"
+                .to_owned(),
+        )],
         Obstacle::NoProc(_) => vec![Remedy::Command("sudo mount -t proc proc /proc".to_owned())],
         Obstacle::GivenUp(_) => vec![Remedy::Advice("start it again".to_owned())],
         // These explain another one, which is a matter of capabilities.
@@ -103,6 +112,28 @@ fn ways(reason: &Obstacle) -> Vec<Remedy> {
         | Obstacle::NosuidMount(_)
         | Obstacle::NoNewPrivs(_)
         | Obstacle::Bounded(_) => Vec::new(),
+    }
+}
+
+/// Whether the module brings a tracepoint, and not the kernel itself.
+pub(super) fn is_of_module(tracepoint: &str) -> bool {
+    tracepoint.starts_with("ipcon_")
+}
+
+/// A command only where it works.
+fn load_module(standing: &Standing) -> Remedy {
+    match standing.module_installed {
+        Some(true) => Remedy::Command("sudo modprobe ipcon".to_owned()),
+        Some(false) => Remedy::Advice(
+            "the module is not installed for this kernel: `cargo xtask install --prefix DIR` puts its source into \
+             DIR/src for DKMS, which builds it (dkms install); then run: sudo modprobe ipcon"
+                .to_owned(),
+        ),
+        None => Remedy::Advice(
+            "run: sudo modprobe ipcon, where the modules of this kernel are, which they are not here; of a container \
+             that is outside of it"
+                .to_owned(),
+        ),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::bpf_call::{self, BpfCall};
 use super::capabilities::Capabilities;
+use super::module;
 use super::status::{self, Status};
 use super::tracepoints;
 use crate::probes::{self, Program};
@@ -46,6 +47,8 @@ pub struct Standing {
     pub probes_built: bool,
     /// Whether the kernel has the tracepoints, by name. `None` when it does not tell.
     pub tracepoints: Option<BTreeMap<&'static str, bool>>,
+    /// Whether modprobe would find the module. `None` when that cannot be told, as in most containers.
+    pub module_installed: Option<bool>,
     /// Why the bus cannot be read. `None` when it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_bus: Option<String>,
@@ -93,6 +96,7 @@ impl Standing {
                 .parse()
                 .ok(),
             tracepoints: tracepoints::find(&Program::ALL.map(Program::tracepoint)),
+            module_installed: module::is_installed(),
             no_bus: BusSource::open().err().map(|error| error.to_string()),
             no_proc: ChannelSource::open().err().map(|error| error.to_string()),
             proc_hides_processes: status::hides_processes(&text("/proc/thread-self/mountinfo")),

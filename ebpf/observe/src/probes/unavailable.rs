@@ -63,7 +63,7 @@ pub enum Unavailable {
         missing: Vec<Capability>,
     },
     /// The kernel has no such tracepoint.
-    #[error("the kernel has no tracepoint {tracepoint}; load the module: modprobe ipcon")]
+    #[error("{}", privilege::no_tracepoint(tracepoint))]
     NoTracepoint {
         /// Its name.
         tracepoint: &'static str,
