@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files that a configuration is made of, and whether one of them has changed since.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// Most bytes of a file: what never ends would take all memory. All authorities of a system have a quarter of it.
 const BYTES_MAX: u64 = 1 << 20;
@@ -41,9 +44,18 @@ impl Files {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)?
-        .take(BYTES_MAX + 1)
-        .read_to_end(&mut content)?;
+    // A pipe would keep everybody waiting for who writes into it, now or at the next connection.
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(without_waiting)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(
+            "it is no regular file, which can be read again for each connection",
+        ));
+    }
+    file.take(BYTES_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > BYTES_MAX {
         return Err(io::Error::other(format!(
             "it is longer than {BYTES_MAX} bytes"
@@ -54,13 +66,46 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
-    fn what_never_ends_is_not_read_to_its_end() {
-        let mut files = Files::relative_to(Path::new("/dev"));
-        let error = files.read(Path::new("zero")).unwrap_err().to_string();
+    fn what_is_too_long_is_not_read_to_its_end() {
+        let path = std::env::temp_dir().join(format!("ipcon-long.{}", std::process::id()));
+        let long = File::create(&path).unwrap();
+        long.set_len(BYTES_MAX + 1).unwrap();
+        let read = Files::default().read(&path);
+        std::fs::remove_file(&path).unwrap();
+        let error = read.unwrap_err().to_string();
         assert!(error.contains("longer than"), "{error}");
-        assert!(!files.changed());
+    }
+
+    #[test]
+    fn nobody_is_waited_for() {
+        let path = std::env::temp_dir().join(format!("ipcon-pipe.{}", std::process::id()));
+        let mode = Mode::from_raw_mode(0o600);
+        mknodat(CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        let (sender, answer) = channel();
+        for file in [path.clone(), "/dev/zero".into()] {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                let mut files = Files::default();
+                let error = files.read(&file).unwrap_err().to_string();
+                _ = sender.send((error, files.changed()));
+            });
+        }
+        let answers = [0; 2].map(|_| answer.recv_timeout(Duration::from_secs(10)));
+        std::fs::remove_file(&path).unwrap();
+        for answer in answers {
+            let (error, changed) = answer.expect("it waits");
+            assert!(error.contains("no regular file"), "{error}");
+            assert!(!changed);
+        }
     }
 }
