@@ -47,7 +47,9 @@ impl Tls {
             !chain.is_empty(),
             "there is no certificate in cert_file or cert"
         );
-        let key = PrivateKeyDer::from_pem_slice(&key).context("the key is not in PEM")?;
+        let key = PrivateKeyDer::from_pem_slice(&key).context(
+            "there is no key in PEM, or it is encrypted with a password, in key_file or key",
+        )?;
 
         let provider = Arc::new(provider(config)?);
         let clients = clients(config, &provider, files)?;
@@ -84,6 +86,10 @@ fn pem(file: &str, text: &str, key: &str, files: &mut Files) -> Result<Vec<u8>> 
     match (file, text) {
         ("", "") => bail!("tls_server_config has neither {key}_file nor {key}"),
         ("", text) => Ok(text.as_bytes().to_vec()),
+        // Not to be shown, since it is a key as likely as not.
+        (pasted, _) if pasted.contains("-----BEGIN") || pasted.contains('\n') => bail!(
+            "{key}_file has no path of a file but what is in one; write that as {key} instead"
+        ),
         (file, _) => files
             .read(file.as_ref())
             .with_context(|| format!("cannot read the {key}_file {file}")),
@@ -107,6 +113,13 @@ fn versions(config: &file::Tls) -> Result<Vec<&'static SupportedProtocolVersion>
     Ok(wanted.map(|(_, version)| version).collect())
 }
 
+/// Names of the suites of TLS 1.3 as Go writes them. They may stand in the list, and all are there in any case.
+const SUITES_OF_13: [&str; 3] = [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+];
+
 /// Cipher suites and groups; those of TLS 1.3 are not a matter of choice.
 fn provider(config: &file::Tls) -> Result<CryptoProvider> {
     let mut provider = ring::default_provider();
@@ -119,9 +132,14 @@ fn provider(config: &file::Tls) -> Result<CryptoProvider> {
             .cipher_suites
             .into_iter()
             .partition(|suite| suite.tls13().is_some());
+        let of_12_wanted: Vec<_> = names
+            .iter()
+            .filter(|name| !SUITES_OF_13.contains(&name.as_str()))
+            .cloned()
+            .collect();
         let chosen = choose(
             "cipher_suites",
-            names,
+            &of_12_wanted,
             &of_12,
             |suite: &SupportedCipherSuite| suite_name(suite.suite()),
         )?;

@@ -235,8 +235,9 @@ fn versions_and_ciphers() {
     shut_out(&exporter, &new());
 
     let suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+    // The suite of TLS 1.3 is taken for the sake of files that have it.
     web.write(&format!(
-        "{TLS}  cipher_suites: [{suite}]\n  curve_preferences: [CurveP384]\n  prefer_server_cipher_suites: false\n"
+        "{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256, {suite}]\n  curve_preferences: [CurveP384]\n  prefer_server_cipher_suites: false\n"
     ));
     for client in [old(), new()] {
         let mut stream = client.over(exporter.connect());
@@ -430,6 +431,21 @@ fn what_is_wrong_in_the_file_is_told() {
         let message = web.refusal(&format!("{TLS}  {more}\n"));
         assert!(message.contains(told), "{message}");
     }
+    // Whoever writes the key in the place of its file does not find it in the log.
+    let key = fs::read_to_string(web.folder.file("key.pem")).unwrap();
+    let pasted: String = key.lines().map(|line| format!("    {line}\n")).collect();
+    let message = web.refusal(&format!(
+        "tls_server_config:\n  cert_file: cert.pem\n  key_file: |\n{pasted}"
+    ));
+    assert!(message.contains("write that as key instead"), "{message}");
+    assert!(!message.contains(key.lines().nth(1).unwrap()), "{message}");
+    fs::write(
+        web.folder.file("locked.pem"),
+        key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+    )
+    .unwrap();
+    let message = web.refusal(&TLS.replace("key.pem", "locked.pem"));
+    assert!(message.contains("encrypted with a password"), "{message}");
     let message = complaint(&run(&["--check", "--web.config.file=/nowhere/web.yml"]));
     assert!(message.contains("/nowhere/web.yml"), "{message}");
     let message = complaint(&run(&["--web.config.file=/nowhere/web.yml"]));
