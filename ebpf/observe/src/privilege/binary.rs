@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The file of the running program, which can carry capabilities.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
 use rustix::thread::CapabilitySet;
@@ -12,7 +15,7 @@ use super::standing::Binary;
 impl Binary {
     /// That of this process. `None` when it cannot be found.
     pub(super) fn own() -> Option<Self> {
-        let path = fs::read_link("/proc/self/exe").ok()?;
+        let path = without_mark(fs::read_link("/proc/self/exe").ok()?);
         // Asked through the link, which holds even if the file was replaced.
         let nosuid = statvfs("/proc/self/exe")
             .is_ok_and(|about| about.f_flag.contains(StatVfsMountFlags::NOSUID));
@@ -26,6 +29,15 @@ impl Binary {
             nosuid,
             capabilities: capabilities.unwrap_or_default(),
         })
+    }
+}
+
+/// Where the file is, or was: the kernel marks the path of one that was removed or replaced, as by an upgrade.
+fn without_mark(path: PathBuf) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes();
+    match bytes.strip_suffix(b" (deleted)") {
+        Some(before) if !path.exists() => OsStr::from_bytes(before).into(),
+        _ => path,
     }
 }
 
@@ -65,6 +77,13 @@ mod tests {
         assert_eq!(permitted(&attribute[..10]), None);
         assert_eq!(permitted(&[0; 20]), None, "no such revision");
         assert_eq!(permitted(&[]), None);
+    }
+
+    #[test]
+    fn the_path_of_a_program_that_was_replaced_is_where_the_new_one_is() {
+        let path = |text: &str| without_mark(text.into()).display().to_string();
+        assert_eq!(path("/nowhere/ipcon-top (deleted)"), "/nowhere/ipcon-top");
+        assert_eq!(path("/nowhere/ipcon-top"), "/nowhere/ipcon-top");
     }
 
     #[test]
