@@ -7,7 +7,8 @@ use ipcon_observe::fields::{
 };
 use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{
-    Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer, QueueLatency,
+    Bus, Channel, Endpoint, Event, Exception, ExceptionKind, Flow, Group, KERNEL, Peer,
+    QueueLatency, Snapshot,
 };
 
 use crate::store::{Row, waits};
@@ -31,6 +32,12 @@ pub trait Fielded: Sized + 'static {
     /// What a row says at one of the fields.
     fn value<'a>(field: &Field<Self>, row: &Row<'a, Self>) -> Option<Value<'a>> {
         (field.get)(row.item)
+    }
+
+    /// What a person is told at the field with this key instead of its value: what a peer or a group is called. `None` where
+    /// that is the value.
+    fn called(&self, _key: &str, _snapshot: &Snapshot) -> Option<String> {
+        None
     }
 
     /// How long the messages waited that it read since the probes were attached.
@@ -82,6 +89,10 @@ impl Fielded for Peer {
         waits::quantile(row.waits, share).map(Value::Time)
     }
 
+    fn called(&self, key: &str, _: &Snapshot) -> Option<String> {
+        (key == "name").then(|| self.label())
+    }
+
     fn waits(&self) -> Option<&QueueLatency> {
         self.queue_latency.as_ref()
     }
@@ -98,11 +109,23 @@ impl Fielded for Group {
             || owner.is_some_and(|name| holds(name, needle))
             || written(self.owner_port, needle)
     }
+
+    fn called(&self, key: &str, snapshot: &Snapshot) -> Option<String> {
+        (key == "owner_name").then(|| self.owner_label(snapshot))
+    }
 }
 
 impl Fielded for Flow {
     fn fields() -> &'static [Field<Self>] {
         FLOW_FIELDS
+    }
+
+    fn called(&self, key: &str, snapshot: &Snapshot) -> Option<String> {
+        match key {
+            "from_name" => Some(self.from_label(snapshot)),
+            "to_name" => Some(self.to_label(snapshot)),
+            _ => None,
+        }
     }
 }
 
@@ -146,6 +169,29 @@ impl Fielded for Event {
 impl Fielded for Exception {
     fn fields() -> &'static [Field<Self>] {
         EXCEPTION_FIELDS
+    }
+
+    fn called(&self, key: &str, snapshot: &Snapshot) -> Option<String> {
+        let peer = |id| Some(snapshot.peer_label(id, None));
+        match (&self.what, key) {
+            (ExceptionKind::Dropped { from_id: 0, .. }, "from_id") => Some(KERNEL.to_owned()),
+            (
+                ExceptionKind::Refused { from_id, .. } | ExceptionKind::Dropped { from_id, .. },
+                "from_id",
+            ) => peer(*from_id),
+            (
+                ExceptionKind::Refused { to_id, .. } | ExceptionKind::Dropped { to_id, .. },
+                "to_id",
+            ) => peer(*to_id),
+            (ExceptionKind::Dropped { group_id, .. }, "group_id") => {
+                Some(snapshot.group_label(*group_id, None))
+            }
+            (
+                ExceptionKind::Failed { peer_id, .. } | ExceptionKind::Slow { peer_id, .. },
+                "peer_id",
+            ) => peer(*peer_id),
+            _ => None,
+        }
     }
 }
 

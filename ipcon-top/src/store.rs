@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ipcon_observe::fields::{BUS_FIELDS, find};
 use ipcon_observe::linter::{Linter, Objectives, Subject, Warning};
-use ipcon_observe::model::{Channel, Group, Peer, Source};
+use ipcon_observe::model::{Channel, Group, Peer, SafeText, Source};
 use ipcon_observe::senders::Senders;
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
@@ -155,6 +155,14 @@ impl Store {
     #[must_use]
     pub fn warnings_about(&self, subject: Subject) -> &[Warning] {
         self.warnings_about.get(&subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a person calls the peer with this id, as [`Snapshot::peer_label`], even when it has just gone.
+    #[must_use]
+    pub fn peer_label(&self, id: u64, told: Option<&SafeText>) -> String {
+        let mut departed = self.departed_peers.iter().map(|it| &it.item);
+        let gone = departed.find(|peer| peer.id == id && self.current.peer(id).is_none());
+        gone.map_or_else(|| self.current.peer_label(id, told), Peer::label)
     }
 
     /// Who sends to whom.

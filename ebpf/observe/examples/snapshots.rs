@@ -32,7 +32,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             eprintln!("the bus is not compared: {reason}");
         }
         for difference in &compared.differences {
-            eprintln!("{difference}");
+            eprintln!("{}", difference.sentence(&snapshot));
         }
         let broken = snapshot.probes.iter().flat_map(|probes| &probes.identities);
         let broken: Vec<_> = broken.filter(|identity| !identity.holds()).collect();

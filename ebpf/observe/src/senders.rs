@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{FlowKind, SafeText, Snapshot};
+use crate::model::{Flow, FlowKind, KERNEL, SafeText, Snapshot};
 use crate::rates::Rates;
 
 /// One of those who send to a peer.
@@ -44,7 +44,7 @@ impl Senders {
             if per_second > 0.0 {
                 found.entry(flow.to_id).or_default().push(Sender {
                     peer_id,
-                    name: name(snapshot, peer_id, group.is_some(), flow.from_name.as_ref()),
+                    name: name(snapshot, flow, peer_id),
                     group,
                     per_second,
                     lost_per_second,
@@ -63,13 +63,11 @@ impl Senders {
     }
 }
 
-fn name(snapshot: &Snapshot, id: u64, by_group: bool, told: Option<&SafeText>) -> String {
-    match (snapshot.peer(id), told) {
-        (Some(peer), _) => peer.label(),
-        (None, _) if id == 0 && by_group => "the kernel".to_owned(),
-        (None, _) if id == 0 => "others".to_owned(),
-        // The name of a flow through a group is that of the group.
-        (None, Some(told)) if !by_group => told.to_string(),
-        (None, _) => format!("peer {id}"),
+/// The name that a flow through a group was told to come from is that of the group.
+fn name(snapshot: &Snapshot, flow: &Flow, owner_id: u64) -> String {
+    match (flow.kind, owner_id) {
+        (FlowKind::Copies, 0) => KERNEL.to_owned(),
+        (FlowKind::Copies, id) => snapshot.peer_label(id, None),
+        _ => flow.from_label(snapshot),
     }
 }

@@ -4,10 +4,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use ipcon_observe::RowRates;
 use ipcon_observe::fields::{Field, Value, find};
 use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
+use ipcon_observe::{RowRates, Snapshot};
 
 use super::columns::{self, Column};
 use super::{Output, Seen};
@@ -125,14 +125,23 @@ impl Table {
             None => columns::usual(R::fields(), output, R::FOR_PEOPLE),
         };
         let filter = compile(filter.unwrap_or_default())?;
-        let columns = wanted.iter().map(|&(field, rate)| Column::of(field, rate));
+        let for_people = output == Output::Text;
+        let titles = if for_people { R::TITLES } else { &[] };
+        let columns = wanted.iter().map(|&(field, rate)| {
+            let mut column = Column::of(field, rate);
+            if let Some((_, title)) = titles.iter().find(|(key, _)| *key == field.key) {
+                column.title = title;
+            }
+            column
+        });
         Ok(Self {
             rows,
             columns: columns.collect(),
             lines: Box::new(move |seen| {
                 let rows = R::rows(seen).into_iter();
                 let passing = rows.filter(|row| filter.matches(row));
-                passing.map(|row| line(&wanted, row)).collect()
+                let called_in = for_people.then_some(&*seen.snapshot);
+                passing.map(|row| line(&wanted, row, called_in)).collect()
             }),
         })
     }
@@ -142,10 +151,17 @@ impl Table {
     }
 }
 
-fn line<'a, R: Tabled>(wanted: &[(&'static Field<R>, bool)], row: Row<'a, R>) -> Line<'a> {
+/// The wanted of a row. For people, peers and groups are called as in the snapshot they are `called_in`.
+fn line<'a, R: Tabled>(
+    wanted: &[(&'static Field<R>, bool)],
+    row: Row<'a, R>,
+    called_in: Option<&Snapshot>,
+) -> Line<'a> {
     let cell = |&(field, rate): &(&Field<R>, bool)| {
         if rate {
             row.rate(field.key).map(Cell::PerSecond)
+        } else if let Some(called) = called_in.and_then(|it| row.item.called(field.key, it)) {
+            Some(Cell::Value(Value::Text(called.into())))
         } else {
             (field.get)(row.item).map(Cell::Value)
         }
@@ -164,6 +180,8 @@ fn line<'a, R: Tabled>(wanted: &[(&'static Field<R>, bool)], row: Row<'a, R>) ->
 trait Tabled: Fielded {
     /// What a table for people shows.
     const FOR_PEOPLE: &'static str;
+    /// Fields that have another title there, since what stands below it is not their value.
+    const TITLES: &'static [(&'static str, &'static str)] = &[];
     /// Labels that tell rows apart, and the fields they are made from.
     const LABELS: &'static [(&'static str, &'static str)];
 
@@ -234,7 +252,8 @@ impl Tabled for Group {
 }
 
 impl Tabled for Flow {
-    const FOR_PEOPLE: &'static str = "kind,from_name,from_id,to_name,to_id,messages,messages/s,bytes,bytes/s,lost_messages,lost_messages/s";
+    const FOR_PEOPLE: &'static str =
+        "kind,from_name,to_name,messages,messages/s,bytes,bytes/s,lost_messages,lost_messages/s";
     const LABELS: &'static [(&'static str, &'static str)] = &[
         ("kind", "kind"),
         ("from_id", "from_id"),
@@ -296,6 +315,12 @@ impl Tabled for Event {
 
 impl Tabled for Exception {
     const FOR_PEOPLE: &'static str = "time_seconds,exception,from_id,to_id,group_id,peer_id,bytes,reason,command,errno,waited_seconds";
+    const TITLES: &'static [(&'static str, &'static str)] = &[
+        ("from_id", "FROM"),
+        ("to_id", "TO"),
+        ("group_id", "GROUP"),
+        ("peer_id", "PEER"),
+    ];
     const LABELS: &'static [(&'static str, &'static str)] = &[];
 
     fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {

@@ -19,6 +19,7 @@ impl Report {
     /// No rows have what it asks about.
     pub fn only(mut self, filter: &Filter) -> Result<Self, FilterError> {
         let now = self.snapshot.taken_at;
+        self.unfiltered = Some(Box::new(self.snapshot.clone()));
         let mut sieve = Sieve {
             filter,
             now,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ipcon_observe::model::{Flow, Probes, QueueLatency, SafeText};
+use ipcon_observe::model::{Flow, Probes, QueueLatency};
 
 use super::Report;
 use super::text::{per_second, section};
@@ -47,8 +47,8 @@ pub(super) fn busiest(report: &Report, out: &mut String) {
     for (_, flow) in order.iter().take(BUSIEST) {
         grid.row(vec![
             flow.kind.key().to_owned(),
-            end(flow.from_name.as_ref(), flow.from_id),
-            end(flow.to_name.as_ref(), flow.to_id),
+            flow.from_label(report.whole()),
+            flow.to_label(report.whole()),
             flow.counters.messages.to_string(),
             per_second(rate(flow, "messages")),
             flow.counters.bytes.to_string(),
@@ -58,11 +58,6 @@ pub(super) fn busiest(report: &Report, out: &mut String) {
         ]);
     }
     grid.print(out);
-}
-
-/// A name, or the number of one without a name.
-fn end(name: Option<&SafeText>, id: u64) -> String {
-    name.map_or_else(|| format!("#{id}"), ToString::to_string)
 }
 
 /// How long messages waited until they were read, by kind and by peer.

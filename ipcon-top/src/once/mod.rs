@@ -39,6 +39,8 @@ pub struct Report {
     pub reconciliation: Option<Reconciliation>,
     /// What the rows had to pass; `None` when all are there.
     pub filter: Option<String>,
+    /// The second snapshot before the filter took rows out of it.
+    unfiltered: Option<Box<Snapshot>>,
 }
 
 impl Report {
@@ -62,7 +64,13 @@ impl Report {
             reconciliation: reconcile(&second),
             snapshot: second,
             filter: None,
+            unfiltered: None,
         }
+    }
+
+    /// The second snapshot with all its rows: who is hidden by the filter still has a name.
+    fn whole(&self) -> &Snapshot {
+        self.unfiltered.as_deref().unwrap_or(&self.snapshot)
     }
 
     /// The report as text, ending in a line feed.

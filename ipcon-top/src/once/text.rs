@@ -4,15 +4,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use ipcon_observe::RowRates;
-use ipcon_observe::fields::{
-    BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value,
-    find,
-};
+use ipcon_observe::fields::{BUS_FIELDS, Field, Kind, Value, find};
 use ipcon_observe::model::{Bus, Channels, Endpoint, Probes, SourceState};
+use ipcon_observe::{RowRates, Snapshot};
 
 use super::{Report, flows};
-use crate::fielded::counters;
+use crate::fielded::{Fielded, counters};
 use crate::format::{self, ABSENT, Align};
 use crate::grid::Grid;
 use crate::theme::Theme;
@@ -98,7 +95,7 @@ fn of_bus(report: &Report, bus: &Bus, out: &mut String) {
     rows(
         out,
         "peers",
-        PEER_FIELDS,
+        report.whole(),
         &PEER_KEYS,
         &report.snapshot.peers,
         |peer| report.rates.peer(peer.id),
@@ -106,7 +103,7 @@ fn of_bus(report: &Report, bus: &Bus, out: &mut String) {
     rows(
         out,
         "groups",
-        GROUP_FIELDS,
+        report.whole(),
         &GROUP_KEYS,
         &report.snapshot.groups,
         |group| report.rates.group(group.id),
@@ -127,7 +124,7 @@ fn channels(report: &Report, channels: &Channels, out: &mut String) {
     rows(
         out,
         "channels",
-        CHANNEL_FIELDS,
+        report.whole(),
         &CHANNEL_KEYS,
         &channels.connections,
         |row| report.rates.channel(row.id),
@@ -135,7 +132,7 @@ fn channels(report: &Report, channels: &Channels, out: &mut String) {
     rows(
         out,
         "endpoints",
-        ENDPOINT_FIELDS,
+        report.whole(),
         &ENDPOINT_KEYS,
         &channels.endpoints,
         |row| report.rates.endpoint(row.id),
@@ -218,10 +215,11 @@ fn totals(report: &Report, row: &Bus, out: &mut String) {
     grid.print(out);
 }
 
-fn rows<'a, R>(
+/// Rows with what is wanted of them; peers and groups are called as in the `whole` snapshot.
+fn rows<'a, R: Fielded>(
     out: &mut String,
     title: &str,
-    fields: &'static [Field<R>],
+    whole: &Snapshot,
     shown: &[Shown],
     rows: &'a [R],
     rates: impl Fn(&R) -> Option<&'a RowRates>,
@@ -233,7 +231,7 @@ fn rows<'a, R>(
     }
     let shown: Vec<(&Field<R>, bool)> = shown
         .iter()
-        .filter_map(|(key, rate)| Some((find(fields, key)?, *rate)))
+        .filter_map(|(key, rate)| Some((find(R::fields(), key)?, *rate)))
         .collect();
     let mut grid = Grid::default();
     for (field, with_rate) in &shown {
@@ -250,7 +248,9 @@ fn rows<'a, R>(
         let rates = rates(row);
         let mut cells = Vec::new();
         for (field, with_rate) in &shown {
-            cells.push((field.get)(row).map_or(ABSENT.to_owned(), |value| exact(&value)));
+            let called = row.called(field.key, whole);
+            let value = || (field.get)(row).map(|value| exact(&value));
+            cells.push(called.or_else(value).unwrap_or(ABSENT.to_owned()));
             if *with_rate {
                 cells.push(per_second(rates.and_then(|rates| rates.get(field.key))));
             }
@@ -445,7 +445,7 @@ fn reconciliation(report: &Report, out: &mut String) {
         out.push_str("  while messages flow the two are read at slightly different moments\n");
     }
     for difference in &found.differences {
-        let _ = writeln!(out, "  {difference}");
+        let _ = writeln!(out, "  {}", difference.sentence(report.whole()));
     }
 }
 
@@ -456,6 +456,7 @@ pub(super) fn section(out: &mut String, title: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipcon_observe::fields::{CHANNEL_FIELDS, ENDPOINT_FIELDS, GROUP_FIELDS, PEER_FIELDS};
 
     #[test]
     fn the_field_table_has_what_the_report_shows() {

@@ -2,7 +2,7 @@
 //! Messages and requests that did not go as they should, in words.
 
 use ipcon_observe::Snapshot;
-use ipcon_observe::model::{Exception, ExceptionKind};
+use ipcon_observe::model::{Exception, ExceptionKind, KERNEL};
 
 use super::{Happened, Store};
 use crate::fielded::holds;
@@ -59,7 +59,10 @@ impl Store {
                 bytes,
                 reason,
             } => {
-                let (from, to) = (self.name_of(*from_id), self.name_of(*to_id));
+                let (from, to) = (
+                    self.peer_label(*from_id, None),
+                    self.peer_label(*to_id, None),
+                );
                 let bytes = format::bytes((*bytes).into());
                 format!("{from} to {to}: {bytes}, {}", spaced(reason))
             }
@@ -73,10 +76,10 @@ impl Store {
                 let group = self.current.group(*group_id);
                 let group = group.map_or_else(|| group_id.to_string(), |it| it.name.to_string());
                 let from = match from_id {
-                    0 => "the kernel".to_owned(),
-                    id => self.name_of(*id),
+                    0 => KERNEL.to_owned(),
+                    id => self.peer_label(*id, None),
                 };
-                let to = self.name_of(*to_id);
+                let to = self.peer_label(*to_id, None);
                 let bytes = format::bytes((*bytes).into());
                 format!("{from} to {to} by {group}: {bytes}, {}", spaced(reason))
             }
@@ -84,25 +87,16 @@ impl Store {
                 peer_id,
                 command,
                 errno,
-            } => format!("{}: {} {errno}", self.name_of(*peer_id), spaced(command)),
+            } => format!(
+                "{}: {} {errno}",
+                self.peer_label(*peer_id, None),
+                spaced(command)
+            ),
             ExceptionKind::Slow { peer_id, waited } => format!(
                 "{} left a message unread for {}",
-                self.name_of(*peer_id),
+                self.peer_label(*peer_id, None),
                 format::duration(*waited)
             ),
-        }
-    }
-
-    /// What a person calls a peer, even when it has just gone.
-    fn name_of(&self, id: u64) -> String {
-        let gone = || {
-            let departed = self.departed_peers.iter();
-            departed.map(|it| &it.item).find(|peer| peer.id == id)
-        };
-        match self.current.peer(id).or_else(gone) {
-            Some(peer) => peer.label(),
-            None if id == 0 => "nobody known".to_owned(),
-            None => format!("peer {id}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use ipcon_observe::fields::{FLOW_FIELDS, Field, Value, position};
 use ipcon_observe::linter::Subject;
-use ipcon_observe::model::{Flow, FlowCounters, FlowKey, FlowKind, SafeText};
+use ipcon_observe::model::{Flow, FlowCounters, FlowKey, FlowKind, KERNEL, SafeText};
 use ipcon_observe::{Rates, RowRates, Snapshot};
 
 use super::{Item, Row, Store};
@@ -171,52 +171,44 @@ fn add_up<G: Grouping>(snapshot: &Snapshot, rates: &Rates) -> Vec<Stream<G>> {
 /// Where the stream `key` begins, a part of which is the flow.
 fn from(flow: &Flow, key: FlowKey, snapshot: &Snapshot) -> End {
     match (flow.kind, key.kind) {
-        (FlowKind::Copies, FlowKind::Copies) => group(flow.from_id, flow.from_name.as_ref()),
-        (FlowKind::Unicast, _) if key.from_id == 0 => nameless("others".to_owned()),
-        _ if key.from_id == 0 => nameless("the kernel".to_owned()),
-        (FlowKind::Copies, _) => peer(key.from_id, None, snapshot),
-        _ => peer(key.from_id, flow.from_name.as_ref(), snapshot),
+        (FlowKind::Copies, FlowKind::Copies) => {
+            let label = flow.from_label(snapshot);
+            group(flow.from_id, flow.from_name.as_ref(), label)
+        }
+        (FlowKind::Copies, _) if key.from_id == 0 => peer(0, KERNEL.to_owned(), snapshot),
+        (FlowKind::Copies, _) => {
+            let label = snapshot.peer_label(key.from_id, None);
+            peer(key.from_id, label, snapshot)
+        }
+        _ => peer(key.from_id, flow.from_label(snapshot), snapshot),
     }
 }
 
 /// Where a flow ends.
 fn to(flow: &Flow, snapshot: &Snapshot) -> End {
-    let name = flow.to_name.as_ref();
+    let label = flow.to_label(snapshot);
     match flow.kind {
-        FlowKind::Published => group(flow.to_id, name),
-        _ if flow.to_id == 0 => nameless("nobody known".to_owned()),
-        FlowKind::Unicast | FlowKind::Copies => peer(flow.to_id, name, snapshot),
+        FlowKind::Published => group(flow.to_id, flow.to_name.as_ref(), label),
+        FlowKind::Unicast | FlowKind::Copies => peer(flow.to_id, label, snapshot),
     }
 }
 
-fn peer(id: u64, name: Option<&SafeText>, snapshot: &Snapshot) -> End {
-    match (snapshot.peer(id), name) {
-        (Some(peer), _) => {
-            let label = peer.label();
-            End {
-                subject: Some(Subject::Peer(id)),
-                name: peer.name().filter(|name| name.as_str() != label).cloned(),
-                label,
-            }
-        }
-        (None, Some(name)) => nameless(name.to_string()),
-        (None, None) => nameless(format!("peer {id}")),
+/// A peer; one that is not here leads nowhere.
+fn peer(id: u64, label: String, snapshot: &Snapshot) -> End {
+    let peer = snapshot.peer(id);
+    let name = peer.and_then(|peer| peer.name());
+    End {
+        subject: peer.map(|_| Subject::Peer(id)),
+        name: name.filter(|name| name.as_str() != label).cloned(),
+        label,
     }
 }
 
-fn group(id: u64, name: Option<&SafeText>) -> End {
+fn group(id: u64, name: Option<&SafeText>, label: String) -> End {
     End {
         subject: Some(Subject::Group(id)),
-        label: name.map_or_else(|| format!("group {id}"), |name| format!("group {name}")),
-        name: name.cloned(),
-    }
-}
-
-fn nameless(label: String) -> End {
-    End {
-        subject: None,
         label,
-        name: None,
+        name: name.cloned(),
     }
 }
 

@@ -104,8 +104,21 @@ pub(super) fn rate_of<T: Fielded>(field: &'static Field<T>) -> Column<T> {
 /// When the field table has no such key.
 #[must_use]
 pub fn text<T: Fielded>(key: &str, of: fn(&Row<'_, T>) -> Cell) -> Column<T> {
+    text_of(key, move |row, _| of(row))
+}
+
+/// Column with a text made from a row and what is beside it, titled and sorted as a field.
+///
+/// # Panics
+///
+/// When the field table has no such key.
+#[must_use]
+pub fn text_of<T: Fielded>(
+    key: &str,
+    of: impl Fn(&Row<'_, T>, &CellContext<'_>) -> Cell + Send + 'static,
+) -> Column<T> {
     Column {
-        cell: Box::new(move |row, _| of(row)),
+        cell: Box::new(of),
         align: Align::Left,
         ..value(key)
     }

@@ -124,6 +124,7 @@ fn draw_row<T: Item>(
     for &(column, width) in columns {
         let width_of_cell = usize::from(width);
         let context = CellContext {
+            store: ctx.store,
             theme: ctx.theme,
             width: width_of_cell,
             epoch: ctx.epoch,

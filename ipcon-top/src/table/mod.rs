@@ -15,7 +15,7 @@ use crate::store::{Item, Row, Store};
 use crate::theme::{Role, Theme};
 use crate::trouble::{Severity, Weight};
 
-pub use cells::{queue, rate, text, value};
+pub use cells::{queue, rate, text, text_of, value};
 pub use choice::{Choice, Direction};
 
 /// What one cell shows.
@@ -41,6 +41,8 @@ impl Cell {
 /// What a cell may depend on beside its row.
 #[derive(Debug, Clone, Copy)]
 pub struct CellContext<'a> {
+    /// Where the row is from.
+    pub store: &'a Store,
     /// Symbols.
     pub theme: &'a Theme,
     /// Cells there are.

@@ -4,14 +4,14 @@
 use std::cmp::Ordering;
 
 use ipcon_observe::linter::Subject;
-use ipcon_observe::model::{Group, Peer};
+use ipcon_observe::model::{Group, KERNEL};
 
 use super::View;
 use super::detail::{self, Detail};
 use super::table_view::TableView;
 use crate::format;
 use crate::store::{Row, Store};
-use crate::table::{Cell, Column, Natural, Table, rate, text, value};
+use crate::table::{Cell, Column, Natural, Table, rate, text, text_of, value};
 use crate::theme::Role;
 
 /// The view of the groups.
@@ -35,7 +35,7 @@ fn columns() -> Vec<Column<Group>> {
             Cell::new(row.item.name.as_str(), Role::Normal)
         })
         .extent(15, 15, 0),
-        text("owner_name", owner).extent(12, 31, 5),
+        text_of("owner_name", |row, ctx| owner(row, ctx.store)).extent(12, 31, 5),
         value("members").extent(8, 8, 6),
         value("sent_messages").extent(5, 5, 7),
         rate("sent_messages").extent(6, 6, 2),
@@ -52,14 +52,18 @@ fn columns() -> Vec<Column<Group>> {
     ]
 }
 
-/// The owner's name; for one without a name its port.
-fn owner(row: &Row<'_, Group>) -> Cell {
+/// What the owner is called.
+fn owner(row: &Row<'_, Group>, store: &Store) -> Cell {
     let group = row.item;
-    match &group.owner_name {
-        Some(name) => Cell::new(name.as_str(), Role::Normal),
-        None if group.owner_id == 0 => Cell::new("kernel", Role::Quiet),
-        None => Cell::new(format!("~port {}", group.owner_port), Role::Quiet),
-    }
+    let role = match group.owner_name {
+        Some(_) => Role::Normal,
+        None => Role::Quiet,
+    };
+    let label = match group.owner_id {
+        0 => KERNEL.to_owned(),
+        id => store.peer_label(id, group.owner_name.as_ref()),
+    };
+    Cell::new(label, role)
 }
 
 fn by_name(a: &Row<'_, Group>, b: &Row<'_, Group>) -> Ordering {
@@ -68,18 +72,9 @@ fn by_name(a: &Row<'_, Group>, b: &Row<'_, Group>) -> Ordering {
 
 /// Who hears the group. A member that came or went while the bus was read has no row and no name.
 fn members(group: &Group, store: &Store) -> String {
-    let name = |&id: &u64| {
-        store
-            .snapshot()
-            .peer(id)
-            .map_or_else(|| format!("peer {id}"), Peer::label)
-    };
-    group
-        .member_ids
-        .iter()
-        .map(name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let members = group.member_ids.iter();
+    let labels: Vec<String> = members.map(|&id| store.peer_label(id, None)).collect();
+    labels.join(", ")
 }
 
 fn detail(row: &Row<'_, Group>, store: &Store) -> Detail {
@@ -91,7 +86,7 @@ fn detail(row: &Row<'_, Group>, store: &Store) -> Detail {
         title: group.name.to_string(),
         warnings: row.warnings.to_vec(),
         facts: vec![
-            ("owner", owner(row).text),
+            ("owner", owner(row, store).text),
             ("members", group.members.to_string()),
             (
                 "age",

@@ -22,7 +22,8 @@ pub(super) fn groups(scene: &Scene<'_>, found: &mut Vec<Warning>) {
         let rate = |key| positive(scene.rates.group(group.id).and_then(|it| it.get(key)));
         let about =
             |rule, severity| scene.about(rule, severity, Subject::Group(group.id), &group.name);
-        let owner = group.owner_name.as_ref().map(|it| format!("group of {it}"));
+        let of_the_kernel = group.owner_id == 0;
+        let owner = (!of_the_kernel).then(|| format!("group of {}", group.owner_label(scene.now)));
         if let Some(lost) = rate("dropped_messages") {
             found.push(Warning {
                 who: owner.clone(),
@@ -30,7 +31,6 @@ pub(super) fn groups(scene: &Scene<'_>, found: &mut Vec<Warning>) {
                 ..about(Rule::GroupLoses, Severity::Alarm)
             });
         }
-        let of_the_kernel = group.owner_id == 0;
         if let Some(unheard) = rate("unheard_messages").filter(|_| !of_the_kernel) {
             found.push(Warning {
                 who: owner,

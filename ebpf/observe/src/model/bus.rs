@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Counters, GroupCounters, QueueLatency, SafeText};
+use super::{Counters, GroupCounters, KERNEL, QueueLatency, SafeText, Snapshot};
 
 /// The bus of one network namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -127,6 +127,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// What a person calls the owner. Safe to print.
+    pub fn owner_label(&self, snapshot: &Snapshot) -> String {
+        match self.owner_id {
+            0 => KERNEL.to_owned(),
+            id => snapshot.peer_label(id, self.owner_name.as_ref()),
+        }
+    }
+
     /// Copies made of a published message on average, lost ones included. `None` before the first message.
     pub fn fan_out(&self) -> Option<f64> {
         let copies = self

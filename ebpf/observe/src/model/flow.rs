@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::SafeText;
+use super::{KERNEL, SafeText, Snapshot};
 
 /// What goes one way between two ends.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +81,26 @@ impl Flow {
             kind: self.kind,
             from_id: self.from_id,
             to_id: self.to_id,
+        }
+    }
+
+    /// What a person calls where it begins. Safe to print.
+    pub fn from_label(&self, snapshot: &Snapshot) -> String {
+        let name = self.from_name.as_ref();
+        match (self.kind, self.from_id) {
+            (FlowKind::Copies, id) => snapshot.group_label(id, name),
+            (FlowKind::Unicast, 0) => "others".to_owned(),
+            (FlowKind::Published, 0) => KERNEL.to_owned(),
+            (_, id) => snapshot.peer_label(id, name),
+        }
+    }
+
+    /// What a person calls where it ends. Safe to print.
+    pub fn to_label(&self, snapshot: &Snapshot) -> String {
+        let name = self.to_name.as_ref();
+        match self.kind {
+            FlowKind::Published => snapshot.group_label(self.to_id, name),
+            FlowKind::Unicast | FlowKind::Copies => snapshot.peer_label(self.to_id, name),
         }
     }
 }

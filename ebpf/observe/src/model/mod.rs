@@ -109,6 +109,17 @@ impl Snapshot {
         self.peers.get(index)
     }
 
+    /// What a person calls the peer with this id: [`Peer::label`], of one that is not here the name it was `told` to have,
+    /// else its number. Safe to print.
+    pub fn peer_label(&self, id: u64, told: Option<&SafeText>) -> String {
+        match (self.peer(id), told) {
+            (Some(peer), _) => peer.label(),
+            (None, Some(told)) => told.to_string(),
+            (None, None) if id == 0 => "nobody known".to_owned(),
+            (None, None) => format!("peer {id}"),
+        }
+    }
+
     /// The group with this id.
     pub fn group(&self, id: u64) -> Option<&Group> {
         let index = self
@@ -116,6 +127,15 @@ impl Snapshot {
             .binary_search_by_key(&id, |group| group.id)
             .ok()?;
         self.groups.get(index)
+    }
+
+    /// What a person calls the group with this id, with the word before its name that tells it from a peer. Of one that is
+    /// not here it is the name it was `told` to have, else its number. Safe to print.
+    pub fn group_label(&self, id: u64, told: Option<&SafeText>) -> String {
+        match self.group(id).map(|group| &group.name).or(told) {
+            Some(name) => format!("group {name}"),
+            None => format!("group {id}"),
+        }
     }
 
     /// The flow with this key.
@@ -172,6 +192,9 @@ impl Snapshot {
         )
     }
 }
+
+/// What a person calls the kernel, where it takes the place of a peer.
+pub const KERNEL: &str = "the kernel";
 
 /// Times are seconds in JSON.
 pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

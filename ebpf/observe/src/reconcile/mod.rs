@@ -75,23 +75,21 @@ pub enum Row {
     Group(u64),
 }
 
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row {
-            Row::Bus => write!(f, "the bus")?,
-            Row::Peer(id) => write!(f, "peer {id}")?,
-            Row::Group(id) => write!(f, "group {id}")?,
-        }
+impl Difference {
+    /// The same as a sentence, with what a person calls the peer or the group. Safe to print.
+    pub fn sentence(&self, snapshot: &Snapshot) -> String {
         let Self {
+            row,
             counter,
             dumped,
             counted,
-            ..
-        } = self;
-        write!(
-            f,
-            ": {counter} is {dumped} in the module and {counted} by the probes"
-        )
+        } = *self;
+        let whose = match row {
+            Row::Bus => "the bus".to_owned(),
+            Row::Peer(id) => snapshot.peer_label(id, None),
+            Row::Group(id) => snapshot.group_label(id, None),
+        };
+        format!("{whose}: {counter} is {dumped} in the module and {counted} by the probes")
     }
 }
 
@@ -264,7 +262,8 @@ mod tests {
 
     #[test]
     fn a_difference_is_named() {
-        let result = reconcile(&snapshot(141, 43)).unwrap();
+        let snapshot = snapshot(141, 43);
+        let result = reconcile(&snapshot).unwrap();
         let rows: Vec<_> = result
             .differences
             .iter()
@@ -272,8 +271,8 @@ mod tests {
             .collect();
         assert_eq!(rows, [Row::Bus, Row::Peer(7)]);
         assert_eq!(
-            result.differences[1].to_string(),
-            "peer 7: sent_unicast_messages is 41 in the module and 40 by the probes"
+            result.differences[1].sentence(&snapshot),
+            "~#7: sent_unicast_messages is 41 in the module and 40 by the probes"
         );
     }
 
