@@ -27,6 +27,12 @@ impl Weight {
     }
 }
 
+/// What is said of warnings where the bus was not read for a `reason`: that there are none would be a claim.
+#[must_use]
+pub fn unknown(reason: &str) -> String {
+    format!("not known of the bus: {reason}")
+}
+
 /// How what is so bad is drawn.
 #[must_use]
 pub fn role(severity: Severity) -> Role {

@@ -13,11 +13,12 @@ use std::time::{Duration, SystemTime};
 
 use clap::{CommandFactory, Parser};
 use insta::assert_snapshot;
+use ipcon_observe::Snapshot;
 use ipcon_top::args::{self, Cli};
 use ipcon_top::batch::batch;
 use ipcon_top::manual::{self, Completions, Man};
 use ipcon_top::recording::Recorder;
-use support::probed;
+use support::{probed, without_bus};
 
 const ROWS: [&str; 9] = [
     "bus",
@@ -36,13 +37,17 @@ struct Recording(PathBuf);
 
 impl Recording {
     fn new(name: &str) -> Self {
+        Self::of(name, probed)
+    }
+
+    fn of(name: &str, bus: impl Fn(u64) -> Snapshot) -> Self {
         let name = format!("ipcon-top-batch-{name}-{}.rec", std::process::id());
         let path = std::env::temp_dir().join(name);
         let mut recorder = Recorder::open(&path, None).unwrap();
         for second in 2..5 {
             let at = Duration::from_millis(1_000_000_000_250 + second * 1000);
             let at = SystemTime::UNIX_EPOCH + at;
-            recorder.append(at, &probed(second)).unwrap();
+            recorder.append(at, &bus(second)).unwrap();
         }
         Self(path)
     }
@@ -313,6 +318,31 @@ fn warnings_are_rows_with_rule_severity_subject_figures_and_advice() {
     };
     assert_eq!(since("-t +2s"), since(""));
     assert!(since("") < probed(4).taken_at.as_secs_f64());
+}
+
+#[test]
+fn warnings_of_a_bus_that_was_not_read_are_not_known() {
+    let recording = Recording::of("unknown", |second| Snapshot {
+        channels: None,
+        ..without_bus(second)
+    });
+    let reason = "cannot read the bus: the module is not loaded\n";
+    let told = recording.batch("-n 1 --rows warnings").unwrap();
+    assert!(
+        told.contains(&format!("  not known of the bus: {reason}")),
+        "{told}"
+    );
+    for rows in ["peers", "flows", "events", "exceptions"] {
+        let told = recording.batch(&format!("-n 1 --rows {rows}")).unwrap();
+        assert!(
+            told.contains(&format!("  nothing was read: {reason}")),
+            "{told}"
+        );
+    }
+    let told = Recording::new("known")
+        .batch("-n 1 --rows warnings")
+        .unwrap();
+    assert!(!told.contains("not known"), "{told}");
 }
 
 #[test]

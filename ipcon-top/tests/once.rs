@@ -68,6 +68,26 @@ fn without_a_bus_the_channels_are_told_and_nothing_of_the_bus() {
 }
 
 #[test]
+fn without_a_bus_nobody_says_that_there_are_no_warnings() {
+    let quiet = |second| Snapshot {
+        channels: None,
+        ..without_bus(second)
+    };
+    let text = |report: Report| report.print(Format::Text).unwrap();
+    let told = text(report(quiet(2), quiet(3)));
+    let unknown =
+        "\nwarnings\n  not known of the bus: cannot read the bus: the module is not loaded\n";
+    assert!(told.contains(unknown), "{told}");
+    // A bus that was there and went has a warning about that, and no others are known.
+    let told = text(report(bus(2), quiet(3)));
+    assert!(told.contains("\n  not known of the bus: "), "{told}");
+    let told = text(report(bus(2), bus(3)));
+    assert!(!told.contains("not known"), "{told}");
+    let told = text(report(bus(0), bus(0)));
+    assert!(told.contains("\nwarnings\n  none\n"), "{told}");
+}
+
+#[test]
 fn a_bus_that_is_not_compared_is_told_with_the_reason() {
     let mut second = probed(4);
     let counts = &mut second.probes.as_mut().unwrap().counts;

@@ -9,9 +9,10 @@ mod support;
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
+use ipcon_top::app::Event;
 use ipcon_top::theme::Theme;
 use session::Session;
-use support::{bus, probed};
+use support::{bus, probed, without_bus};
 
 /// A bus with probes in its fifth second, with one reader that stopped reading in the second.
 fn measured(columns: u16, lines: u16) -> Session {
@@ -54,6 +55,34 @@ fn the_opening_screen_names_who_does_not_read_and_who_floods_it() {
         }
     }
     assert_snapshot!("opening_80x24", measured(80, 24).text());
+}
+
+#[test]
+fn without_a_bus_the_warnings_are_not_known() {
+    let quiet = |second| Snapshot {
+        channels: None,
+        ..without_bus(second)
+    };
+    let mut session = Session::new(120, 32, quiet(4));
+    session.snapshot(quiet(5)).keys("7");
+    let unknown = "not known of the bus: cannot read the bus: the module is not loaded";
+    let told = warning_lines(&session);
+    assert!(told.contains(&format!(" warnings: {unknown}")), "{told}");
+    let text = session.text();
+    assert!(text.contains(&format!("\n  {unknown}")), "{text}");
+    assert!(!text.contains("no warnings"), "{text}");
+    // A reading that fails leaves the numbers of the one before, and its warnings.
+    let mut well = bus(0);
+    well.taken_at = bus(5).taken_at;
+    let mut session = Session::new(120, 32, well);
+    session.keys("7");
+    assert!(session.text().contains("\n  no warnings"));
+    session.event(Event::CollectFailed("no memory".to_owned()));
+    let told = warning_lines(&session);
+    assert!(
+        told.contains(" warnings: not known of the bus: no memory"),
+        "{told}"
+    );
 }
 
 #[test]

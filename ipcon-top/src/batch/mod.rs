@@ -248,11 +248,13 @@ impl Run<'_> {
         first: usize,
         mut before: Arc<Snapshot>,
     ) -> anyhow::Result<()> {
+        let mut complaint = Complaint::default();
         for index in first..recorded.len() {
             if self.left == 0 {
                 break;
             }
             let snapshot = recorded.snapshot(index)?;
+            complaint.look(&snapshot);
             self.print(recorded.at(index), &before, Arc::clone(&snapshot))?;
             before = snapshot;
         }

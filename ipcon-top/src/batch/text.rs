@@ -4,12 +4,13 @@
 use std::io::{self, Write};
 
 use ipcon_observe::fields::{Kind, Unit, Value};
-use ipcon_observe::model::{Source, SourceState};
+use ipcon_observe::model::Source;
 
 use super::rows::{Cell, Rows, Table};
 use super::{Printer, Seen};
 use crate::format::{self, ABSENT, Align};
 use crate::grid::Grid;
+use crate::trouble;
 
 /// Writes a line that says what and when, and a table below.
 pub(super) struct Text {
@@ -40,8 +41,8 @@ impl Printer for Text {
             grid.row(line.cells.iter().map(cell).collect());
         }
         grid.print(&mut text);
-        if let Some(reason) = absence(self.table.rows, seen) {
-            text.push_str(&format!("  nothing was read: {reason}\n"));
+        if let Some(absence) = absence(self.table.rows, seen) {
+            text.push_str(&format!("  {absence}\n"));
         }
         text.push('\n');
         out.write_all(text.as_bytes())
@@ -57,18 +58,16 @@ fn cell(cell: &Option<Cell<'_>>) -> String {
     }
 }
 
-/// Why there are no rows. `None` when they were read.
-fn absence(rows: Rows, seen: &Seen) -> Option<&str> {
-    let source = match rows {
-        Rows::Channels | Rows::Endpoints => Source::Channels,
-        Rows::Events => Source::Kevents,
-        Rows::Exceptions => Source::Probes,
-        // That nothing is wrong is an answer.
-        Rows::Warnings => return None,
-        Rows::Bus | Rows::Peers | Rows::Groups | Rows::Flows => Source::Dumps,
+/// Why there are no rows, or not all of them. `None` when they were read.
+fn absence(rows: Rows, seen: &Seen) -> Option<String> {
+    let snapshot = &seen.snapshot;
+    let bus = snapshot.bus_absence();
+    let reason = match rows {
+        Rows::Channels | Rows::Endpoints => snapshot.absence(Source::Channels),
+        Rows::Events => snapshot.absence(Source::Kevents).or(bus),
+        Rows::Exceptions => snapshot.absence(Source::Probes).or(bus),
+        Rows::Warnings => return bus.map(trouble::unknown),
+        Rows::Bus | Rows::Peers | Rows::Groups | Rows::Flows => bus,
     };
-    match &seen.snapshot.source(source)?.state {
-        SourceState::On => None,
-        SourceState::Off { reason } | SourceState::Failed { reason } => Some(reason),
-    }
+    reason.map(|reason| format!("nothing was read: {reason}"))
 }

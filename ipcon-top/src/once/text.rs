@@ -13,6 +13,7 @@ use crate::fielded::{Fielded, counters};
 use crate::format::{self, ABSENT, Align};
 use crate::grid::Grid;
 use crate::theme::Theme;
+use crate::trouble;
 
 /// A field in the report, and whether its rate stands beside it.
 type Shown = (&'static str, bool);
@@ -184,7 +185,8 @@ fn header(report: &Report, out: &mut String) {
 /// What is wrong, before any number that shows it.
 fn warnings(report: &Report, out: &mut String) {
     section(out, "warnings");
-    if report.warnings.is_empty() {
+    let unknown = report.snapshot.bus_absence().map(trouble::unknown);
+    if report.warnings.is_empty() && unknown.is_none() {
         out.push_str("  none\n");
     }
     for warning in &report.warnings {
@@ -193,6 +195,9 @@ fn warnings(report: &Report, out: &mut String) {
         if let Some(advice) = warning.advice {
             let _ = writeln!(out, "           {advice}");
         }
+    }
+    if let Some(unknown) = unknown {
+        let _ = writeln!(out, "  {unknown}");
     }
 }
 

@@ -10,6 +10,7 @@ use ipcon_observe::model::{Channel, Group, Peer, QueueLatency, Source};
 use super::Store;
 use super::departed::Departed;
 use crate::fielded::Fielded;
+use crate::trouble;
 
 /// One row to show: what it is and how fast it moves.
 #[derive(Debug)]
@@ -73,6 +74,14 @@ pub trait Item: Fielded {
     /// Why there may be none, or not all. `None` when all there are can be seen.
     fn unseen(_: &Store) -> Option<String> {
         None
+    }
+
+    /// What is said when there are none.
+    fn none(store: &Store) -> String {
+        match Self::unseen(store) {
+            Some(reason) => format!("nothing: {reason}"),
+            None => "nothing yet".to_owned(),
+        }
     }
 }
 
@@ -202,5 +211,10 @@ impl Item for Warning {
             warnings: std::slice::from_ref(item),
             ..Row::of(item, store)
         })
+    }
+
+    fn none(store: &Store) -> String {
+        let unknown = store.bus_absence().map(trouble::unknown);
+        unknown.unwrap_or("no warnings".to_owned())
     }
 }

@@ -37,11 +37,10 @@ impl<T: Item> Table<T> {
             draw_row(buf, line, &columns, &row, index == self.cursor, ctx);
         }
         if self.shown.is_empty() && area.height > 1 {
-            let all_hidden = T::count(ctx.store) > 0;
-            let text = match T::unseen(ctx.store) {
-                Some(reason) if !all_hidden => format!("nothing: {reason}"),
-                _ if ctx.filter.is_empty() => "nothing yet".to_owned(),
-                _ => "nothing matches the filter".to_owned(),
+            let text = if T::count(ctx.store) > 0 {
+                "nothing matches the filter".to_owned()
+            } else {
+                T::none(ctx.store)
             };
             let style = ctx.theme.style(Role::Quiet);
             let width = usize::from(area.width.saturating_sub(MARGIN));

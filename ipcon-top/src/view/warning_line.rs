@@ -23,7 +23,10 @@ pub(super) fn draw(app: &App, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_
     });
     if warnings.is_empty() {
         if let Some(line) = lines.next() {
-            let text = " no warnings".to_owned();
+            let text = match app.failure().or(ctx.store.bus_absence()) {
+                Some(reason) => format!(" warnings: {}", trouble::unknown(reason)),
+                None => " no warnings".to_owned(),
+            };
             put_pieces(buf, line, &[(text, ctx.theme.style(Role::Quiet))]);
         }
         return;
