@@ -299,6 +299,27 @@ fn without_probes_the_latency_says_why_there_is_none() {
 }
 
 #[test]
+fn details_of_the_probes_tell_what_comes_from_each_source() {
+    let mut session = fifth_second(120, 32, bus);
+    session.keys("8").code(KeyCode::Enter);
+    assert_snapshot!("probes_detail_off", session.text());
+    let mut session = Session::new(80, 24, without_bus(4));
+    session
+        .snapshot(without_bus(5))
+        .keys("8")
+        .code(KeyCode::Enter);
+    assert_snapshot!("probes_detail_without_bus", session.text());
+    let mut session = measured(120, 40);
+    session.keys("8").code(KeyCode::Enter);
+    let text = session.text();
+    assert!(
+        text.contains("\n probes    on, tells sizes of messages, flows from"),
+        "{text}"
+    );
+    assert!(!text.contains("doctor"), "{text}");
+}
+
+#[test]
 fn probes_account_for_themselves() {
     let mut session = measured(120, 32);
     session.keys("8");

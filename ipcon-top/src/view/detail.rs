@@ -31,6 +31,8 @@ pub(super) struct Detail {
     pub(super) facts: Vec<(&'static str, String)>,
     /// Long facts with their labels.
     pub(super) lists: Vec<(&'static str, String)>,
+    /// Texts with their labels, in as many lines as each takes.
+    pub(super) notes: Vec<(&'static str, String)>,
     /// How long messages waited until they were read.
     pub(super) waits: Option<QueueLatency>,
     /// How long something took.
@@ -99,13 +101,16 @@ pub(super) fn draw(detail: Option<&Detail>, buf: &mut Buffer, area: Rect, ctx: &
     let mut lines: Vec<Vec<Piece>> = warnings
         .flat_map(|warning| warning_lines(warning, detail.named, width, ctx))
         .collect();
-    lines.extend(wrap_facts(&detail.facts, width, ctx));
+    if !detail.facts.is_empty() {
+        lines.extend(wrap_facts(&detail.facts, width, ctx));
+    }
     for (label, text) in detail.lists.iter().filter(|(_, text)| !text.is_empty()) {
         lines.push(vec![
             (format!("{label} "), theme.style(Role::Label)),
             (text.to_owned(), theme.style(Role::Normal)),
         ]);
     }
+    lines.extend(note_lines(&detail.notes, width, ctx));
     if let Some(waited) = &detail.waits {
         lines.push(waits::line("waited 10 s", waited, ctx));
     }
@@ -146,6 +151,26 @@ fn warning_lines(
         .advice
         .map(|advice| vec![(format!("  {advice}"), theme.style(Role::Label))]);
     sentence.chain(advice).collect()
+}
+
+/// Each note below the other, with all texts below each other.
+fn note_lines(
+    notes: &[(&'static str, String)],
+    width: usize,
+    ctx: &DrawContext<'_>,
+) -> Vec<Vec<Piece>> {
+    let labels = notes.iter().map(|(label, _)| format::cells(label));
+    let indent = labels.max().unwrap_or_default() + 2;
+    let lines = notes.iter().flat_map(|(label, text)| {
+        let wrapped = format::wrap(text, width.saturating_sub(indent).max(1));
+        let label = fit(label, indent, Align::Left, ctx.theme.glyphs.ellipsis);
+        let labels = std::iter::once(label).chain(std::iter::repeat(" ".repeat(indent)));
+        labels.zip(wrapped)
+    });
+    let piece = |text: String, role| (text, ctx.theme.style(role));
+    lines
+        .map(|(label, text)| vec![piece(label, Role::Label), piece(text, Role::Normal)])
+        .collect()
 }
 
 /// As many facts on a line as fit.

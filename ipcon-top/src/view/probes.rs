@@ -102,12 +102,7 @@ fn of_source(source: &SourceStatus, theme: &Theme, width: usize) -> Vec<Line> {
         ("lost ".to_owned(), Role::Label),
         lost,
     ];
-    let reason = reason.map_or(String::new(), |reason| {
-        reason
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
-    });
+    let reason = reason.map_or(String::new(), |reason| printable(reason));
     let wrapped = format::wrap(&reason, width.saturating_sub(6).max(10));
     let more = wrapped.into_iter().filter(|line| !line.is_empty());
     let more = more.map(|line| vec![(format!("     {line}"), Role::Quiet)]);
@@ -291,6 +286,32 @@ fn number(text: &str, theme: &Theme) -> String {
     fit(text, NUMBER, Align::Right, theme.glyphs.ellipsis)
 }
 
+/// What comes from each source, or does not, and why.
+fn notes(sources: &[SourceStatus]) -> Vec<(&'static str, String)> {
+    let note = |source: &SourceStatus| {
+        let tells = source.name.tells().join(", ");
+        let text = match &source.state {
+            SourceState::On => format!("on, tells {tells}"),
+            SourceState::Off { reason } => format!("off: {reason}; not known: {tells}"),
+            SourceState::Failed { reason } => format!("failed: {reason}; not known now: {tells}"),
+        };
+        (source.name.key(), printable(&text))
+    };
+    let missing = sources.iter().any(|it| it.state != SourceState::On);
+    let doctor = missing.then(|| {
+        (
+            "remedy",
+            "`ipcon-top doctor` tells what would change that".to_owned(),
+        )
+    });
+    sources.iter().map(note).chain(doctor).collect()
+}
+
+/// A reason may be that of a recording, in which anything may stand.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 impl ProbesView {
     fn clamp(&mut self) {
         let page = usize::from(self.body.height).max(1);
@@ -400,6 +421,7 @@ impl View for ProbesView {
         let detail = super::detail::Detail {
             title: "the observer".to_owned(),
             warnings: of_observer.cloned().collect(),
+            notes: notes(&ctx.store.snapshot().sources),
             ..super::detail::Detail::default()
         };
         super::detail::draw(Some(&detail), buf, area, ctx);

@@ -32,6 +32,22 @@ impl Source {
             Self::Channels => "channels",
         }
     }
+
+    /// What comes from it and from no other source.
+    pub fn tells(self) -> &'static [&'static str] {
+        match self {
+            Self::Dumps => &["peers, services, groups and their counts"],
+            Self::Kevents => &["events: who came and went"],
+            Self::Probes => &[
+                "sizes of messages",
+                "flows from peer to peer",
+                "time that messages wait in queues",
+                "exceptions: what was refused or dropped, one by one",
+                "a second count, to hold against that of the module",
+            ],
+            Self::Channels => &["connections of coroipc"],
+        }
+    }
 }
 
 /// Whether a source delivers.

@@ -101,15 +101,16 @@ impl Prediction {
 /// What comes from the module itself needs no privilege.
 fn of_bus(standing: &Standing, source: Source) -> SourcePrediction {
     let reason = standing.no_bus.clone().map(Obstacle::NoBus);
-    let lost: &[_] = match source {
-        Source::Kevents => &["events: who came and went"],
-        _ => &["peers, services, groups and their counts"],
-    };
     SourcePrediction {
         source,
         available: yes_without(&reason),
         remedies: Vec::new(),
-        lost: if reason.is_some() { lost } else { &[] }.to_vec(),
+        lost: if reason.is_some() {
+            source.tells()
+        } else {
+            &[]
+        }
+        .to_vec(),
         reasons: reason.into_iter().collect(),
     }
 }
@@ -144,13 +145,7 @@ fn probes(standing: &Standing) -> (SourcePrediction, Vec<ProbePrediction>) {
         });
     let lost: &[_] = match available {
         Available::Yes => &[],
-        _ => &[
-            "sizes of messages",
-            "flows from peer to peer",
-            "time that messages wait in queues",
-            "exceptions: what was refused or dropped, one by one",
-            "a second count, to hold against that of the module",
-        ],
+        _ => Source::Probes.tells(),
     };
     let each = each.collect();
     let source = SourcePrediction {
@@ -183,7 +178,7 @@ fn channels(standing: &Standing) -> SourcePrediction {
     let mut reasons = Vec::new();
     let (available, lost): (_, &[_]) = if let Some(reason) = &standing.no_proc {
         reasons.push(Obstacle::NoProc(reason.clone()));
-        (Available::No, &["connections of coroipc"])
+        (Available::No, Source::Channels.tells())
     } else if standing.initial_user_namespace == Some(false) {
         reasons.push(Obstacle::OtherNamespaces);
         (Available::Partly, &["connections to servers of others"])
