@@ -14,8 +14,11 @@ use std::time::{Duration, SystemTime};
 use clap::{CommandFactory, Parser};
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
+use ipcon_observe::model::{Endpoint, Exception, Flow, Peer};
 use ipcon_top::args::{self, Cli};
 use ipcon_top::batch::batch;
+use ipcon_top::fielded::Fielded;
+use ipcon_top::filter::keys::names;
 use ipcon_top::manual::{self, Completions, Man};
 use ipcon_top::recording::Recorder;
 use support::{probed, without_bus};
@@ -243,6 +246,14 @@ fn rows_can_be_filtered_and_mistakes_are_told() {
         "these rows have no field `sent_mesages`: did you mean `sent_messages`?"
     );
     assert_eq!(
+        told("--fields name,dorps"),
+        "these rows have no field `dorps`: did you mean `drops`?"
+    );
+    assert_eq!(
+        told("--fields name,tx,tx/s,peer"),
+        "`peer` is the field `name`, which is in the list already"
+    );
+    assert_eq!(
         told("--fields name/s"),
         "`name` is no counter and has no rate: leave `/s` out"
     );
@@ -343,6 +354,41 @@ fn warnings_of_a_bus_that_was_not_read_are_not_known() {
         .batch("-n 1 --rows warnings")
         .unwrap();
     assert!(!told.contains("not known"), "{told}");
+}
+
+/// Whatever a filter calls a field.
+#[test]
+fn fields_are_chosen_by_any_of_their_names() {
+    let recording = Recording::new("words");
+    let printed = |fields: &str| {
+        recording
+            .batch(&format!("-o csv --fields {fields}"))
+            .unwrap()
+    };
+    assert_eq!(
+        printed("peer,command,tx,tx_b/s,drops,p99,waits"),
+        printed(
+            "name,comm,sent_messages,sent_bytes/s,dropped_messages,queue_latency_p99_seconds,\
+             queue_latency_buckets"
+        ),
+    );
+    fn every_word<R: Fielded>(recording: &Recording, rows: &str) {
+        for field in R::fields() {
+            for name in names(R::fields(), field) {
+                let line = format!("--rows {rows} -n 1 -o csv --fields {name}");
+                let header = recording.batch(&line).unwrap();
+                let header = header.lines().next().unwrap();
+                assert!(
+                    header.ends_with(&format!(",{}", field.key)),
+                    "{name}: {header}"
+                );
+            }
+        }
+    }
+    every_word::<Peer>(&recording, "peers");
+    every_word::<Flow>(&recording, "flows");
+    every_word::<Endpoint>(&recording, "endpoints");
+    every_word::<Exception>(&recording, "exceptions");
 }
 
 #[test]

@@ -2,16 +2,19 @@
 //! Which fields of a row are wanted.
 
 use anyhow::bail;
-use ipcon_observe::fields::{Field, Kind, Metric, Unit, find};
+use ipcon_observe::fields::{Field, Kind, Metric, Unit};
 
 use super::Output;
-use crate::filter::keys::{RATE, is_scalar};
+use crate::fielded::Fielded;
+use crate::filter::keys::{RATE, is_scalar, named, names};
 use crate::nearest::nearest;
 
 /// What is known of a column without its rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) key: &'static str,
+    /// Other words for it.
+    pub(super) also: Vec<String>,
     pub(super) title: &'static str,
     pub(super) unit: Unit,
     pub(super) kind: Kind,
@@ -21,9 +24,10 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) fn of<R>(field: &'static Field<R>, rate: bool) -> Self {
+    pub(super) fn of<R: Fielded>(field: &'static Field<R>, rate: bool) -> Self {
         Self {
             key: field.key,
+            also: names(R::fields(), field).split_off(1),
             title: field.title,
             unit: field.unit,
             kind: field.kind,
@@ -39,9 +43,21 @@ pub(super) fn choose<R>(
     fields: &'static [Field<R>],
     list: &str,
 ) -> anyhow::Result<Vec<(&'static Field<R>, bool)>> {
-    list.split(',')
-        .map(|word| one(fields, word.trim()))
-        .collect()
+    let mut chosen: Vec<(&'static Field<R>, bool)> = Vec::new();
+    for word in list.split(',').map(str::trim) {
+        let (field, rate) = one(fields, word)?;
+        let is_it = |other: &(&Field<R>, bool)| other.0.key == field.key && other.1 == rate;
+        if chosen.iter().any(is_it) {
+            // An object has a key once.
+            let end = if rate { RATE } else { "" };
+            bail!(
+                "`{word}` is the field `{}{end}`, which is in the list already",
+                field.key
+            );
+        }
+        chosen.push((field, rate));
+    }
+    Ok(chosen)
 }
 
 fn one<R>(fields: &'static [Field<R>], word: &str) -> anyhow::Result<(&'static Field<R>, bool)> {
@@ -49,8 +65,9 @@ fn one<R>(fields: &'static [Field<R>], word: &str) -> anyhow::Result<(&'static F
         Some(key) => (key, true),
         None => (word, false),
     };
-    let Some(field) = find(fields, key) else {
-        let hint = match nearest(key, fields.iter().map(|field| field.key)) {
+    let Some(field) = named(fields, key) else {
+        let names: Vec<String> = fields.iter().flat_map(|it| names(fields, it)).collect();
+        let hint = match nearest(key, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`--fields help` tells all there are".to_owned(),
         };

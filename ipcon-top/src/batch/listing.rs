@@ -19,7 +19,7 @@ pub struct Fields {
     pub rows: Option<Rows>,
 }
 
-/// Writes what fields rows have: key, unit, what the value does over time, and a sentence.
+/// Writes what fields rows have: key, other words for it, unit, what the value does over time, and a sentence.
 ///
 /// # Errors
 ///
@@ -29,13 +29,14 @@ pub fn list(rows: Option<Rows>, out: &mut dyn Write) -> io::Result<()> {
     for rows in all.filter(|it| rows.is_none_or(|rows| rows == *it)) {
         let mut text = format!("{}\n", rows.key());
         let mut grid = Grid::default();
-        for title in ["key", "unit", "kind", "what it is"] {
+        for title in ["key", "also", "unit", "kind", "what it is"] {
             grid.column(title, Align::Left);
         }
         let table = Table::new(rows, None, None, Output::Json).map_err(io::Error::other)?;
         for column in table.columns.iter().filter(|column| !column.rate) {
             let cells = [
                 column.key,
+                &column.also.join(" "),
                 unit(column.unit),
                 kind(column.kind),
                 column.help,

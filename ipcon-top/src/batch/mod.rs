@@ -42,7 +42,8 @@ pub struct Batch {
     /// In which form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: Output,
-    /// Which fields, such as `name,sent_messages,sent_messages/s`; `help` tells all there are
+    /// Which fields, such as `name,sent_messages,sent_messages/s`, by any word that a filter has for them; `help` tells all
+    /// there are
     #[arg(long, value_name = "FIELD,...")]
     pub fields: Option<String>,
     /// Only rows that this filter lets pass, as the dashboard has it

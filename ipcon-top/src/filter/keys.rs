@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fields of a row are called in a filter.
+//! What the fields of a row are called, in a filter and where fields are chosen.
 
 use ipcon_observe::fields::{Field, Kind, Unit};
 
@@ -84,6 +84,17 @@ pub fn all<T>(fields: &'static [Field<T>]) -> Vec<String> {
     usable.flat_map(|field| names(fields, field)).collect()
 }
 
+/// The field that `name` is a word for.
+#[must_use]
+pub fn named<T>(fields: &'static [Field<T>], name: &str) -> Option<&'static Field<T>> {
+    let is_it = |field: &&Field<T>| field.key == name;
+    // Most are asked for by their keys.
+    fields.iter().find(is_it).or_else(|| {
+        let is_it = |field: &&'static Field<T>| names(fields, field).iter().any(|it| it == name);
+        fields.iter().find(is_it)
+    })
+}
+
 /// What `key` stands for in rows with these fields.
 ///
 /// # Errors
@@ -94,9 +105,7 @@ pub(super) fn find<T>(fields: &'static [Field<T>], key: &str) -> Result<Subject<
         Some(name) => (name, true),
         None => (key, false),
     };
-    let mut usable = fields.iter().filter(|field| is_scalar(field));
-    let found = usable.find(|field| names(fields, field).iter().any(|it| it == name));
-    match found {
+    match named(fields, name).filter(|field| is_scalar(field)) {
         Some(field) if !is_rate => Ok(Subject::Value(field)),
         Some(field) if field.kind == Kind::Counter => Ok(Subject::Rate(field)),
         Some(_) => Err(format!("{name} is no counter and has no rate")),
