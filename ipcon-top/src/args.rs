@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::batch::{Batch, Fields};
 use crate::look::Look;
@@ -28,7 +29,7 @@ pub const HISTORY_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Watches an ipcon bus: peers, groups, events, their rates, and what is lost; and the channels of coroipc, with or
 /// without a bus.
 ///
-/// Without a command the live dashboard starts; `?` in it shows all keys.
+/// Without a command the live dashboard starts; `?` in it shows all keys. Options may stand before their command as well.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -38,6 +39,44 @@ pub struct Cli {
     /// Options of the dashboard.
     #[command(flatten)]
     pub live: Live,
+}
+
+impl Cli {
+    /// Reads a command line, the name of the program first.
+    ///
+    /// # Errors
+    ///
+    /// It is wrong, or asks for help or the version.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(command_first(words.into_iter().collect()))
+    }
+}
+
+/// The same words with the command before the options that stand before it. To the parser those would be the dashboard's own,
+/// and to go with no command.
+fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
+    let cli = Cli::command();
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        let Some(option) = word.strip_prefix("--") else {
+            if !word.starts_with('-') {
+                words[1..=at].rotate_right(1);
+            }
+            break;
+        };
+        let (name, has_value) = match option.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (option, false),
+        };
+        let mut known = cli.get_arguments();
+        let Some(argument) = known.find(|it| it.get_long() == Some(name)) else {
+            break;
+        };
+        let takes_next =
+            argument.get_action().takes_values() && !argument.is_require_equals_set() && !has_value;
+        at += if takes_next { 2 } else { 1 };
+    }
+    words
 }
 
 /// What to do.
@@ -272,11 +311,66 @@ fn span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use clap::error::ErrorKind;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::read(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn options_may_stand_before_their_command() {
+        for (before, after) in [
+            ("--no-probes once", "once --no-probes"),
+            (
+                "--interval 2s --no-probes once --format json",
+                "once --interval=2s --no-probes --format json",
+            ),
+            ("--interval=2s batch -n 1", "batch --interval 2s -n 1"),
+            ("--no-channels doctor", "doctor --no-channels"),
+            ("--no-kevents record once", "record --no-kevents once"),
+            (
+                "--ascii --mouse=false replay a",
+                "replay --ascii --mouse=false a",
+            ),
+            ("--theme light live", "live --theme light"),
+        ] {
+            let [before, after] = [before, after].map(|line| {
+                let cli = read(&format!("ipcon-top {line}")).unwrap();
+                assert!(cli.command.is_some(), "{line}");
+                format!("{cli:?}")
+            });
+            assert_eq!(before, after);
+        }
+        let cli = read("ipcon-top --no-probes --theme light").unwrap();
+        assert!(cli.command.is_none() && cli.live.sources.no_probes);
+    }
+
+    #[test]
+    fn options_that_a_command_does_not_have_are_told_of() {
+        for (line, kind) in [
+            ("--theme light once", ErrorKind::UnknownArgument),
+            ("--no-probes gen-config", ErrorKind::UnknownArgument),
+            ("--no-probes twice", ErrorKind::InvalidSubcommand),
+            ("--nonsense once", ErrorKind::UnknownArgument),
+            ("--interval once", ErrorKind::ValueValidation),
+            ("--interval", ErrorKind::InvalidValue),
+            ("--no-probes once --no-probes", ErrorKind::ArgumentConflict),
+            ("--help once", ErrorKind::DisplayHelp),
+        ] {
+            let error = read(&format!("ipcon-top {line}")).unwrap_err();
+            assert_eq!(error.kind(), kind, "{line}: {error}");
+        }
+        let error = read("ipcon-top --theme light once").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("'--theme'") && text.contains("ipcon-top once"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::Context;
-use clap::Parser;
 use ipcon_top::args::{Cli, Command, Doctor, Live, Once, Sources};
 use ipcon_top::batch::{Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
@@ -21,7 +20,7 @@ use ipcon_top::{doctor, manual, once, terminal};
 use signal_hook::low_level::emulate_default_handler;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read(env::args_os()).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
         None => watch(&cli.live),
         Some(Command::Live(options)) => watch(&options),
