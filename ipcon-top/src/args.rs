@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::batch::{Batch, Fields};
+use crate::judging::Judging;
 use crate::look::Look;
 use crate::manual::{Completions, Man};
 use crate::recording::{From, Record, Replay};
@@ -178,6 +179,9 @@ pub struct Once {
     /// A recording to report of instead of what is there now.
     #[command(flatten)]
     pub recording: From,
+    /// By what is judged what is wrong.
+    #[command(flatten)]
+    pub judging: Judging,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,

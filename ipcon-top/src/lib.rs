@@ -28,6 +28,7 @@ pub mod format;
 pub mod frugal;
 mod grid;
 pub mod history;
+pub mod judging;
 pub mod keymap;
 pub mod live;
 pub mod look;

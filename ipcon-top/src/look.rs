@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the dashboard looks: as the command line says, else the configuration file, else the environment.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::app::Setup;
-use crate::args::{Colour, INTERVAL_DEFAULT, locale_is_utf8, objective};
+use crate::args::{Colour, INTERVAL_DEFAULT, locale_is_utf8};
 use crate::config::Config;
+use crate::judging::Judging;
 use crate::live;
 use crate::theme::{Preset, Theme};
 
@@ -27,12 +27,9 @@ pub struct Look {
     /// Click and scroll with the mouse; the terminal's own copy and paste then need Shift
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mouse: Option<bool>,
-    /// Warn of peers of whose messages one in a hundred waits longer than this, 1ms to 60s [default: 100ms]
-    #[arg(long, value_name = "TIME", value_parser = objective)]
-    pub latency_objective: Option<Duration>,
-    /// Configuration file [default: ipcon-top/config.toml in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    /// By what is judged, and the configuration file.
+    #[command(flatten)]
+    pub judging: Judging,
 }
 
 /// What the command line, the file and the environment come to.
@@ -59,16 +56,13 @@ impl Look {
         history: Option<Duration>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Settled> {
-        let config = Config::load(self.config.as_deref(), &variable)?;
+        let config = Config::load(self.judging.config.as_deref(), &variable)?;
         let when = self.color.or(config.color).unwrap_or_default();
         let colour = when.resolve(variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
         let ascii = self.ascii.or(config.ascii);
         let ascii = ascii.unwrap_or_else(|| !locale_is_utf8(&variable));
         let preset = self.theme.or(config.theme).unwrap_or_default();
-        let mut objectives = config.setup.objectives;
-        if let Some(longest) = self.latency_objective {
-            objectives.queue_latency = longest;
-        }
+        let objectives = self.judging.over(config.setup.objectives);
         Ok(Settled {
             setup: Setup {
                 objectives,

@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::Context;
 use ipcon_top::args::{Cli, Command, Doctor, Live, Once, Sources};
-use ipcon_top::batch::{Fields, batch, list};
+use ipcon_top::batch::{Batch, Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::config;
 use ipcon_top::filter::Filter;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Some(Command::Live(options)) => watch(&options),
         Some(Command::Once(options)) => report(&options),
         Some(Command::GenConfig) => print(&config::template()),
-        Some(Command::Batch(options)) => batch(&options, open, &mut io::stdout().lock()),
+        Some(Command::Batch(options)) => print_rows(&options),
         Some(Command::Fields(options)) => fields(&options),
         Some(Command::Record(options)) => {
             open(options.sources).and_then(|mut source| record(&options, &mut *source))
@@ -99,11 +99,12 @@ fn report(options: &Once) -> anyhow::Result<()> {
         filter.map_err(|error| error.of_option(text))
     });
     let filter = filter.transpose()?;
+    let objectives = options.judging.objectives(|name| env::var(name).ok())?;
     let mut report = match &options.recording.from {
-        Some(file) => once::of_recording(file, options.recording.at)?,
+        Some(file) => once::of_recording(file, options.recording.at, objectives)?,
         None => {
             let mut source = open(options.sources)?;
-            once::measure(&mut *source, options.interval, thread::sleep)?
+            once::measure_by(objectives, &mut *source, options.interval, thread::sleep)?
         }
     };
     if let Some(filter) = &filter {
@@ -119,6 +120,11 @@ fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("writing to standard output"),
     }
+}
+
+fn print_rows(options: &Batch) -> anyhow::Result<()> {
+    let objectives = options.objectives(|name| env::var(name).ok())?;
+    batch(options, objectives, open, &mut io::stdout().lock())
 }
 
 fn fields(options: &Fields) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use clap::{CommandFactory, Parser};
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 use ipcon_observe::model::{Endpoint, Exception, Flow, Peer};
 use ipcon_top::args::{self, Cli};
 use ipcon_top::batch::batch;
@@ -62,8 +63,10 @@ impl Recording {
             panic!("another command");
         };
         let mut out = Vec::new();
+        let objectives = options.objectives(|_| None)?;
         batch(
             &options,
+            objectives,
             |_| anyhow::bail!("nobody asked for what is there now"),
             &mut out,
         )?;
@@ -276,7 +279,13 @@ fn passing(recording: &Recording, rows: &str, filter: &str) -> (usize, usize) {
             panic!("another command");
         };
         let mut out = Vec::new();
-        batch(&options, |_| unreachable!(), &mut out).unwrap();
+        batch(
+            &options,
+            Objectives::default(),
+            |_| unreachable!(),
+            &mut out,
+        )
+        .unwrap();
         String::from_utf8(out).unwrap().lines().count()
     };
     (count(&[]), count(&["--filter", filter]))
@@ -356,6 +365,21 @@ fn warnings_of_a_bus_that_was_not_read_are_not_known() {
     assert!(!told.contains("not known"), "{told}");
 }
 
+#[test]
+fn warnings_are_judged_by_the_objective() {
+    let recording = Recording::of("objective", |second| probed(second - 2));
+    let slow = |words: &str| {
+        let filter = "-o jsonl --filter rule=queue_latency";
+        let line = format!("--rows warnings {filter} {words}");
+        recording.batch(&line).unwrap().lines().count()
+    };
+    assert!(slow("") > 0);
+    assert_eq!(slow("--latency-objective 10s"), 0);
+    let told = recording.batch("--rows peers --latency-objective 10s");
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("add --rows warnings"), "{told}");
+}
+
 /// Whatever a filter calls a field.
 #[test]
 fn fields_are_chosen_by_any_of_their_names() {
@@ -419,7 +443,12 @@ fn the_commands_of_the_documentation_run() {
                 && options.recording.from.is_some()
             {
                 let mut out = Vec::new();
-                let printed = batch(&options, |_| unreachable!(), &mut out);
+                let printed = batch(
+                    &options,
+                    Objectives::default(),
+                    |_| unreachable!(),
+                    &mut out,
+                );
                 printed.unwrap_or_else(|error| panic!("{line}: {error:#}"));
                 run.insert(line, out.len());
             }

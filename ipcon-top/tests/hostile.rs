@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ipcon_observe::linter::Objectives;
 use ipcon_observe::recording::{pack, unpack};
 use ipcon_observe::{Ledger, Snapshot};
 use ipcon_top::app::{App, Event};
@@ -220,6 +221,7 @@ impl File {
         let mut out = Vec::new();
         batch(
             &options,
+            Objectives::default(),
             |_| anyhow::bail!("nobody asked for what is there now"),
             &mut out,
         )

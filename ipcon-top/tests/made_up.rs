@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use clap::Parser;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 use ipcon_top::app::{App, Event};
 use ipcon_top::args::{Cli, Command, Format};
 use ipcon_top::batch::batch;
@@ -197,7 +198,7 @@ proptest! {
             draw(&app);
         }
 
-        let report = of_recording(&file.0, None).unwrap();
+        let report = of_recording(&file.0, None, Objectives::default()).unwrap();
         for format in [Format::Text, Format::Json] {
             prop_assert!(!report.print(format).unwrap().is_empty());
         }
@@ -209,7 +210,7 @@ proptest! {
                     panic!("another command");
                 };
                 let mut out = Vec::new();
-                batch(&options, |_| unreachable!(), &mut out).unwrap();
+                batch(&options, Objectives::default(), |_| unreachable!(), &mut out).unwrap();
                 prop_assert!(!out.is_empty());
             }
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 use ipcon_observe::model::{Exception, ExceptionKind};
 use ipcon_top::args::{Cli, Command, Format};
 use ipcon_top::batch::batch;
@@ -60,7 +61,13 @@ fn batched(words: &str) -> String {
         panic!("another command");
     };
     let mut out = Vec::new();
-    batch(&options, |_| Ok(Box::new(Endless(3))), &mut out).unwrap();
+    batch(
+        &options,
+        Objectives::default(),
+        |_| Ok(Box::new(Endless(3))),
+        &mut out,
+    )
+    .unwrap();
     String::from_utf8(out).unwrap()
 }
 

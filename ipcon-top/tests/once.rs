@@ -12,11 +12,12 @@ use anyhow::Context;
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
 use ipcon_observe::fields::{BUS_FIELDS, CHANNEL_FIELDS, GROUP_FIELDS, PEER_FIELDS};
+use ipcon_observe::linter::{Objectives, Rule};
 use ipcon_observe::model::Counters;
 use ipcon_top::args::Format;
 use ipcon_top::collect::SnapshotSource;
 use ipcon_top::filter::Filter;
-use ipcon_top::once::{Report, measure};
+use ipcon_top::once::{Report, measure, measure_by};
 use support::{bus, probed, without_bus};
 
 /// A source that knows the future.
@@ -158,6 +159,21 @@ fn warnings_come_first_and_name_who_does_it() {
         reason.contains("media.router +1 sends it 6.90k/s"),
         "{reason}"
     );
+}
+
+#[test]
+fn warnings_are_judged_by_the_objective() {
+    let slow = |milliseconds| {
+        let objectives = Objectives {
+            queue_latency: Duration::from_millis(milliseconds),
+        };
+        let mut source = Script([probed(1), probed(2)].into());
+        let interval = Duration::from_secs(1);
+        let report = measure_by(objectives, &mut source, interval, |_| {}).unwrap();
+        let warnings = report.warnings.iter();
+        warnings.filter(|it| it.rule == Rule::QueueLatency).count()
+    };
+    assert_eq!([100, 10_000].map(slow), [1, 0]);
 }
 
 #[test]

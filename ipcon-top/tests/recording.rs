@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use ipcon_observe::Snapshot;
+use ipcon_observe::linter::Objectives;
 use ipcon_observe::model::{SourceState, SourceStatus};
 use ipcon_observe::recording::UNPACKED_MAX;
 use ipcon_top::app::{Event, Recording};
@@ -236,11 +237,16 @@ fn the_report_of_a_recording_is_that_of_its_moments() {
     let folder = Folder::new("once");
     let path = folder.file("a.rec");
     record(&path, 0..5);
-    let last = once::of_recording(&path, None).unwrap();
+    let last = once::of_recording(&path, None, Objectives::default()).unwrap();
     let live = once::Report::new(&probed(3), probed(4), at(4));
     let print = |report: &once::Report| report.print(ipcon_top::args::Format::Json).unwrap();
     assert_eq!(print(&last), print(&live));
-    let first = once::of_recording(&path, Some(Moment::After(Duration::ZERO))).unwrap();
+    let first = once::of_recording(
+        &path,
+        Some(Moment::After(Duration::ZERO)),
+        Objectives::default(),
+    )
+    .unwrap();
     assert_eq!(first.snapshot, probed(0));
     assert!(first.rates.bus().is_empty());
 }

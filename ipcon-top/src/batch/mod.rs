@@ -18,15 +18,16 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use ipcon_observe::linter::{Linter, Warning};
+use ipcon_observe::linter::{Linter, Objectives, Warning};
 use ipcon_observe::{Rates, Snapshot};
 
 use crate::args::{Sources, interval};
 use crate::collect::SnapshotSource;
 use crate::complaint::Complaint;
 use crate::history::Past;
+use crate::judging::Judging;
 use crate::pulse::Pulse;
 use crate::recording::{From, Moment, Recorded};
 
@@ -58,6 +59,9 @@ pub struct Batch {
     /// A recording to print instead of what is there now.
     #[command(flatten)]
     pub recording: From,
+    /// By what is judged what is wrong; for warnings alone.
+    #[command(flatten)]
+    pub judging: Judging,
     /// Where the numbers come from.
     #[command(flatten)]
     pub sources: Sources,
@@ -126,6 +130,28 @@ pub trait Printer {
 }
 
 impl Batch {
+    /// By what is judged, which matters for warnings alone: other rows are the same whatever the configuration file says.
+    ///
+    /// # Errors
+    ///
+    /// The configuration file cannot be read, or is wrong; or somebody says how to judge where nothing is judged.
+    pub fn objectives(
+        &self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Objectives> {
+        if self.rows == Rows::Warnings {
+            return self.judging.objectives(variable);
+        }
+        let Judging {
+            latency_objective,
+            config,
+        } = &self.judging;
+        if latency_objective.is_some() || config.is_some() {
+            bail!("--latency-objective and --config say what is wrong: add --rows warnings");
+        }
+        Ok(Objectives::default())
+    }
+
     /// What writes the form that was asked for.
     ///
     /// # Errors
@@ -148,13 +174,14 @@ impl Batch {
     }
 }
 
-/// Prints to `out` until it is enough, a signal comes, or nobody reads any more.
+/// Prints to `out`, and warnings by these objectives, until it is enough, a signal comes, or nobody reads any more.
 ///
 /// # Errors
 ///
 /// The options make no sense together, the bus or the recording cannot be read, or `out` cannot be written.
 pub fn batch(
     options: &Batch,
+    objectives: Objectives,
     open: impl FnOnce(Sources) -> anyhow::Result<Box<dyn SnapshotSource>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -163,7 +190,7 @@ pub fn batch(
     }
     let mut run = Run {
         printer: options.printer()?,
-        linter: (options.rows == Rows::Warnings).then(Linter::default),
+        linter: (options.rows == Rows::Warnings).then(|| Linter::new(objectives)),
         out: BufWriter::new(out),
         left: options.blocks.unwrap_or(u64::MAX),
     };

@@ -56,19 +56,29 @@ impl Config {
         path: Option<&Path>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
-        let Some(file) = path.map(Path::to_path_buf).or_else(|| own(variable)) else {
+        let own = || own(variable).filter(|file| is_there(file));
+        let Some(file) = path.map(Path::to_path_buf).or_else(own) else {
             return Ok(Self::default());
         };
-        let text = match read_some(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => {
-                return Ok(Self::default());
-            }
-            text => text.with_context(|| format!("reading {}", file.display()))?,
-        };
+        let text = read_some(&file).with_context(|| format!("reading {}", file.display()))?;
         Self::parse(&text).map_err(|problem| {
             let Problem { line, message } = problem;
             anyhow!("{}:{line}: {}", file.display(), printable(&message))
         })
+    }
+}
+
+/// Whether there is such a file, as far as can be seen: the environment may have the home of somebody else, as after `setpriv`
+/// or `sudo -E`, and what nobody lets us look for is no file of our own.
+fn is_there(file: &Path) -> bool {
+    let unseen = [
+        ErrorKind::NotFound,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotADirectory,
+    ];
+    match file.symlink_metadata() {
+        Err(error) => !unseen.contains(&error.kind()),
+        Ok(_) => true,
     }
 }
 

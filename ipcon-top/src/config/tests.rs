@@ -160,6 +160,11 @@ fn the_file_is_where_it_is_looked_for() {
             .contains("/nowhere/at/all.toml")
     );
     assert_eq!(Config::load(None, |_| None).unwrap(), Config::default());
+    // A home that is none, or in which nothing can be looked for.
+    for home in ["/nowhere", "/dev/null"] {
+        let none = Config::load(None, |_| Some(home.to_owned()));
+        assert_eq!(none.unwrap(), Config::default(), "{home}");
+    }
 }
 
 #[test]

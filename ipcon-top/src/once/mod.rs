@@ -9,7 +9,7 @@ mod text;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use ipcon_observe::linter::{Linter, Warning};
+use ipcon_observe::linter::{Linter, Objectives, Warning};
 use ipcon_observe::model::{Event, Exception};
 use ipcon_observe::{Rates, Snapshot, reconcile, reconcile::Reconciliation};
 
@@ -47,8 +47,19 @@ impl Report {
     /// Makes the report of two snapshots.
     #[must_use]
     pub fn new(first: &Snapshot, second: Snapshot, at: SystemTime) -> Self {
+        Self::judging_by(Objectives::default(), first, second, at)
+    }
+
+    /// Makes the report of two snapshots, and judges the second by these objectives.
+    #[must_use]
+    pub fn judging_by(
+        objectives: Objectives,
+        first: &Snapshot,
+        second: Snapshot,
+        at: SystemTime,
+    ) -> Self {
         let rates = Rates::between(first, &second);
-        let mut linter = Linter::default();
+        let mut linter = Linter::new(objectives);
         linter.look(first, &Rates::default());
         Self {
             at,
@@ -96,18 +107,37 @@ pub fn measure(
     interval: Duration,
     wait: impl FnOnce(Duration),
 ) -> anyhow::Result<Report> {
+    measure_by(Objectives::default(), source, interval, wait)
+}
+
+/// Reads the bus twice, `interval` apart, and judges it by these objectives.
+///
+/// # Errors
+///
+/// The bus cannot be read.
+pub fn measure_by(
+    objectives: Objectives,
+    source: &mut dyn SnapshotSource,
+    interval: Duration,
+    wait: impl FnOnce(Duration),
+) -> anyhow::Result<Report> {
     let first = source.collect()?;
     wait(interval);
     let second = source.collect()?;
-    Ok(Report::new(&first, second, SystemTime::now()))
+    let now = SystemTime::now();
+    Ok(Report::judging_by(objectives, &first, second, now))
 }
 
-/// What a recording has of a moment, or of its end, with the rates against the frame before.
+/// What a recording has of a moment, or of its end, with the rates against the frame before, judged by these objectives.
 ///
 /// # Errors
 ///
 /// The recording cannot be read, or does not have that moment.
-pub fn of_recording(file: &Path, moment: Option<Moment>) -> anyhow::Result<Report> {
+pub fn of_recording(
+    file: &Path,
+    moment: Option<Moment>,
+    objectives: Objectives,
+) -> anyhow::Result<Report> {
     let recorded = Recorded::open(file)?;
     for gap in recorded.gaps() {
         eprintln!("ipcon-top: {gap}");
@@ -117,7 +147,8 @@ pub fn of_recording(file: &Path, moment: Option<Moment>) -> anyhow::Result<Repor
     let second = recorded.snapshot(index)?;
     let at = recorded.at(index);
     match index.checked_sub(1) {
-        Some(before) => Ok(Report::new(
+        Some(before) => Ok(Report::judging_by(
+            objectives,
             &*recorded.snapshot(before)?,
             (*second).clone(),
             at,
@@ -129,7 +160,8 @@ pub fn of_recording(file: &Path, moment: Option<Moment>) -> anyhow::Result<Repor
                 taken_at,
                 ..Snapshot::default()
             };
-            Ok(Report::new(&before, (*second).clone(), at))
+            let second = (*second).clone();
+            Ok(Report::judging_by(objectives, &before, second, at))
         }
     }
 }
