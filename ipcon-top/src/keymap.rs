@@ -53,6 +53,8 @@ pub enum Action {
     Open,
     /// Close what is open; with nothing open, drop the filter.
     Back,
+    /// Copy the selected row, or its details when they are open, to the clipboard.
+    Copy,
     /// Edit the filter.
     Filter,
     /// Sort by the column to the right.
@@ -227,6 +229,12 @@ pub const BINDINGS: &[Binding] = &[
         keys: &[Plain(Enter)],
         label: Some("details"),
         help: "open or close the details of the selected row, or go where it leads",
+    },
+    Binding {
+        action: Action::Copy,
+        keys: &[Plain(Char('y'))],
+        label: None,
+        help: "copy the selected row, or its details when they are open, to the terminal's clipboard",
     },
     Binding {
         action: Action::Filter,

@@ -84,6 +84,15 @@ pub trait Host {
     /// Ends the recording.
     fn stop_recording(&mut self) {}
 
+    /// Hands a text to the clipboard of the terminal, which may refuse it and does not tell.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    fn copy(&mut self, _text: &str) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Leaves what is on the screen behind when the program has ended.
     fn keep(&mut self, _screen: &Buffer) {}
 }
@@ -137,6 +146,11 @@ where
                     Effect::StartRecording(first) => host.start_recording(first),
                     Effect::Record(snapshot) => host.record(snapshot),
                     Effect::StopRecording => host.stop_recording(),
+                    Effect::Copy => {
+                        if let Some(text) = app.copy(clock.now()) {
+                            host.copy(&text)?;
+                        }
+                    }
                     Effect::QuitKeeping => {
                         let (columns, lines) = app.size();
                         let mut last = Buffer::empty(Rect::new(0, 0, columns, lines));
@@ -293,6 +307,10 @@ impl Host for Process {
 
     fn stop_recording(&mut self) {
         self.recordings.stop();
+    }
+
+    fn copy(&mut self, text: &str) -> anyhow::Result<()> {
+        self.screen.copy(text)
     }
 
     fn keep(&mut self, screen: &Buffer) {

@@ -68,6 +68,7 @@ impl Look {
                 objectives,
                 history: history.unwrap_or(config.setup.history),
                 mouse: self.mouse.unwrap_or(config.setup.mouse),
+                tmux: variable("TMUX").is_some_and(|it| !it.is_empty()),
                 ..config.setup
             },
             display: live::Options {

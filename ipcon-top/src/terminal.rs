@@ -6,6 +6,7 @@ use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -80,6 +81,17 @@ impl Screen {
             execute!(io::stdout(), DisableMouseCapture)
         };
         set.context("taking or leaving the mouse")
+    }
+
+    /// Hands a text to the clipboard of the terminal by the sequence OSC 52, which works over ssh as well. Only base64 goes
+    /// out, whatever the text has in it. A terminal that refuses does not tell.
+    ///
+    /// # Errors
+    ///
+    /// The terminal cannot be written.
+    pub fn copy(&self, text: &str) -> anyhow::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+            .context("handing a text to the terminal's clipboard")
     }
 }
 

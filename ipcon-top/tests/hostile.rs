@@ -150,6 +150,8 @@ proptest! {
             let area = buffer.area;
             view::draw(&app, &Theme::new(true, false), now, &mut buffer, area);
             prop_assert!(buffer.content.iter().all(|cell| is_safe(cell.symbol()) && !cell.symbol().contains('\n')));
+            let copied = view::copied(&app, now).map_or(String::new(), |it| it.text);
+            prop_assert!(is_safe(&copied) && !copied.contains('\r'), "{:?}", copied);
         }
     }
 

@@ -17,6 +17,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use ipcon_observe::Snapshot;
 use ipcon_top::app::Setup;
 use ipcon_top::collect::SnapshotSource;
@@ -182,6 +184,16 @@ impl Terminal {
         parameters.any(|it| matches!(it.parse(), Ok(30..=38 | 40..=48 | 90..=107)))
     }
 
+    /// The texts that were sent to the clipboard so far.
+    fn copied(&self) -> Vec<String> {
+        let sent = String::from_utf8_lossy(&self.raw).into_owned();
+        let sequences = sent.split("\x1b]52;c;").skip(1);
+        let encoded = sequences.map(|it| it.split("\x1b\\").next().unwrap());
+        encoded
+            .map(|it| String::from_utf8(BASE64_STANDARD.decode(it).unwrap()).unwrap())
+            .collect()
+    }
+
     /// The program ends with these words, and the terminal is as it was before.
     fn ends_sane_with(mut self, last_words: &str) -> ExitStatus {
         let status = self.child.wait().unwrap();
@@ -272,6 +284,63 @@ fn the_real_program_with_a_configuration() {
     terminal.wait_until("the error", |text| text.replace('\n', "").contains(words));
     assert_eq!(terminal.ends_sane_with("qiut").exit_code(), 1);
     fs::remove_file(&file).unwrap();
+}
+
+/// What is selected goes to the clipboard of the terminal, in base64, by whatever key; in tmux the user is told what that needs.
+#[test]
+fn the_real_program_copies_to_the_clipboard_of_the_terminal() {
+    let name = |end: &str| env::temp_dir().join(format!("ipcon-top-copy-{}.{end}", process::id()));
+    let (file, recording) = (name("toml"), name("rec"));
+    fs::write(&file, "[keys]\ncopy = [\"c\"]\n").unwrap();
+    let mut recorder = Recorder::open(&recording, None).unwrap();
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    recorder.append(at, &support::bus(5)).unwrap();
+    drop(recorder);
+    let program = || {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ipcon-top"));
+        command.arg("replay");
+        command.arg(&recording);
+        command.arg("--config");
+        command.arg(&file);
+        command.env_remove("TMUX");
+        command
+    };
+    let mut terminal = Terminal::run(program());
+    terminal.wait_until("the recording", |text| text.contains("PAUSED 1 of 1"));
+    terminal.keys("y");
+    terminal.keys("c");
+    terminal.wait_until("the note", |text| {
+        text.contains(" copied 1 line to the terminal's clipboard, if the terminal allows it ")
+    });
+    terminal.keys("\rc");
+    terminal.wait_until("the note", |text| {
+        text.contains(" lines to the terminal's clipboard")
+    });
+    let copied = terminal.copied();
+    let [row, details] = &copied[..] else {
+        panic!("not two texts: {copied:?}");
+    };
+    assert!(
+        row.starts_with("2001-09-09 01:46:40 UTC: PEER: cand_logger, COMM: logd, PID: 1201, "),
+        "{row}"
+    );
+    assert!(details.contains("\nservices: cand_logger\n"), "{details}");
+    terminal.keys("q");
+    assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+
+    let mut inside_tmux = program();
+    inside_tmux.env("TMUX", "/tmp/tmux-1000/default,100,0");
+    let mut terminal = Terminal::run(inside_tmux);
+    terminal.wait_until("the recording", |text| text.contains("PAUSED 1 of 1"));
+    terminal.keys("c");
+    terminal.wait_until("the note", |text| {
+        text.contains("allows it, and tmux") && text.contains("set-clipboard on")
+    });
+    assert_eq!(terminal.copied().len(), 1);
+    terminal.keys("q");
+    assert_eq!(terminal.ends_sane_with("").exit_code(), 0);
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(&recording).unwrap();
 }
 
 /// A recording looks as the file says, in the real program.

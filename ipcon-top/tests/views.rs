@@ -416,14 +416,32 @@ fn names_from_the_bus_steer_no_terminal_in_any_view() {
     }
 }
 
+#[test]
+fn names_from_the_bus_are_harmless_where_they_are_pasted() {
+    let mut session = fifth_second(80, 24, hostile);
+    for view in ["1", "2", "3", "4", "5", "6", "7"] {
+        for place in 0..8 {
+            session.keys(view).keys(&format!("g{}", "j".repeat(place)));
+            let row = session.keys("y").copied().unwrap();
+            assert!(!row.chars().any(invisible), "{row:?}");
+            let details = session.code(KeyCode::Enter).keys("y").copied().unwrap();
+            let lines = details.replace('\n', "");
+            assert!(!lines.chars().any(invisible), "{details:?}");
+            session.code(KeyCode::Esc);
+        }
+    }
+}
+
+/// Whether a character does something else than to show.
+fn invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn assert_harmless(session: &Session) {
     let width = usize::from(session.screen.area.width);
     for (i, cell) in session.screen.content.iter().enumerate() {
         let symbol = cell.symbol();
-        let invisible = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-        };
         assert!(!symbol.chars().any(invisible), "{symbol:?}");
         let cells = unicode_width::UnicodeWidthStr::width(symbol);
         assert!(cells <= 2, "{symbol:?}");

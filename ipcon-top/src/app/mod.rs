@@ -2,6 +2,7 @@
 //! The state of the dashboard and how it changes. Pure: events in, effects out.
 
 mod chooser;
+mod clipboard;
 mod filters;
 mod line;
 mod moments;
@@ -93,6 +94,8 @@ pub enum Effect {
     Record(Arc<Snapshot>),
     /// End the recording.
     StopRecording,
+    /// Copy what [`App::copy`] gives.
+    Copy,
 }
 
 /// The state of the dashboard.
@@ -114,6 +117,8 @@ pub struct App {
     notice: Option<Notice>,
     /// Whether the mouse does something.
     mouse: bool,
+    /// Whether tmux is between the program and the terminal.
+    tmux: bool,
     size: (u16, u16),
 }
 
@@ -166,6 +171,7 @@ impl App {
             recording: recording::State::default(),
             notice: None,
             mouse: false,
+            tmux: false,
             size,
         };
         let first = app.store().snapshot();
@@ -311,6 +317,7 @@ impl App {
             Action::Quit => return vec![Effect::Quit],
             Action::QuitKeep => return vec![Effect::QuitKeeping],
             Action::Record => return self.record_or_stop(),
+            Action::Copy => return vec![Effect::Copy],
             Action::NextTheme => return vec![Effect::NextTheme],
             Action::Mouse => {
                 self.mouse = !self.mouse;
@@ -371,6 +378,8 @@ impl App {
             Action::PageUp => offset.saturating_sub(page),
             Action::First => 0,
             Action::Last => last,
+            // What would be copied is behind the help.
+            Action::Copy => return true,
             _ => return false,
         };
         self.help = Some(to.min(last));

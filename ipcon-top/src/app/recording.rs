@@ -113,7 +113,7 @@ impl App {
         }
     }
 
-    fn tell(&mut self, text: &str, role: Role) {
+    pub(super) fn tell(&mut self, text: &str, role: Role) {
         let text = text.chars().filter(|c| !c.is_control()).collect();
         self.notice = Some(Notice { text, role });
     }

@@ -23,6 +23,8 @@ pub struct Setup {
     pub objectives: Objectives,
     /// Whether the mouse does something from the start.
     pub mouse: bool,
+    /// Whether tmux is between the program and the terminal, and decides on the clipboard as well.
+    pub tmux: bool,
     /// Name of the view to begin with; the most useful one when absent.
     pub view: Option<String>,
     /// What the views are like.
@@ -51,6 +53,7 @@ impl Default for Setup {
             history: SPAN_DEFAULT,
             objectives: Objectives::default(),
             mouse: false,
+            tmux: false,
             view: None,
             views: Vec::new(),
         }
@@ -66,6 +69,7 @@ impl App {
     pub fn set_up(mut self, setup: &Setup) -> anyhow::Result<Self> {
         self.keymap = setup.keymap.clone();
         self.mouse = setup.mouse;
+        self.tmux = setup.tmux;
         self.moments = self.moments.keeping(setup.history, setup.objectives)?;
         for view in &setup.views {
             self.set_up_view(view)?;

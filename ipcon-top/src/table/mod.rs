@@ -4,6 +4,7 @@
 mod cells;
 mod choice;
 mod draw;
+mod written;
 
 use std::cmp::Ordering;
 

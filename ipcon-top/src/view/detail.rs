@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pane with everything about one row. It follows the selection.
 
+mod text;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -204,16 +206,8 @@ fn time_lines(times: &LatencyHistogram, ctx: &DrawContext<'_>) -> Vec<Vec<Piece>
     let (Some(first), Some(last)) = (first, last) else {
         return Vec::new();
     };
-    let bound = |bucket: usize| {
-        LatencyHistogram::bound(bucket).map_or("longer".to_owned(), |bound| {
-            format!("<{}", format::duration(bound))
-        })
-    };
     let counts = &times.counts[first..=last];
     let bars = theme.sparkline(counts.iter().map(|&count| count as f64), counts.len());
-    let numbers = (first..=last)
-        .filter(filled)
-        .map(|bucket| format!("{} {}", bound(bucket), format::count(times.counts[bucket])));
     let label = |text: &str| (text.to_owned(), theme.style(Role::Label));
     let plain = |text: String| (text, theme.style(Role::Normal));
     vec![
@@ -226,9 +220,24 @@ fn time_lines(times: &LatencyHistogram, ctx: &DrawContext<'_>) -> Vec<Vec<Piece>
         vec![
             label("timed "),
             plain(format!("{}: ", times.count())),
-            plain(numbers.collect::<Vec<_>>().join("  ")),
+            plain(numbers(times).join("  ")),
         ],
     ]
+}
+
+/// Where a bucket ends.
+fn bound(bucket: usize) -> String {
+    LatencyHistogram::bound(bucket).map_or("longer".to_owned(), |bound| {
+        format!("<{}", format::duration(bound))
+    })
+}
+
+/// How many took how long, for each bucket that is not empty.
+fn numbers(times: &LatencyHistogram) -> Vec<String> {
+    let filled = (0..LatencyHistogram::BUCKETS).filter(|&bucket| times.counts[bucket] > 0);
+    filled
+        .map(|bucket| format!("{} {}", bound(bucket), format::count(times.counts[bucket])))
+        .collect()
 }
 
 /// Cells of a counter: title, exact total, rate, gap.

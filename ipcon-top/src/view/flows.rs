@@ -217,6 +217,10 @@ impl View for FlowsView {
         self.table().leads_to(store, detail_open)
     }
 
+    fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String> {
+        self.table().copied(detail_open, ctx)
+    }
+
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         self.table().draw(buf, area, ctx);
     }

@@ -244,6 +244,10 @@ impl View for LatencyView {
         self.peers.leads_to(store, detail_open)
     }
 
+    fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String> {
+        self.peers.copied(detail_open, ctx)
+    }
+
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         let (above, below) = split(area);
         draw_strip(buf, above, ctx);

@@ -15,6 +15,7 @@
 
 mod channels;
 mod chooser;
+mod copied;
 mod detail;
 mod events;
 mod filter_line;
@@ -137,12 +138,18 @@ pub trait View: Send {
     /// Does what a click asks for, `x` and `y` cells from the left and the top of the body, which is so wide.
     fn click(&mut self, _x: u16, _y: u16, _width: u16, _store: &Store, _filter: &Filter) {}
 
+    /// What is selected as text: its details when they are open, else a line. `None` when nothing is. The theme of `ctx` has no
+    /// symbols that are of no use in a text.
+    fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String>;
+
     /// Draws the body.
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
 
     /// Draws the details of the selected row.
     fn draw_detail(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>);
 }
+
+pub use copied::{COPIED_MAX, Copied, copied};
 
 /// All views, in the order of their tabs.
 #[must_use]

@@ -11,6 +11,7 @@ use ipcon_observe::model::{
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::detail::{self, Detail};
 use super::{DrawContext, Piece, View, put_pieces};
 use crate::filter::{Filter, FilterError};
 use crate::format::{self, ABSENT, Align, fit};
@@ -37,6 +38,8 @@ pub(super) fn view() -> Box<dyn View> {
 
 /// Cells of names.
 const NAME: usize = 18;
+/// Cells of a line that is copied: wide enough for all columns.
+const COPIED_WIDTH: usize = 160;
 /// Cells of numbers.
 const NUMBER: usize = 12;
 
@@ -312,6 +315,18 @@ fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
+/// What is wrong with what the observer sees.
+fn observer(store: &Store) -> Detail {
+    let warnings = store.warnings().iter();
+    let own = warnings.filter(|it| matches!(it.subject, Subject::Observer(_)));
+    Detail {
+        title: "the observer".to_owned(),
+        warnings: own.cloned().collect(),
+        notes: notes(&store.snapshot().sources),
+        ..Detail::default()
+    }
+}
+
 impl ProbesView {
     fn clamp(&mut self) {
         let page = usize::from(self.body.height).max(1);
@@ -396,6 +411,23 @@ impl View for ProbesView {
         matches!(subject, Subject::Observer(_))
     }
 
+    /// All lines: they are no rows, of which one could be selected.
+    fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String> {
+        let lines = lines(ctx.store, &Theme::new(false, true), COPIED_WIDTH);
+        let texts = lines.iter().map(|line| {
+            let pieces = line.iter().map(|(text, _)| &**text);
+            pieces.collect::<String>().trim_end().to_owned()
+        });
+        let observer = observer(ctx.store).text();
+        let head = if detail_open {
+            &observer
+        } else {
+            "the observer"
+        };
+        let all = std::iter::once(head.to_owned()).chain(texts);
+        Some(all.collect::<Vec<_>>().join("\n"))
+    }
+
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
         let lines = lines(ctx.store, ctx.theme, area.width.into());
         for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(self.offset)) {
@@ -416,14 +448,6 @@ impl View for ProbesView {
     }
 
     fn draw_detail(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {
-        let of_observer = ctx.store.warnings().iter();
-        let of_observer = of_observer.filter(|it| matches!(it.subject, Subject::Observer(_)));
-        let detail = super::detail::Detail {
-            title: "the observer".to_owned(),
-            warnings: of_observer.cloned().collect(),
-            notes: notes(&ctx.store.snapshot().sources),
-            ..super::detail::Detail::default()
-        };
-        super::detail::draw(Some(&detail), buf, area, ctx);
+        detail::draw(Some(&observer(ctx.store)), buf, area, ctx);
     }
 }

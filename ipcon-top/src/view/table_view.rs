@@ -25,6 +25,8 @@ pub(super) struct TableView<T: Item> {
     pub(super) row_of: fn(Subject) -> Option<T::Key>,
     /// What a row leads to in another view.
     pub(super) leads_to: fn(&T) -> Option<Subject>,
+    /// A row as a line of text, where that is not its cells.
+    pub(super) written: fn(&Row<'_, T>) -> Option<String>,
     /// Whether it leads there before its details are open.
     pub(super) leads_at_once: bool,
 }
@@ -42,6 +44,7 @@ impl<T: Item> TableView<T> {
             detail,
             row_of: |_| None,
             leads_to: |_| None,
+            written: |_| None,
             leads_at_once: false,
         }
     }
@@ -122,6 +125,14 @@ impl<T: Item> View for TableView<T> {
 
     fn click(&mut self, x: u16, y: u16, width: u16, store: &Store, filter: &Filter) {
         self.table.click(x, y, width, store, filter);
+    }
+
+    fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String> {
+        let row = self.table.selected(ctx.store)?;
+        if detail_open {
+            return Some((self.detail)(&row, ctx.store).text());
+        }
+        Some((self.written)(&row).unwrap_or_else(|| self.table.written(&row, ctx)))
     }
 
     fn draw(&self, buf: &mut Buffer, area: Rect, ctx: &DrawContext<'_>) {

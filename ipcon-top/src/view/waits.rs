@@ -85,12 +85,24 @@ pub(super) fn bars(waits: &QueueLatency, theme: &Theme) -> String {
     theme.sparkline(counts, usize::from(BARS))
 }
 
+/// What can be read from a histogram: `p50 62us, p99 1.0ms, max 4.2s`.
+pub(super) fn numbers(waits: &QueueLatency) -> String {
+    let quantiles = QUANTILES.map(|(name, share)| {
+        let bound = shown(quantile(Some(waits), share));
+        format!("{name} {bound}")
+    });
+    quantiles.join(", ")
+}
+
+/// The quantiles that are told, and what they are called.
+const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p99", 0.99), ("max", 1.0)];
+
 /// A line with the histogram between its ends, and what can be read from it.
 pub(super) fn line(label: &str, waits: &QueueLatency, ctx: &DrawContext<'_>) -> Vec<Piece> {
     let theme = ctx.theme;
     let quiet = theme.style(Role::Quiet);
     let mut pieces = vec![(format!("{label} "), theme.style(Role::Label))];
-    for (name, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+    for (name, share) in QUANTILES {
         let bound = shown(quantile(Some(waits), share));
         pieces.push((format!("{name} "), theme.style(Role::Label)));
         pieces.push((format!("{bound:<6} "), theme.style(Role::Normal)));

@@ -23,6 +23,7 @@ pub(super) fn view() -> Box<dyn View> {
     Box::new(TableView {
         leads_to: |warning: &Warning| Some(warning.subject),
         leads_at_once: true,
+        written: |line| Some(written(line)),
         ..TableView::new("Warnings", Table::new(columns(), natural), detail)
     })
 }
@@ -81,6 +82,20 @@ fn worst_first(a: &Line<'_>, b: &Line<'_>) -> Ordering {
     order(a)
         .cmp(&order(b))
         .then_with(|| a.item.since.cmp(&b.item.since))
+}
+
+/// The whole sentence, and what to do.
+fn written(line: &Line<'_>) -> String {
+    let warning = line.item;
+    let advice = warning.advice.map(|advice| format!(" ({advice})"));
+    format!(
+        "{} for {}, {}: {}{}",
+        warning.severity.key(),
+        lasts(line),
+        words(warning),
+        warning.sentence(),
+        advice.unwrap_or_default()
+    )
 }
 
 fn detail(line: &Line<'_>, _: &Store) -> Detail {

@@ -94,6 +94,13 @@ impl Session {
         self
     }
 
+    /// What was copied last.
+    pub(crate) fn copied(&self) -> Option<String> {
+        let deeds = self.deeds.lock().unwrap();
+        let copied = deeds.iter().rev().find_map(|it| it.strip_prefix("copy "));
+        copied.map(str::to_owned)
+    }
+
     pub(crate) fn resize(&mut self, columns: u16, lines: u16) -> &mut Self {
         *self.size.lock().unwrap() = Size::new(columns, lines);
         self.event(Event::Resize(columns, lines))
@@ -162,6 +169,11 @@ impl Host for Diary {
 
     fn record(&mut self, snapshot: Arc<Snapshot>) {
         self.note(format!("record {:?}", snapshot.taken_at));
+    }
+
+    fn copy(&mut self, text: &str) -> anyhow::Result<()> {
+        self.note(format!("copy {text}"));
+        Ok(())
     }
 
     fn stop_recording(&mut self) {
