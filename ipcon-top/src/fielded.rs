@@ -3,11 +3,11 @@
 
 use ipcon_observe::fields::{
     BUS_FIELDS, CHANNEL_FIELDS, ENDPOINT_FIELDS, EVENT_FIELDS, EXCEPTION_FIELDS, FLOW_FIELDS,
-    Field, GROUP_FIELDS, Kind, PEER_FIELDS, Value, WARNING_FIELDS,
+    Field, GROUP_FIELDS, Kind, PEER_FIELDS, PROBE_FIELDS, Value, WARNING_FIELDS,
 };
 use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{
-    Bus, Channel, Endpoint, Event, Exception, ExceptionKind, Flow, Group, KERNEL, Peer,
+    Bus, Channel, Endpoint, Event, Exception, ExceptionKind, Flow, Group, KERNEL, Peer, Probe,
     QueueLatency, Snapshot,
 };
 
@@ -192,6 +192,12 @@ impl Fielded for Exception {
             ) => peer(*peer_id),
             _ => None,
         }
+    }
+}
+
+impl Fielded for Probe {
+    fn fields() -> &'static [Field<Self>] {
+        PROBE_FIELDS
     }
 }
 

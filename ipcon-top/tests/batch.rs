@@ -24,13 +24,14 @@ use ipcon_top::manual::{self, Completions, Man};
 use ipcon_top::recording::Recorder;
 use support::{probed, without_bus};
 
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 10] = [
     "bus",
     "peers",
     "groups",
     "flows",
     "channels",
     "endpoints",
+    "probes",
     "warnings",
     "events",
     "exceptions",
@@ -413,6 +414,26 @@ fn fields_are_chosen_by_any_of_their_names() {
     every_word::<Flow>(&recording, "flows");
     every_word::<Endpoint>(&recording, "endpoints");
     every_word::<Exception>(&recording, "exceptions");
+}
+
+#[test]
+fn probes_are_rows_with_their_runs_and_the_time_of_each() {
+    let recording = Recording::new("probes");
+    let probes = |words: &str| recording.batch(&format!("--rows probes {words}")).unwrap();
+    assert_snapshot!("probes_text", probes("-t +2s"));
+    assert_snapshot!("probes_openmetrics", probes("-o openmetrics -t +2s"));
+    let line = probes("-o jsonl -t +2s --filter name=ipcon_deliver");
+    let row: serde_json::Value = serde_json::from_str(&line).unwrap();
+    // 18,000 runs of 650 ns each second.
+    assert_eq!(row["timed_runs"], 72_000);
+    assert_eq!(row["run_time_mean_seconds"], 650e-9);
+    let share = row["per_second"]["run_time_seconds"].as_f64().unwrap();
+    assert!((share - 0.0117).abs() < 1e-9, "{share}");
+    let line = probes("-o jsonl -t +2s --filter attached=no");
+    assert!(
+        !line.contains("run_time") && !line.contains("timed_runs"),
+        "{line}"
+    );
 }
 
 #[test]

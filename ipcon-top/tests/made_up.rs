@@ -202,7 +202,7 @@ proptest! {
         for format in [Format::Text, Format::Json] {
             prop_assert!(!report.print(format).unwrap().is_empty());
         }
-        let rows = ["bus", "peers", "groups", "flows", "channels", "endpoints", "events", "exceptions", "warnings"];
+        let rows = ["bus", "peers", "groups", "flows", "channels", "endpoints", "events", "exceptions", "probes", "warnings"];
         for rows in rows {
             for form in ["text", "json", "csv"] {
                 let line = ["ipcon-top", "batch", "--rows", rows, "-o", form, "--from", file.0.to_str().unwrap()];

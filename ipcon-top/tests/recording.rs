@@ -68,6 +68,24 @@ fn refusal(path: &Path) -> String {
 }
 
 #[test]
+fn a_recording_of_an_earlier_version_is_replayed_and_left_as_it_is() {
+    let folder = Folder::new("earlier");
+    let path = folder.file("a.rec");
+    let earlier = include_bytes!("../../ebpf/observe/src/recording/earlier.rec");
+    fs::write(&path, earlier).unwrap();
+    let recorded = Recorded::open(&path).unwrap();
+    let snapshot = recorded.snapshot(0).unwrap();
+    assert_eq!(snapshot.probes.as_ref().unwrap().probes[0].seen, 5);
+    assert_eq!(snapshot.observer, None);
+    let refusal = refusal(&path);
+    assert!(
+        refusal.contains("was made by an earlier version of ipcon-top"),
+        "{refusal}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), earlier);
+}
+
+#[test]
 fn what_was_recorded_is_there_again_and_more_is_appended() {
     let folder = Folder::new("append");
     let path = folder.file("a.rec");

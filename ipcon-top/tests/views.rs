@@ -332,6 +332,42 @@ fn probes_account_for_themselves() {
 }
 
 #[test]
+fn what_the_kernel_does_not_time_is_told_and_the_observer_tells_what_it_takes() {
+    let untimed = |second| {
+        let mut snapshot = probed(second);
+        for probe in &mut snapshot.probes.as_mut().unwrap().probes {
+            probe.run_time = None;
+        }
+        snapshot.observer = None;
+        snapshot
+    };
+    let mut session = measured(120, 40);
+    session.keys("8");
+    let text = session.text();
+    // 800 runs of 650 ns a second, and 18,000; 20 ms of processor time a second.
+    for told in [
+        "650ns",
+        "0.05%",
+        "1.17%",
+        "takes 2.00% of a CPU, memory 12.0Mi",
+    ] {
+        assert!(text.contains(told), "no {told}: {text}");
+    }
+    assert!(!text.contains("not timed"), "{text}");
+    session.snapshot(untimed(6));
+    session.snapshot(untimed(7));
+    let text = session.text();
+    assert!(
+        text.contains("not timed: sysctl kernel.bpf_stats_enabled=1"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("per run") && !text.contains("of a CPU"),
+        "{text}"
+    );
+}
+
+#[test]
 fn details_of_a_peer_have_its_histogram_and_who_sends_to_it() {
     let mut session = measured(120, 40);
     session.code(KeyCode::Enter);

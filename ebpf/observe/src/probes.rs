@@ -13,8 +13,8 @@ mod counters;
 mod flows;
 mod identity;
 mod loader;
-mod missed;
 mod object;
+mod program_info;
 mod read_error;
 mod reading;
 mod ring;
@@ -22,6 +22,7 @@ mod settings;
 mod slots;
 mod stamps;
 mod sum;
+mod timing;
 mod unavailable;
 mod waiting;
 

@@ -10,8 +10,8 @@ use ipcon_observe::model::{
     Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Drops, Endpoint,
     EndpointCounters, Event, EventKind, Exception, ExceptionKind, Flow, FlowCounters, FlowKind,
     Group, GroupCounters, Identity, Kevents, Kind, KindLatency, LatencyHistogram, Lost, MapFill,
-    PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, QueueLatency, RequestErrors, Service,
-    SizeHistogram, Source, SourceState, SourceStatus,
+    Observer, PROBE_BACKEND, Peer, Probe, ProbeCounts, Probes, QueueLatency, RequestErrors,
+    RunTime, Service, SizeHistogram, Source, SourceState, SourceStatus,
 };
 
 /// Everything that can be there, once.
@@ -90,6 +90,10 @@ fn complete() -> Snapshot {
                     events: 0,
                 }],
                 missed: Some(0),
+                run_time: Some(RunTime {
+                    runs: 4,
+                    time: Duration::from_nanos(6_000),
+                }),
                 ..Probe::default()
             }],
             maps: vec![MapFill {
@@ -147,6 +151,11 @@ fn complete() -> Snapshot {
                 ..SourceStatus::default()
             },
         ],
+        observer: Some(Observer {
+            pid: 4711,
+            cpu: Duration::from_millis(1250),
+            resident_bytes: Some(12 << 20),
+        }),
         ..Snapshot::default()
     }
 }

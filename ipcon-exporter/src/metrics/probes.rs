@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the eBPF probes are doing; what they tell is in `probed`.
 
+use ipcon_observe::fields::{Family, PROBE_FIELDS, Value};
 use ipcon_observe::model::{PROBE_BACKEND, Probes};
 use ipcon_observe::probes::Program;
 
@@ -30,22 +31,20 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
 fn programs(probes: &Probes, families: &mut Families) {
     for probe in &probes.probes {
         attached(&probe.name, &probe.backend, probe.attached, families);
-        for (stage, events) in [("seen", probe.seen), ("counted", probe.counted)] {
-            families.counter(
-                "ipcon_exporter_events_total",
-                "Events by how far they came: seen by a probe, counted by it. \
-                 Seen less counted are those lost.",
-                &[("probe", &probe.name), ("stage", stage)],
-                events,
-            );
-        }
-        if let Some(missed) = probe.missed {
-            families.counter(
-                "ipcon_exporter_probe_missed_runs_total",
-                "Events for which the kernel did not run a probe; not part of those seen.",
-                &[("probe", &probe.name)],
-                missed,
-            );
+        for field in PROBE_FIELDS {
+            let (Some(metric), Some(value)) = (&field.metric, (field.get)(probe)) else {
+                continue;
+            };
+            let of_probe = [("probe", probe.name.as_str())].into_iter();
+            let labels: Vec<_> = of_probe.chain(metric.labels.iter().copied()).collect();
+            let Family { name, help } = metric.family;
+            match value {
+                Value::Time(time) => families.seconds(name, help, &labels, time),
+                value => {
+                    let count = value.as_u64();
+                    families.counter(name, help, &labels, count.unwrap_or_default());
+                }
+            }
         }
     }
 }

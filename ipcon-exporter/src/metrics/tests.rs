@@ -10,7 +10,7 @@ use ipcon_observe::ledger::Limits;
 use ipcon_observe::model::{
     Bus, Channel, ChannelCounters, ChannelScan, Channels, Counters, Endpoint, EndpointCounters,
     EventKind, Exception, ExceptionKind, Group, GroupCounters, Kevents, Kind, KindLatency, Lost,
-    MapFill, PROBE_BACKEND, Peer, Probe, Probes, QueueLatency, RequestErrors, Service,
+    MapFill, PROBE_BACKEND, Peer, Probe, Probes, QueueLatency, RequestErrors, RunTime, Service,
     SizeHistogram, Source, SourceState, SourceStatus,
 };
 use ipcon_observe::{Ledger, Snapshot};
@@ -244,6 +244,10 @@ fn probes() -> Probes {
                 events: 2,
             }],
             missed: Some(1),
+            run_time: Some(RunTime {
+                runs: 111,
+                time: Duration::from_micros(222),
+            }),
         }],
         maps: vec![MapFill {
             map: "peers".into(),

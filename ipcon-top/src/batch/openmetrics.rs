@@ -103,6 +103,7 @@ fn name_and_help(rows: Rows, column: &Column) -> (String, &'static str) {
         Rows::Flows => "flow",
         Rows::Channels => "channel_connection",
         Rows::Endpoints => "channel_endpoint",
+        Rows::Probes => "probe",
         Rows::Warnings => "warning",
         Rows::Events | Rows::Exceptions => rows.key(),
     };

@@ -6,7 +6,7 @@ use std::fmt;
 use clap::ValueEnum;
 use ipcon_observe::fields::{Field, Value, find};
 use ipcon_observe::linter::Warning;
-use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer};
+use ipcon_observe::model::{Bus, Channel, Endpoint, Event, Exception, Flow, Group, Peer, Probe};
 use ipcon_observe::{RowRates, Snapshot};
 
 use super::columns::{self, Column};
@@ -35,6 +35,8 @@ pub enum Rows {
     Events,
     /// What went wrong since the block before
     Exceptions,
+    /// What the probes themselves did, and how long they ran
+    Probes,
     /// What is wrong, by whom, and what to do
     Warnings,
 }
@@ -52,6 +54,7 @@ impl Rows {
             Self::Endpoints => "endpoints",
             Self::Events => "events",
             Self::Exceptions => "exceptions",
+            Self::Probes => "probes",
             Self::Warnings => "warnings",
         }
     }
@@ -110,6 +113,7 @@ impl Table {
             Rows::Endpoints => Self::of::<Endpoint>(rows, fields, filter, output),
             Rows::Events => Self::of::<Event>(rows, fields, filter, output),
             Rows::Exceptions => Self::of::<Exception>(rows, fields, filter, output),
+            Rows::Probes => Self::of::<Probe>(rows, fields, filter, output),
             Rows::Warnings => Self::of::<Warning>(rows, fields, filter, output),
         }
     }
@@ -325,6 +329,19 @@ impl Tabled for Exception {
 
     fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
         rows(&seen.snapshot.exceptions, seen, |_| None)
+    }
+}
+
+impl Tabled for Probe {
+    const FOR_PEOPLE: &'static str = "name,attached,seen,seen/s,counted,lost_events,missed,timed_runs,\
+        run_time_mean_seconds,run_time_seconds/s";
+    const LABELS: &'static [(&'static str, &'static str)] = &[("probe", "name")];
+
+    fn rows(seen: &Seen) -> Vec<Row<'_, Self>> {
+        let probes = seen.snapshot.probes.as_ref();
+        rows(probes.map_or(&[], |it| &it.probes), seen, |probe| {
+            seen.rates.probes().row(&probe.name)
+        })
     }
 }
 

@@ -38,7 +38,8 @@ impl Printer for Text {
             grid.column(format!("{}{end}", column.title), align);
         }
         for line in self.table.lines(seen) {
-            grid.row(line.cells.iter().map(cell).collect());
+            let cells = self.table.columns.iter().zip(&line.cells);
+            grid.row(cells.map(|(column, it)| cell(column.unit, it)).collect());
         }
         grid.print(&mut text);
         if let Some(absence) = absence(self.table.rows, seen) {
@@ -49,9 +50,11 @@ impl Printer for Text {
     }
 }
 
-fn cell(cell: &Option<Cell<'_>>) -> String {
+fn cell(unit: Unit, cell: &Option<Cell<'_>>) -> String {
     match cell {
         None => ABSENT.to_owned(),
+        // Seconds in a second are a share, and mostly a small one.
+        Some(Cell::PerSecond(share)) if unit == Unit::Seconds => format!("{share:.6}"),
         Some(Cell::PerSecond(rate)) => format::rate(*rate),
         Some(Cell::Value(Value::Ratio(number) | Value::Mean(number))) => format!("{number:.3}"),
         Some(Cell::Value(value)) => value.to_string(),
@@ -65,7 +68,7 @@ fn absence(rows: Rows, seen: &Seen) -> Option<String> {
     let reason = match rows {
         Rows::Channels | Rows::Endpoints => snapshot.absence(Source::Channels),
         Rows::Events => snapshot.absence(Source::Kevents).or(bus),
-        Rows::Exceptions => snapshot.absence(Source::Probes).or(bus),
+        Rows::Exceptions | Rows::Probes => snapshot.absence(Source::Probes).or(bus),
         Rows::Warnings => return bus.map(trouble::unknown),
         Rows::Bus | Rows::Peers | Rows::Groups | Rows::Flows => bus,
     };

@@ -10,8 +10,8 @@ use ipcon_observe::fields::{
 };
 use ipcon_observe::linter::Warning;
 use ipcon_observe::model::{
-    Bus, Channel, ChannelScan, Endpoint, Event, Exception, Flow, Group, Kevents, Peer, Probes,
-    SourceStatus,
+    Bus, Channel, ChannelScan, Endpoint, Event, Exception, Flow, Group, Kevents, Observer, Peer,
+    Probes, SourceStatus,
 };
 use ipcon_observe::reconcile::{Difference, Row};
 use serde::Serialize;
@@ -46,6 +46,8 @@ struct Document<'a> {
     probes: Option<&'a Probes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kevents: Option<&'a Kevents>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observer: Option<&'a Observer>,
     events: &'a [Event],
     exceptions: &'a [Exception],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +124,7 @@ pub(super) fn print(report: &Report) -> anyhow::Result<String> {
         }),
         probes: snapshot.probes.as_ref(),
         kevents: snapshot.kevents.as_ref(),
+        observer: snapshot.observer.as_ref(),
         events: &report.events,
         exceptions: &report.exceptions,
         reconciliation: report.reconciliation.as_ref().map(|found| Reconciled {

@@ -103,6 +103,11 @@ impl Recorder {
         }
         let told = || format!("{} is not overwritten", self.path.display());
         let mut reader = Reader::open(&self.file).with_context(told)?;
+        ensure!(
+            reader.is_current(),
+            "{} was made by an earlier version of ipcon-top, which reads nothing newer: name another file",
+            self.path.display()
+        );
         self.size = there;
         while let Some(found) = reader.find().with_context(told)? {
             match found {

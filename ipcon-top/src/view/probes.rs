@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use ipcon_observe::ProbeRates;
 use ipcon_observe::linter::Subject;
 use ipcon_observe::model::{
-    MapFill, Probe, Probes, RequestErrors, Source, SourceState, SourceStatus,
+    MapFill, Observer, Probe, Probes, RequestErrors, Source, SourceState, SourceStatus,
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -57,6 +57,9 @@ fn lines(store: &Store, theme: &Theme, width: usize) -> Vec<Line> {
                 (told.to_owned(), Role::Warning),
             ]);
         }
+    }
+    if let Some(observer) = &store.snapshot().observer {
+        lines.push(of_observer(observer, store.rates().observer_cpu(), theme));
     }
     match &store.snapshot().probes {
         Some(probes) => of_probes(probes, store.rates().probes(), theme, width, &mut lines),
@@ -112,6 +115,32 @@ fn of_source(source: &SourceStatus, theme: &Theme, width: usize) -> Vec<Line> {
     std::iter::once(head).chain(more).collect()
 }
 
+/// What it takes itself: in a recording, what the one took that made it.
+fn of_observer(observer: &Observer, cpu: Option<f64>, theme: &Theme) -> Line {
+    let memory = observer.resident_bytes;
+    vec![
+        (
+            format!("     {}", cell("the observer", NAME - 2, theme)),
+            Role::Normal,
+        ),
+        ("takes ".to_owned(), Role::Label),
+        (cpu.map_or(ABSENT.to_owned(), share), Role::Normal),
+        (" of a CPU, memory ".to_owned(), Role::Label),
+        (
+            memory.map_or(ABSENT.to_owned(), format::bytes),
+            Role::Normal,
+        ),
+    ]
+}
+
+/// A share of one processor.
+fn share(share: f64) -> String {
+    match 100.0 * share {
+        percent if percent > 0.0 && percent < 0.005 => "<0.01%".to_owned(),
+        percent => format!("{percent:.2}%"),
+    }
+}
+
 fn of_probes(
     probes: &Probes,
     rates: &ProbeRates,
@@ -154,6 +183,9 @@ fn of_probes(
                 }),
         );
     }
+    lines.push(Line::new());
+    lines.push(title("run time of the probes"));
+    lines.extend(of_run_times(&probes.probes, rates, theme, width));
     if !probes.request_errors.is_empty() {
         lines.push(Line::new());
         lines.push(title("requests that failed"));
@@ -224,6 +256,39 @@ fn of_probe(probe: &Probe, theme: &Theme) -> Line {
         count(probe.lost_total(), true),
         missed,
     ]
+}
+
+/// How long each run takes, and how much of a processor all of them, where the kernel times them.
+fn of_run_times(probes: &[Probe], rates: &ProbeRates, theme: &Theme, width: usize) -> Vec<Line> {
+    let cells = |name: &str| format!("     {}", cell(name, NAME - 2, theme));
+    let value = |text: Option<String>| match text {
+        Some(text) => (number(&text, theme), Role::Normal),
+        None => (number(ABSENT, theme), Role::Quiet),
+    };
+    let timed = probes.iter().filter_map(|probe| {
+        let run_time = probe.run_time?;
+        Some(vec![
+            (cells(&probe.name), Role::Normal),
+            value(rates.per_run(&probe.name).map(format::duration)),
+            value(rates.cpu(&probe.name).map(share)),
+            (number(&run_time.runs.to_string(), theme), Role::Normal),
+        ])
+    });
+    let timed: Vec<Line> = timed.collect();
+    if timed.is_empty() {
+        let why = "not timed: sysctl kernel.bpf_stats_enabled=1 has the kernel time all programs of the machine, which \
+                   costs each of them";
+        let wrapped = format::wrap(why, width.saturating_sub(6).max(10)).into_iter();
+        let line = |line| vec![(format!("     {line}"), Role::Quiet)];
+        return wrapped.map(line).collect();
+    }
+    let head = vec![
+        (cells("tracepoint"), Role::Label),
+        (number("per run", theme), Role::Label),
+        (number("CPU", theme), Role::Label),
+        (number("timed runs", theme), Role::Label),
+    ];
+    std::iter::once(head).chain(timed).collect()
 }
 
 /// Requests that were answered with an error, those with most at the top.
@@ -364,6 +429,12 @@ impl View for ProbesView {
                 "runs/s",
                 "Times a second that the probe ran, on a wide terminal.",
             ),
+            (
+                "per run",
+                "How long the probe took for each run lately, where the kernel times programs.",
+            ),
+            ("CPU", "How much of one processor it took lately."),
+            ("timed runs", "Runs that the kernel timed."),
         ]
     }
 

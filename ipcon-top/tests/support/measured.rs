@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipcon_observe::Snapshot;
 use ipcon_observe::model::{
     Drops, Exception, ExceptionKind, Flow, FlowCounters, FlowKind, Group, Identity, Kind,
-    KindLatency, Lost, MapFill, Peer, Probe, ProbeCounts, Probes, QueueLatency, RequestErrors,
-    SizeHistogram, Source, SourceState,
+    KindLatency, Lost, MapFill, Observer, Peer, Probe, ProbeCounts, Probes, QueueLatency,
+    RequestErrors, RunTime, SizeHistogram, Source, SourceState,
 };
 
 use super::{START, bus, source};
@@ -27,6 +27,11 @@ pub(crate) fn probed(second: u64) -> Snapshot {
         blind.delivered_unicast_messages -= lost;
     }
     snapshot.sources[2] = source(Source::Probes, SourceState::On, lost);
+    snapshot.observer = Some(Observer {
+        pid: 4711,
+        cpu: Duration::from_millis(300 + 20 * second),
+        resident_bytes: Some(12 << 20),
+    });
     snapshot
 }
 
@@ -179,6 +184,10 @@ fn probes(snapshot: &Snapshot, second: u64, lost: u64) -> Probes {
             events: lost,
         }],
         missed: Some(0),
+        run_time: Some(RunTime {
+            runs: seen,
+            time: Duration::from_nanos(650 * seen),
+        }),
     };
     let bus = snapshot.bus.as_ref().unwrap().counters;
     let sent = bus.sent_unicast_messages;

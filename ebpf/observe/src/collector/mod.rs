@@ -11,6 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::model::{Snapshot, Source, SourceState, SourceStatus};
 use crate::optional::{Optional, Read};
 use crate::sources::channels::ChannelSource;
+use crate::sources::observer;
 use bus::BusCollector;
 
 /// What to use beside the dumps, as far as it may be used.
@@ -127,6 +128,7 @@ impl Collector {
             Err(error) => (without_bus(&error, had_bus), Some(error)),
         };
         self.add_channels(&mut snapshot);
+        snapshot.observer = Some(observer::read());
         match failure {
             Some(error) if !self.options.channels => Err(error),
             Some(error) if snapshot.channels.is_none() => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Metric families that are made from fields of peers, groups, connections, endpoints and the bus.
+//! Metric families that are made from fields of peers, groups, connections, endpoints, probes and the bus.
 
 /// A metric family: several fields may go into one, told apart by labels.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,4 +146,12 @@ families! {
         "Requests that are not answered now.";
     CHANNEL_EVENTS_QUEUED "ipcon_channel_queued_events"
         "Events that wait for room in the rings of clients now.";
+    PROBE_EVENTS "ipcon_exporter_events_total"
+        "Events by how far they came: seen by a probe, counted by it. Seen less counted are those lost.";
+    PROBE_MISSED "ipcon_exporter_probe_missed_runs_total"
+        "Events for which the kernel did not run a probe; not part of those seen.";
+    PROBE_TIMED_RUNS "ipcon_exporter_probe_timed_runs_total"
+        "Runs of a probe that the kernel timed; absent while it times no programs.";
+    PROBE_RUN_TIME "ipcon_exporter_probe_run_time_seconds_total"
+        "Processor time of the runs of a probe that the kernel timed; absent while it times no programs.";
 }

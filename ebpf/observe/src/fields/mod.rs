@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The field table: every fact about a peer, a group, a connection, an endpoint, a warning or the bus, named once.
+//! The field table: every fact about a peer, a group, a connection, an endpoint, a probe, a warning or the bus, named once.
 //!
 //! Columns, `JSON` keys and metric families are made from it; a field added here appears everywhere.
 
@@ -11,6 +11,7 @@ mod families;
 mod flow;
 mod group;
 mod peer;
+mod probe;
 mod value;
 mod warning;
 
@@ -27,6 +28,7 @@ pub use families::{Family, Metric};
 pub use flow::FLOW_FIELDS;
 pub use group::GROUP_FIELDS;
 pub use peer::PEER_FIELDS;
+pub use probe::PROBE_FIELDS;
 pub use value::Value;
 pub use warning::WARNING_FIELDS;
 
@@ -310,6 +312,7 @@ mod tests {
         check_table(ENDPOINT_FIELDS);
         check_table(EVENT_FIELDS);
         check_table(EXCEPTION_FIELDS);
+        check_table(PROBE_FIELDS);
         check_table(WARNING_FIELDS);
     }
 

@@ -140,6 +140,7 @@ fn probe(program: Program, tally: &Tally) -> Probe {
         counted: tally.counted,
         lost: reasons,
         missed: tally.missed,
+        run_time: tally.run_time,
     }
 }
 

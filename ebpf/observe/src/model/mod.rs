@@ -9,6 +9,7 @@ mod endpoint;
 mod event;
 mod exception;
 mod flow;
+mod observer;
 mod probes;
 mod queue_latency;
 mod source;
@@ -26,9 +27,10 @@ pub use endpoint::{Endpoint, EndpointCounters};
 pub use event::{Event, EventKind, Kevents};
 pub use exception::{Exception, ExceptionKind, RequestErrors};
 pub use flow::{Flow, FlowCounters, FlowKey, FlowKind};
+pub use observer::Observer;
 pub use probes::{
     Baseline, Drops, Identity, Inexact, Kind, KindLatency, Lost, MapFill, PROBE_BACKEND, Probe,
-    ProbeCounts, Probes, SizeHistogram,
+    ProbeCounts, Probes, RunTime, SizeHistogram,
 };
 pub use queue_latency::QueueLatency;
 pub use source::{Source, SourceState, SourceStatus};
@@ -79,6 +81,9 @@ pub struct Snapshot {
     pub reads_elsewhere: BTreeMap<u64, u64>,
     /// How each source is doing.
     pub sources: Vec<SourceStatus>,
+    /// What the observer itself takes. `None` in recordings that were made before this was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observer: Option<Observer>,
 }
 
 impl Default for Snapshot {
@@ -98,6 +103,7 @@ impl Default for Snapshot {
             exceptions: Vec::new(),
             reads_elsewhere: BTreeMap::new(),
             sources: Vec::new(),
+            observer: None,
         }
     }
 }

@@ -61,6 +61,29 @@ pub struct Probe {
     /// tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
+    /// The runs that the kernel timed, and how long they took. `None` while it times no programs.
+    #[serde(flatten)]
+    pub run_time: Option<RunTime>,
+}
+
+/// Runs of a probe that the kernel timed: those while `kernel.bpf_stats_enabled` was 1, or somebody else had it time all
+/// programs of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunTime {
+    /// How many. A probe of the kernel's own tracepoint runs for messages that are none of the bus, too.
+    #[serde(rename = "timed_runs")]
+    pub runs: u64,
+    /// Processor time of all of them together.
+    #[serde(rename = "run_time_seconds", serialize_with = "seconds")]
+    pub time: Duration,
+}
+
+impl RunTime {
+    /// Mean time of a run. `None` without any.
+    pub fn mean(&self) -> Option<Duration> {
+        let nanos = u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX);
+        nanos.checked_div(self.runs).map(Duration::from_nanos)
+    }
 }
 
 impl Probe {

@@ -24,8 +24,9 @@ use super::reading::{Fill, GroupProbe, PeerProbe, ProbeReading, Program, Tally};
 use super::ring::Ring;
 use super::settings::Settings;
 use super::stamps::WaitingMaps;
+use super::timing::{self, Runs, Timing};
 use super::unavailable::{Capability, Unavailable, system_error};
-use super::{missed, object, sum};
+use super::{object, program_info, sum};
 
 /// The attached probes. Dropping them detaches the programs and frees their maps.
 pub struct Probes {
@@ -41,6 +42,7 @@ pub struct Probes {
     drops: PerCpuArray<MapData, Count>,
     sizes: PerCpuArray<MapData, u64>,
     tallies: PerCpuArray<MapData, TallyCounts>,
+    timing: Timing,
     settings: Settings,
     attached_at: Duration,
 }
@@ -101,6 +103,7 @@ impl Probes {
             drops,
             sizes,
             tallies,
+            timing: Timing::default(),
             settings,
             attached_at,
         })
@@ -126,6 +129,7 @@ impl Probes {
         for program in wanted(&self.settings) {
             programs.insert(program, self.tally(program)?);
         }
+        self.forget_what_is_not_timed(&mut programs);
         let seen = |program| programs.get(&program).map_or(0, |tally: &Tally| tally.seen);
         let (read, unread) = (seen(Program::Receive), seen(Program::Unread));
         let waiting = match &mut self.waiting {
@@ -169,10 +173,29 @@ impl Probes {
 
     fn tally(&self, program: Program) -> Result<Tally, ReadError> {
         let per_cpu = at(&self.tallies, TALLIES_MAP, index(program) as u32)?;
-        let missed = raw_tracepoint(&self.programs, program)
+        let loaded = raw_tracepoint(&self.programs, program);
+        let info = loaded
             .and_then(|program| program.fd().ok())
-            .and_then(|fd| missed::runs(fd.as_fd()));
-        Ok(sum::tally(per_cpu.as_ref(), missed))
+            .map(|fd| program_info::of(fd.as_fd()))
+            .unwrap_or_default();
+        Ok(Tally {
+            missed: info.missed,
+            run_time: info.run_time,
+            ..sum::tally(per_cpu.as_ref())
+        })
+    }
+
+    /// The kernel's times stand still while it does not time programs, and would look as if none ran.
+    fn forget_what_is_not_timed(&mut self, programs: &mut BTreeMap<Program, Tally>) {
+        let runs = programs.values().fold(Runs::default(), |sum, tally| Runs {
+            seen: sum.seen + tally.seen,
+            timed: sum.timed + tally.run_time.map_or(0, |it| it.runs),
+        });
+        if !self.timing.judge(timing::is_switched_on(), runs) {
+            programs
+                .values_mut()
+                .for_each(|tally| tally.run_time = None);
+        }
     }
 }
 

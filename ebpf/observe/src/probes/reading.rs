@@ -9,6 +9,7 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use super::waiting::Waiting;
+use crate::model::RunTime;
 
 /// Messages and their payload bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -299,6 +300,8 @@ pub struct Tally {
     /// for a task that was preempted meanwhile. They are not part of `seen`. `None` when the kernel
     /// does not tell.
     pub missed: Option<u64>,
+    /// The runs that the kernel timed, and how long they took. `None` while it times no programs.
+    pub run_time: Option<RunTime>,
 }
 
 impl Tally {

@@ -46,11 +46,8 @@ pub(super) fn group(per_cpu: &[GroupCounts]) -> GroupProbe {
 }
 
 /// Sums what every processor accounts for one program.
-pub(super) fn tally(per_cpu: &[TallyCounts], missed: Option<u64>) -> Tally {
-    let mut sum = Tally {
-        missed,
-        ..Tally::default()
-    };
+pub(super) fn tally(per_cpu: &[TallyCounts]) -> Tally {
+    let mut sum = Tally::default();
     for counts in per_cpu {
         sum.seen += counts.seen;
         sum.counted += counts.counted;
@@ -349,7 +346,7 @@ mod tests {
                     unreported: refused,
                 })
                 .collect();
-            let sum = tally(&per_cpu, None);
+            let sum = tally(&per_cpu);
             prop_assert_eq!(sum.unexplained(), 0);
             prop_assert_eq!(sum.counted, per_cpu.iter().map(|cpu| cpu.counted).sum::<u64>());
             let lost = per_cpu.iter().map(|cpu| cpu.seen - cpu.counted).sum::<u64>();

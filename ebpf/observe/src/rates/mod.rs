@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rates per second, from two snapshots.
 
+mod observer;
 mod probes;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub struct Rates {
     channels: BTreeMap<u64, RowRates>,
     endpoints: BTreeMap<u64, RowRates>,
     probes: ProbeRates,
+    observer_cpu: Option<f64>,
 }
 
 /// How fast the counters of one row grew.
@@ -82,6 +84,7 @@ impl Rates {
         rates.rate_bus(before, now);
         rates.rate_channels(before, now);
         rates.probes = ProbeRates::between(before, now, interval.as_secs_f64());
+        rates.observer_cpu = observer::share(before, now, interval.as_secs_f64());
         rates
     }
 
@@ -169,6 +172,11 @@ impl Rates {
     /// Rates of what the probes count of themselves and of requests that fail.
     pub fn probes(&self) -> &ProbeRates {
         &self.probes
+    }
+
+    /// How much of one processor the observer took. `None` when it does not tell, or was another process before.
+    pub fn observer_cpu(&self) -> Option<f64> {
+        self.observer_cpu
     }
 }
 

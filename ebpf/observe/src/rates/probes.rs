@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How often the probes run, and how often requests fail as they see it.
+//! How often the probes run and how long they take, and how often requests fail as they see it.
 
 use std::collections::BTreeMap;
 
-use super::growth;
+use std::time::Duration;
+
+use super::{RowRates, growth};
+use crate::fields::{Field, Kind, PROBE_FIELDS, Value};
 use crate::model::{Probe, Probes, RequestErrors, Snapshot};
 
 /// How fast the probes' counts grew between two snapshots. Without the same probes in both there is nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProbeRates {
-    runs: BTreeMap<String, f64>,
+    rows: BTreeMap<String, RowRates>,
     errors: BTreeMap<(String, String), f64>,
 }
 
@@ -18,16 +21,33 @@ impl ProbeRates {
     pub(super) fn between(before: &Snapshot, now: &Snapshot, seconds: f64) -> Self {
         match (&before.probes, &now.probes) {
             (Some(before), Some(now)) if before.attached_at == now.attached_at => Self {
-                runs: runs(before, now, seconds),
+                rows: rows(before, now, seconds),
                 errors: errors(before, now, seconds),
             },
             _ => Self::default(),
         }
     }
 
+    /// Rates of the probe with this name. `None` when it is not attached, or there is nothing to compare it with.
+    pub fn row(&self, probe: &str) -> Option<&RowRates> {
+        self.rows.get(probe)
+    }
+
     /// Times per second that the probe with this name ran.
     pub fn runs(&self, probe: &str) -> Option<f64> {
-        self.runs.get(probe).copied()
+        self.row(probe)?.get("seen")
+    }
+
+    /// How much of one processor the probe with this name took, 0 to about 1; more when it ran on several at once. `None` when
+    /// the kernel did not time it.
+    pub fn cpu(&self, probe: &str) -> Option<f64> {
+        self.row(probe)?.get("run_time_seconds")
+    }
+
+    /// How long the probe with this name took for each run. `None` when the kernel did not time it, or it did not run.
+    pub fn per_run(&self, probe: &str) -> Option<Duration> {
+        let runs = self.row(probe)?.get("timed_runs")?;
+        Duration::try_from_secs_f64(self.cpu(probe)? / runs).ok()
     }
 
     /// Requests per second of one command that were answered with one error.
@@ -36,15 +56,29 @@ impl ProbeRates {
     }
 }
 
-fn runs(before: &Probes, now: &Probes, seconds: f64) -> BTreeMap<String, f64> {
-    let rate = |probe: &Probe| {
+fn rows(before: &Probes, now: &Probes, seconds: f64) -> BTreeMap<String, RowRates> {
+    let rates = |probe: &Probe| {
         let earlier = before.probes.iter().find(|it| it.name == probe.name)?;
-        let grown = growth(earlier.seen, probe.seen);
         probe
             .attached
-            .then(|| (probe.name.clone(), grown as f64 / seconds))
+            .then(|| (probe.name.clone(), row(earlier, probe, seconds)))
     };
-    now.probes.iter().filter_map(rate).collect()
+    now.probes.iter().filter_map(rates).collect()
+}
+
+/// Of what one of them does not tell there is no rate.
+fn row(before: &Probe, now: &Probe, seconds: f64) -> RowRates {
+    let rate = |field: &Field<Probe>| {
+        let grown = match ((field.get)(before)?, (field.get)(now)?) {
+            (Value::Time(before), Value::Time(now)) => {
+                now.checked_sub(before).unwrap_or(now).as_secs_f64()
+            }
+            (before, now) => growth(before.as_u64()?, now.as_u64()?) as f64,
+        };
+        Some((field.key, grown / seconds))
+    };
+    let counters = PROBE_FIELDS.iter().filter(|it| it.kind == Kind::Counter);
+    counters.filter_map(rate).collect()
 }
 
 /// The first error of its sort is counted from zero.
@@ -64,9 +98,8 @@ fn key(errors: &RequestErrors) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::model::RunTime;
     use crate::rates::Rates;
 
     fn failed(command: &str, requests: u64) -> RequestErrors {
@@ -104,6 +137,31 @@ mod tests {
         assert_eq!(rates.probes().runs("ipcon_error"), None, "not attached");
         let errors = errors.map(|it| rates.probes().errors(&it));
         assert_eq!(errors, [Some(2.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn what_the_kernel_timed_is_a_share_of_a_processor_and_a_time_for_each_run() {
+        let timed = |second, run_time: Option<(u64, u64)>| {
+            let mut snapshot = snapshot(second, 0, &[]);
+            let probes = snapshot.probes.as_mut().unwrap();
+            probes.probes[0].run_time = run_time.map(|(runs, nanos)| RunTime {
+                runs,
+                time: Duration::from_nanos(nanos),
+            });
+            snapshot
+        };
+        let rates = |before, now| {
+            let rates = Rates::between(&timed(10, before), &timed(12, now));
+            let rates = rates.probes();
+            (rates.cpu("ipcon_send"), rates.per_run("ipcon_send"))
+        };
+        let (cpu, per_run) = rates(Some((100, 50_000)), Some((1_100, 4_050_000)));
+        assert!((cpu.unwrap() - 0.002).abs() < 1e-12, "{cpu:?}");
+        assert_eq!(per_run, Some(Duration::from_nanos(4_000)));
+        let idle = rates(Some((100, 50_000)), Some((100, 50_000)));
+        assert_eq!(idle, (Some(0.0), None), "it did not run");
+        assert_eq!(rates(None, Some((5, 9))), (None, None), "not timed before");
+        assert_eq!(rates(Some((5, 9)), None), (None, None), "not timed now");
     }
 
     #[test]

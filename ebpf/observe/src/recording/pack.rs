@@ -357,9 +357,10 @@ impl<T: Pack> Pack for Arc<T> {
     }
 }
 
-/// Packs structures, field after field. One that is not listed does not compile.
+/// Packs structures, field after field. One that is not listed does not compile. Those that are `elsewhere` are not packed and
+/// not part of the shape; they come back as they are by default.
 macro_rules! structures {
-    ($($name:ident { $($field:ident),* $(,)? })*) => {$(
+    ($($name:ident { $($field:ident),* $(,)? $(; elsewhere $($other:ident),*)? })*) => {$(
         impl Pack for $name {
             fn shape(out: &mut String) {
                 out.push('{');
@@ -372,17 +373,17 @@ macro_rules! structures {
             }
 
             fn put(&self, out: &mut Vec<u8>) {
-                let Self { $($field),* } = self;
+                let Self { $($field,)* $($($other: _),*)? } = self;
                 $($field.put(out);)*
             }
 
             fn take(from: &mut &[u8]) -> Result<Self, Malformed> {
-                Ok(Self { $($field: Pack::take(from)?),* })
+                Ok(Self { $($field: Pack::take(from)?,)* $($($other: Default::default()),*)? })
             }
 
             #[cfg(test)]
             fn any(dice: &mut &[u8]) -> Self {
-                Self { $($field: Pack::any(dice)),* }
+                Self { $($field: Pack::any(dice),)* $($($other: Pack::any(dice)),*)? }
             }
         }
     )*};

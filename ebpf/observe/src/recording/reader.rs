@@ -115,6 +115,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Reader<R> {
     source: BufReader<R>,
+    is_current: bool,
     /// Where the search goes on.
     next: u64,
     end: u64,
@@ -144,7 +145,8 @@ impl<R: Read + Seek> Reader<R> {
         }
         let ours = shape::fingerprint();
         match frame::read_header(&header).ok_or(Error::DamagedHeader)? {
-            (VERSION, shape) if shape == ours => Ok(Self {
+            (VERSION, shape) if shape == ours || shape == shape::fingerprint_before() => Ok(Self {
+                is_current: shape == ours,
                 source,
                 next: HEADER_LEN as u64,
                 end,
@@ -153,6 +155,12 @@ impl<R: Read + Seek> Reader<R> {
             (VERSION, found) => Err(Error::Shape { found, ours }),
             (other, _) => Err(Error::Version(other)),
         }
+    }
+
+    /// Whether the file has the shape of what this program writes, so that frames may be appended to it. An earlier one can
+    /// be read only.
+    pub fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// Takes snapshots of at most so many bytes, and of no more than [`UNPACKED_MAX`].

@@ -7,7 +7,7 @@ use crate::model::*;
 structures! {
     Snapshot {
         schema_version, taken_at, consistent, bus, peers, groups, flows, channels, probes, kevents, events, exceptions,
-        reads_elsewhere, sources,
+        reads_elsewhere, sources; elsewhere observer
     }
     Bus {
         started_at, generation, max_message_len, peers, services, groups, memberships, kevent_sequence, counters,
@@ -57,7 +57,7 @@ structures! {
         attached_at, probes, maps, sizes, drops, queue_latencies, request_errors, unreported_exceptions, identities,
         counts, baseline,
     }
-    Probe { name, backend, attached, seen, counted, lost, missed }
+    Probe { name, backend, attached, seen, counted, lost, missed; elsewhere run_time }
     Lost { reason, events }
     MapFill { map, entries, limit }
     SizeHistogram { kind, bounds, counts, sum }
@@ -72,6 +72,9 @@ structures! {
     Event { sequence, time, pid, kind, name, port, group_id }
     Exception { time, what }
     SourceStatus { name, state, lost, duration }
+    Additions { observer, run_times }
+    Observer { pid, cpu, resident_bytes }
+    RunTime { runs, time }
 }
 
 enumerations! {
@@ -88,8 +91,41 @@ enumerations! {
     SourceState { 0 On {} 1 Off { reason: String } 2 Failed { reason: String } }
 }
 
+/// What came into the model later. It stands behind the snapshot, so that recordings made before are read on.
+struct Additions {
+    observer: Option<Observer>,
+    /// Of each probe, in their order.
+    run_times: Vec<Option<RunTime>>,
+}
+
+impl Additions {
+    fn of(snapshot: &Snapshot) -> Self {
+        let probes = snapshot.probes.iter().flat_map(|it| &it.probes);
+        Self {
+            observer: snapshot.observer,
+            run_times: probes.map(|probe| probe.run_time).collect(),
+        }
+    }
+
+    fn give(self, snapshot: &mut Snapshot) {
+        snapshot.observer = self.observer;
+        let probes = snapshot.probes.iter_mut().flat_map(|it| &mut it.probes);
+        for (probe, run_time) in probes.zip(self.run_times) {
+            probe.run_time = run_time;
+        }
+    }
+}
+
 /// Tells this shape of the model from others. It changes when a field comes, goes, moves, or changes its type.
 pub(super) fn fingerprint() -> u32 {
+    let mut shape = String::new();
+    Snapshot::shape(&mut shape);
+    Additions::shape(&mut shape);
+    crc32fast::hash(shape.as_bytes())
+}
+
+/// That of recordings without [`Additions`], which are read as well.
+pub(super) fn fingerprint_before() -> u32 {
     let mut shape = String::new();
     Snapshot::shape(&mut shape);
     crc32fast::hash(shape.as_bytes())
@@ -99,6 +135,7 @@ pub(super) fn fingerprint() -> u32 {
 pub fn pack(snapshot: &Snapshot) -> Vec<u8> {
     let mut bytes = Vec::new();
     snapshot.put(&mut bytes);
+    Additions::of(snapshot).put(&mut bytes);
     bytes
 }
 
@@ -109,6 +146,10 @@ pub fn pack(snapshot: &Snapshot) -> Vec<u8> {
 /// [`pack`] makes no such bytes.
 pub fn unpack(mut bytes: &[u8]) -> Result<Snapshot, Malformed> {
     let mut snapshot = Snapshot::take(&mut bytes)?;
+    // Nothing more is there in a recording that was made before.
+    if !bytes.is_empty() {
+        Additions::take(&mut bytes)?.give(&mut snapshot);
+    }
     if !bytes.is_empty() {
         return Err(Malformed("something follows its end"));
     }

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 use super::shape::{any_snapshot, fingerprint};
 use super::*;
-use crate::model::{Peer, Snapshot, SourceState, SourceStatus};
+use crate::model::{
+    Bus, Lost, PROBE_BACKEND, Peer, Probe, Probes, Snapshot, SourceState, SourceStatus,
+};
 
 fn moment(second: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + second)
@@ -58,6 +60,47 @@ fn the_shape_changes_with_the_model_only() {
     let expected = "{sequence=u64 time=nanoseconds pid=u32 \
         kind=[0ServiceAdd{}1ServiceRemove{}2GroupAdd{}3GroupRemove{}4PeerRemove{}] name=?text port=?u32 group_id=?u64 }";
     assert_eq!(shape, expected);
+}
+
+/// What is in the recording that was made before the kernel's times and the observer's own were there.
+fn earlier() -> Snapshot {
+    let probe = |name: &str, seen| Probe {
+        name: name.into(),
+        backend: PROBE_BACKEND.into(),
+        attached: true,
+        seen,
+        counted: seen,
+        lost: vec![Lost::default()],
+        missed: Some(0),
+        ..Probe::default()
+    };
+    Snapshot {
+        taken_at: Duration::from_secs(90),
+        bus: Some(Bus::default()),
+        peers: vec![Peer {
+            id: 7,
+            comm: "camera".into(),
+            ..Peer::default()
+        }],
+        probes: Some(Probes {
+            attached_at: Duration::from_secs(80),
+            probes: vec![probe("ipcon_send", 5), probe("ipcon_drop", 0)],
+            ..Probes::default()
+        }),
+        sources: vec![SourceStatus::default()],
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn a_recording_of_the_shape_before_is_read() {
+    let file = include_bytes!("earlier.rec");
+    let contents = read(file).unwrap();
+    let snapshots: Vec<_> = contents.frames.into_iter().map(|it| it.snapshot).collect();
+    assert_eq!(snapshots, [earlier()]);
+    let is_current = |file: &[u8]| Reader::open(Cursor::new(file)).unwrap().is_current();
+    assert!(!is_current(file), "nothing may be appended to it");
+    assert!(is_current(&recording(&[earlier()])));
 }
 
 #[test]

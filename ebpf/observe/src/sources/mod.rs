@@ -5,3 +5,4 @@ pub(crate) mod bus;
 pub(crate) mod channels;
 mod kevent_log;
 pub(crate) mod kevents;
+pub(crate) mod observer;
