@@ -34,6 +34,7 @@ mod probes;
 mod programs;
 mod quotas;
 mod replay;
+mod run_times;
 mod samples;
 mod screen;
 mod services;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         &death::ROLES,
         &module::ROLES,
         &probes::ROLES,
+        &run_times::ROLES,
         &quotas::ROLES,
         &services::ROLES,
         &soak::ROLES,
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         ("faults", faults::all()),
         ("tracepoints", tracepoints::all()),
         ("probes", probes::all()),
+        ("run_times", run_times::all()),
         ("flows", flows::all()),
         ("waiting", waiting::all()),
         ("privilege", privilege::all()),
