@@ -68,7 +68,7 @@ pub(crate) struct Args {
     pub(crate) no_probes: bool,
 
     /// Read everything once, tell what is measured, what is not and why, and exit: with status 0 if all that was
-    /// asked for is measured, 3 if not all of it, and 1 if nothing of the bus is, nor connections of coroipc, or the web
+    /// asked for is measured, 3 if not all of it, and 1 if neither the bus nor coroipc can be measured, or the web
     /// configuration is wrong. Who does not have the capabilities to see coroipc servers of all users gets 3, and 0
     /// with --no-channels; `ipcon-top doctor --try` has the same statuses.
     #[arg(long)]

@@ -18,7 +18,7 @@ use crate::metrics::{self, Parts, Scrape};
 use crate::reader;
 use crate::web::WebConfig;
 
-/// All of them.
+/// In the order in which they are told.
 const SOURCES: [Source; 4] = [
     Source::Dumps,
     Source::Kevents,

@@ -30,7 +30,8 @@ pub const HISTORY_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Watches an ipcon bus: peers, groups, events, their rates, and what is lost; and the channels of coroipc, with or
 /// without a bus.
 ///
-/// Without a command the live dashboard starts; `?` in it shows all keys. Options may stand before their command as well.
+/// Without a command the live dashboard starts; `?` in it shows all keys. Options that the dashboard has may stand before
+/// another command that has them.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -88,7 +89,7 @@ pub enum Command {
     /// Measure once and print a report
     ///
     /// Reads the bus twice, one interval apart, and prints totals and rates. Exit code 0: printed; 1: neither
-    /// the bus nor channels can be read.
+    /// the bus nor channels can be read, or the configuration or the filter is wrong.
     Once(Once),
     /// Print a configuration file that says what is so anyway, to begin from
     GenConfig,

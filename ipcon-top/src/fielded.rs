@@ -75,6 +75,7 @@ impl Fielded for Peer {
     fn matches(&self, needle: &str) -> bool {
         self.services.iter().any(|it| holds(&it.name, needle))
             || holds(&self.comm, needle)
+            || holds(&self.label(), needle)
             || written(self.port, needle)
             || written(self.pid, needle)
     }

@@ -455,7 +455,7 @@ fn names_from_the_bus_steer_no_terminal_in_any_view() {
 #[test]
 fn names_from_the_bus_are_harmless_where_they_are_pasted() {
     let mut session = fifth_second(80, 24, hostile);
-    for view in ["1", "2", "3", "4", "5", "6", "7"] {
+    for view in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         for place in 0..8 {
             session.keys(view).keys(&format!("g{}", "j".repeat(place)));
             let row = session.keys("y").copied().unwrap();

@@ -7,8 +7,9 @@ use crate::clock::Now;
 use crate::format;
 use crate::theme::{Glyphs, Theme};
 
-/// Most bytes of a text for the clipboard. Some terminals take no sequence longer than 100,000 bytes; so many are 99,992 in base64.
-pub const COPIED_MAX: usize = 74_994;
+/// Most bytes of a text for the clipboard. Some terminals take no sequence longer than 100,000 bytes, and this one has nine
+/// beside the base64 of the text.
+pub const COPIED_MAX: usize = 74_991;
 
 /// A text for the clipboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +51,10 @@ fn plain() -> Theme {
     theme
 }
 
-/// The text as far as a terminal takes it, harmless also where it is pasted into a shell.
+/// The text as far as a terminal takes it, without control characters but line feeds.
 fn bounded(text: &str) -> Copied {
-    let harmless = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let mut text: String = text.chars().map(harmless).collect();
+    let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let mut text: String = text.chars().map(plain).collect();
     let cut = text.len() > COPIED_MAX;
     let mut end = text.len().min(COPIED_MAX);
     while !text.is_char_boundary(end) {

@@ -77,7 +77,10 @@ impl View for ProbesView {
                 "How long the probe took for each run lately, where the kernel times programs.",
             ),
             ("CPU", "How much of one processor it took lately."),
-            ("timed runs", "Runs that the kernel timed."),
+            (
+                "timed runs",
+                "Runs that the kernel timed, also those that had nothing to do with the bus.",
+            ),
         ]
     }
 
@@ -127,7 +130,7 @@ impl View for ProbesView {
 
     /// All lines: they are no rows, of which one could be selected.
     fn copied(&self, detail_open: bool, ctx: &DrawContext<'_>) -> Option<String> {
-        let lines = lines::lines(ctx.store, &Theme::new(false, true), COPIED_WIDTH);
+        let lines = lines::lines(ctx.store, ctx.theme, COPIED_WIDTH);
         let texts = lines.iter().map(|line| {
             let pieces = line.iter().map(|(text, _)| &**text);
             pieces.collect::<String>().trim_end().to_owned()

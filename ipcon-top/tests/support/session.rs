@@ -94,11 +94,13 @@ impl Session {
         self
     }
 
-    /// What was copied last.
+    /// What was copied last, if something was since this was asked before.
     pub(crate) fn copied(&self) -> Option<String> {
-        let deeds = self.deeds.lock().unwrap();
-        let copied = deeds.iter().rev().find_map(|it| it.strip_prefix("copy "));
-        copied.map(str::to_owned)
+        let mut deeds = self.deeds.lock().unwrap();
+        let last = deeds.iter().rposition(|it| it.starts_with("copy "))?;
+        let copied = deeds[last].strip_prefix("copy ").map(str::to_owned);
+        deeds.retain(|it| !it.starts_with("copy "));
+        copied
     }
 
     pub(crate) fn resize(&mut self, columns: u16, lines: u16) -> &mut Self {

@@ -59,7 +59,7 @@ pub(crate) struct Shape {
     /// Processors of the VM.
     #[arg(long, value_name = "N", default_value_t = CPUS, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) cpus: u32,
-    /// How they run where code is translated; what fits to the command without it.
+    /// How they run where code is translated; without it in turn for the demo, and at once for everything else.
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) processors: Option<Processors>,
 }
@@ -128,7 +128,7 @@ pub(crate) struct Report {
     pub(crate) logs: PathBuf,
 }
 
-/// How a VM gets along in time.
+/// What decides how fast a VM is, and in what order things happen in it.
 #[derive(Debug, Clone, Copy)]
 struct Time {
     accel: Accel,

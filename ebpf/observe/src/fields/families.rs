@@ -151,7 +151,7 @@ families! {
     PROBE_MISSED "ipcon_exporter_probe_missed_runs_total"
         "Events for which the kernel did not run a probe; not part of those seen.";
     PROBE_TIMED_RUNS "ipcon_exporter_probe_timed_runs_total"
-        "Runs of a probe that the kernel timed; absent while it times no programs.";
+        "Runs of a probe that the kernel timed, seen or not; absent while it times no programs.";
     PROBE_RUN_TIME "ipcon_exporter_probe_run_time_seconds_total"
         "Processor time of the runs of a probe that the kernel timed; absent while it times no programs.";
 }

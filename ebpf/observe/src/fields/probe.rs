@@ -65,7 +65,8 @@ pub static PROBE_FIELDS: &[Field<Probe>] = &[
         "timed_runs",
         "TIMED",
         Unit::None,
-        "Runs that the kernel timed; absent while it times no programs.",
+        "Runs that the kernel timed, of a probe on a tracepoint of the kernel itself also those without the bus; absent while \
+         it times no programs.",
         Metric::plain(&families::PROBE_TIMED_RUNS),
         |p| Some(Value::Count(p.run_time?.runs)),
     ),

@@ -34,11 +34,11 @@ pub struct Step {
 
 /// What has to be done until all these sources deliver all: every step.
 pub(super) fn steps(standing: &Standing, sources: &[SourcePrediction]) -> Vec<Step> {
-    let reasons = || sources.iter().flat_map(|source| &source.reasons);
-    let missing = reasons()
-        .filter_map(missing)
+    let reasons = sources.iter().flat_map(|source| &source.reasons);
+    let missing = reasons
+        .filter_map(lacking)
         .fold(Capabilities::NONE, Capabilities::with);
-    // All that was asked for needs, since who gets capabilities by the file loses those by which it ran before.
+    // Of all sources together: the capabilities of a file replace those that the program was started with.
     let wanted = sources
         .iter()
         .map(|source| needed(source.source))
@@ -46,9 +46,9 @@ pub(super) fn steps(standing: &Standing, sources: &[SourcePrediction]) -> Vec<St
     let mut steps: Vec<Step> = Vec::new();
     for source in sources {
         for reason in &source.reasons {
-            let ways = match self::missing(reason) {
+            let ways = match lacking(reason) {
                 Some(_) => for_capabilities(standing, wanted, missing),
-                None => ways(standing, reason),
+                None => other_ways(standing, reason),
             };
             match steps.iter_mut().find(|step| step.ways == ways) {
                 _ if ways.is_empty() => {}
@@ -65,7 +65,7 @@ pub(super) fn steps(standing: &Standing, sources: &[SourcePrediction]) -> Vec<St
 }
 
 /// Capabilities that would change it.
-fn missing(reason: &Obstacle) -> Option<Capabilities> {
+fn lacking(reason: &Obstacle) -> Option<Capabilities> {
     match reason {
         Obstacle::Lacking(missing) | Obstacle::OthersClosed(missing) => Some(*missing),
         _ => None,
@@ -81,7 +81,7 @@ fn needed(source: Source) -> Capabilities {
 }
 
 /// What would change it, if that is no matter of capabilities that can be given.
-fn ways(standing: &Standing, reason: &Obstacle) -> Vec<Remedy> {
+fn other_ways(standing: &Standing, reason: &Obstacle) -> Vec<Remedy> {
     match reason {
         Obstacle::NotBuilt => vec![Remedy::Command("cargo xtask build".to_owned())],
         Obstacle::CallRefused | Obstacle::CallFatal => vec![
@@ -130,8 +130,7 @@ fn load_module(standing: &Standing) -> Remedy {
                 .to_owned(),
         ),
         None => Remedy::Advice(
-            "run: sudo modprobe ipcon, where the modules of this kernel are, which they are not here; of a container \
-             that is outside of it"
+            "the modules of this kernel are not here; in a container, run outside of it: sudo modprobe ipcon"
                 .to_owned(),
         ),
     }

@@ -85,4 +85,14 @@ mod tests {
         ];
         assert_eq!(told(&readings), [false, true, true, true, false, false]);
     }
+
+    #[test]
+    fn a_change_of_the_setting_misleads_for_one_reading_at_most() {
+        // Switched off while a descriptor is held.
+        let held = [(true, 5, 5), (false, 7, 7), (false, 9, 9)];
+        assert_eq!(told(&held), [true, false, true]);
+        // On and off again between two readings.
+        let short = [(false, 5, 0), (false, 9, 2), (false, 11, 2)];
+        assert_eq!(told(&short), [false, true, false]);
+    }
 }

@@ -2,7 +2,6 @@
 //! How often the probes run and how long they take, and how often requests fail as they see it.
 
 use std::collections::BTreeMap;
-
 use std::time::Duration;
 
 use super::{RowRates, growth};

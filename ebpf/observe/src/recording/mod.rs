@@ -7,9 +7,9 @@
 //! body    a snapshot, deflated
 //! ```
 //!
-//! Numbers are little endian, times nanoseconds, those of the wall clock since 1970; a CRC is that of Ethernet and zip. The shape is a CRC of
-//! all names and types of the model's fields: a file that was made with another model is refused and never misread, unless its model
-//! lacks only what stands behind the snapshot now.
+//! Numbers are little endian, times nanoseconds, those of the wall clock since 1970; a CRC is that of Ethernet and zip. The
+//! shape is a CRC of all names and types of the model's fields: a file that was made with another model is refused and never
+//! misread, but for the one before, which lacks only what stands behind the snapshot now.
 //!
 //! A file is only ever appended to, a frame in one piece, so that what is in there stays good whatever becomes of the
 //! machine. The [`Reader`] takes a frame that is not whole at the end of the file as its end, and goes on behind a

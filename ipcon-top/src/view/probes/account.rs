@@ -146,7 +146,7 @@ fn of_run_times(probes: &[Probe], rates: &ProbeRates, theme: &Theme, width: usiz
     });
     let timed: Vec<Line> = timed.collect();
     if timed.is_empty() {
-        let why = "not timed: sysctl kernel.bpf_stats_enabled=1 has the kernel time all programs of the machine, which \
+        let why = "not timed: sudo sysctl kernel.bpf_stats_enabled=1 has the kernel time all programs of the machine, which \
                    costs each of them";
         let wrapped = format::wrap(why, width.saturating_sub(6).max(10)).into_iter();
         let line = |line| vec![(format!("     {line}"), Role::Quiet)];

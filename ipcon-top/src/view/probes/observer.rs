@@ -28,7 +28,7 @@ fn notes(sources: &[SourceStatus]) -> Vec<(&'static str, String)> {
     sources.iter().map(note).chain(doctor).collect()
 }
 
-/// A reason may be that of a recording, in which anything may stand.
+/// A reason is the text of an error, which may have several lines.
 pub(super) fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
