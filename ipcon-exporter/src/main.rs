@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use ipcon_exporter::{metrics, process};
-use ipcon_observe::privilege::Dropping;
+use ipcon_observe::privilege::{Dropping, set_aside};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<ExitCode> {
+    set_aside();
     if args.check {
         return check::run(args.options(), args.limits(), args.web_config.as_deref());
     }

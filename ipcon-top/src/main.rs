@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::Context;
+use ipcon_observe::privilege;
 use ipcon_top::args::{Cli, Command, Doctor, Live, Once, Sources};
 use ipcon_top::batch::{Batch, Fields, batch, list};
 use ipcon_top::collect::SnapshotSource;
@@ -20,6 +21,7 @@ use ipcon_top::{doctor, manual, once, terminal};
 use signal_hook::low_level::emulate_default_handler;
 
 fn main() -> ExitCode {
+    privilege::set_aside();
     let cli = Cli::read(env::args_os()).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
         None => watch(&cli.live),

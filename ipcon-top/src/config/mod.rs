@@ -4,12 +4,14 @@
 mod read;
 mod template;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use rustix::fs::OFlags;
 
 use crate::app::Setup;
 use crate::args::Colour;
@@ -56,29 +58,45 @@ impl Config {
         path: Option<&Path>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
-        let own = || own(variable).filter(|file| is_there(file));
-        let Some(file) = path.map(Path::to_path_buf).or_else(own) else {
-            return Ok(Self::default());
+        let (path, file) = match path {
+            // May be a pipe, as of `--config <(…)`.
+            Some(path) => (path.to_path_buf(), File::open(path)),
+            None => match own(variable).map(|path| (open_own(&path), path)) {
+                Some((Some(opened), path)) => (path, opened),
+                _ => return Ok(Self::default()),
+            },
         };
-        let text = read_some(&file).with_context(|| format!("reading {}", file.display()))?;
+        let text = file.and_then(read_some);
+        let text = text.with_context(|| format!("reading {}", path.display()))?;
         Self::parse(&text).map_err(|problem| {
             let Problem { line, message } = problem;
-            anyhow!("{}:{line}: {}", file.display(), printable(&message))
+            anyhow!("{}:{line}: {}", path.display(), printable(&message))
         })
     }
 }
 
-/// Whether there is such a file, as far as can be seen: the environment may have the home of somebody else, as after `setpriv`
-/// or `sudo -E`, and what nobody lets us look for is no file of our own.
-fn is_there(file: &Path) -> bool {
-    let unseen = [
-        ErrorKind::NotFound,
-        ErrorKind::PermissionDenied,
-        ErrorKind::NotADirectory,
-    ];
-    match file.symlink_metadata() {
-        Err(error) => !unseen.contains(&error.kind()),
-        Ok(_) => true,
+/// Opens the file that is read without being named. `None` when there is none of the user: the environment may have the home of
+/// somebody else, as after `setpriv` or `sudo -E`, and what cannot be opened there is no file of his.
+fn open_own(path: &Path) -> Option<io::Result<File>> {
+    let mut options = OpenOptions::new();
+    // A pipe without a writer would keep us waiting.
+    let options = options
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    match options.open(path) {
+        Ok(file) => Some(regular(file)),
+        Err(error) => {
+            let data = path.symlink_metadata();
+            let ours = data.is_ok_and(|it| it.uid() == rustix::process::geteuid().as_raw());
+            ours.then_some(Err(error))
+        }
+    }
+}
+
+fn regular(file: File) -> io::Result<File> {
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file")),
     }
 }
 
@@ -96,10 +114,9 @@ fn printable(message: &str) -> String {
 }
 
 /// The text of a file, if it is no longer than a configuration may be: what never ends would take all memory.
-fn read_some(path: &Path) -> io::Result<String> {
+fn read_some(file: File) -> io::Result<String> {
     let mut text = String::new();
-    let mut file = File::open(path)?.take(BYTES_MAX + 1);
-    file.read_to_string(&mut text)?;
+    file.take(BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > BYTES_MAX {
         return Err(io::Error::other(format!(
             "it is longer than {BYTES_MAX} bytes, and no configuration"

@@ -167,6 +167,40 @@ fn the_file_is_where_it_is_looked_for() {
     }
 }
 
+/// A folder with the user's own configuration, made by `make`.
+fn with_own_file(name: &str, make: impl FnOnce(&Path)) -> anyhow::Result<Config> {
+    let home = std::env::temp_dir().join(format!("ipcon-top-config-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(home.join("ipcon-top")).unwrap();
+    make(&home.join("ipcon-top/config.toml"));
+    let found = Config::load(None, |variable| {
+        (variable == "XDG_CONFIG_HOME").then(|| home.display().to_string())
+    });
+    std::fs::remove_dir_all(&home).unwrap();
+    found
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_own_file_is_told_and_not_waited_for() {
+    let found = with_own_file("pipe", |path| {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    });
+    let error = format!("{:#}", found.unwrap_err());
+    assert!(
+        error.contains("config.toml: it is no regular file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_link_of_ones_own_that_leads_nowhere_is_told() {
+    let found = with_own_file("link", |path| {
+        std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+    });
+    let error = format!("{:#}", found.unwrap_err());
+    assert!(error.contains("config.toml: No such file"), "{error}");
+}
+
 #[test]
 fn what_never_ends_is_no_configuration() {
     let error = Config::load(Some(Path::new("/dev/zero")), |_| None).unwrap_err();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use ipcon_vm_tests::process::{Process, program};
@@ -21,6 +22,8 @@ pub(crate) fn all() -> Vec<Case> {
             => on_the_initial_bus().needs(settings::quick_kernel).within(300),
         without_privilege_what_is_not_measured_is_absent
             => on_the_initial_bus().needs(settings::quick_kernel).within(60),
+        nobody_reads_more_files_by_the_capabilities_of_the_programs
+            => needs(settings::quick_kernel).within(60),
         the_exporter_gives_up_what_it_does_not_need_and_reads_on
             => on_the_initial_bus().needs(settings::quick_kernel).within(120),
     ]
@@ -193,6 +196,29 @@ fn without_privilege_what_is_not_measured_is_absent() {
     for absent in ["probes", "reconciliation"] {
         assert_eq!(report.get(absent), None, "{report:#}");
     }
+}
+
+/// Those for the channels would let everybody read every file that an option names, where a program has them by its file.
+fn nobody_reads_more_files_by_the_capabilities_of_the_programs() {
+    let secret = std::env::temp_dir().join("a-file-of-root-alone");
+    fs::write(&secret, "s3cret = true\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let who = Who::Nobody(",+sys_ptrace,+dac_read_search");
+    for (name, words) in [
+        ("ipcon-top", ["once", "--config"]),
+        ("ipcon-top", ["once", "--from"]),
+        ("ipcon-top", ["batch", "--from"]),
+        ("ipcon-exporter", ["--check", "--web.config.file"]),
+    ] {
+        let mut named = program(name);
+        let output = command(&who, named.args(words).arg(&secret))
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("Permission denied"), "{words:?}: {output:?}");
+        assert!(!told.contains("s3cret"), "{words:?}: {told}");
+    }
+    fs::remove_file(&secret).unwrap();
 }
 
 /// Of each thread of a process: its name, and the sets of its capabilities as the kernel has them.

@@ -26,6 +26,20 @@ pub struct Dropping {
     keep: bool,
 }
 
+/// Sets the capabilities of this thread, and of what it starts, aside until [`Dropping::begin`] takes up those that it needs:
+/// to be called before anything is opened. A program that has capabilities by its file would otherwise read any file that its
+/// caller names. Root, who may read them anyway, keeps all, and everybody that to listen at a port below 1024.
+pub fn set_aside() {
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    if let Ok(mut sets) = capabilities(None) {
+        sets.effective &= CapabilitySet::NET_BIND_SERVICE;
+        // Nobody may be refused to have less.
+        _ = set_capabilities(None, sets);
+    }
+}
+
 impl Dropping {
     /// For a collector with these options, to be called before it is opened. Makes those capabilities count that it
     /// needs and the thread may have, as with files that have them as permitted only. With `keep` all stay.

@@ -22,7 +22,7 @@ mod verdict;
 
 pub use bpf_call::BpfCall;
 pub use capabilities::Capabilities;
-pub use dropping::{Dropping, drop_all};
+pub use dropping::{Dropping, drop_all, set_aside};
 pub use obstacle::Obstacle;
 pub(crate) use obstacle::{explain_refusal, lacking, no_tracepoint};
 pub use prediction::{Available, Prediction, ProbePrediction, SourcePrediction};
