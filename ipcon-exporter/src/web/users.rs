@@ -2,7 +2,7 @@
 //! Basic authentication against bcrypt hashes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -16,8 +16,8 @@ use tokio::task::spawn_blocking;
 
 use super::file::Secret;
 
-/// Beyond, one comparison takes longer than a connection lives.
-const MOST_COST: u32 = 16;
+/// Below, bcrypt compares nothing. Beyond, one comparison takes longer than a connection lives.
+const COSTS: RangeInclusive<u32> = 4..=16;
 
 /// Who may ask.
 pub(super) struct Users {
@@ -33,7 +33,7 @@ pub(super) struct Users {
 impl Users {
     /// # Errors
     ///
-    /// A hash is none of bcrypt, or takes too long to compare.
+    /// A hash is none of bcrypt, cannot be compared, or takes too long for that.
     pub(super) fn new(users: BTreeMap<String, Secret>) -> Result<Self> {
         let mut hashes = BTreeMap::new();
         for (name, Secret(hash)) in users {
@@ -45,8 +45,10 @@ impl Users {
                     format!("basic_auth_users: what {name:?} has is no bcrypt hash; make one with htpasswd -nBC 10 ''")
                 })?;
             ensure!(
-                cost <= MOST_COST,
-                "basic_auth_users: the hash of {name:?} has a cost of {cost}; at most {MOST_COST} can be served"
+                COSTS.contains(&cost),
+                "basic_auth_users: the hash of {name:?} has a cost of {cost}; {} to {} can be served",
+                COSTS.start(),
+                COSTS.end()
             );
             hashes.insert(name, hash);
         }
@@ -169,9 +171,14 @@ mod tests {
         let good = bcrypt::hash("right", 4).unwrap();
         users("alice", &good).unwrap();
         assert!(users("a:b", &good).is_err());
-        for bad in ["", "right", "$1$abc$def", &good.replace("$04$", "$31$")] {
+        let of_cost = |cost| good.replace("$04$", &format!("${cost}$"));
+        for bad in ["", "right", "$1$abc$def", &of_cost("17"), &of_cost("31")] {
             let message = users("alice", bad).unwrap_err().to_string();
             assert!(message.contains("alice"), "{message}");
+        }
+        for cost in ["00", "01", "03"] {
+            let message = users("alice", &of_cost(cost)).unwrap_err().to_string();
+            assert!(message.contains("4 to 16"), "{message}");
         }
     }
 
