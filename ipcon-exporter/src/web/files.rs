@@ -35,6 +35,11 @@ impl Files {
         content
     }
 
+    /// Whether there is something at this path, readable or not.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.folder.join(path).symlink_metadata().is_ok()
+    }
+
     /// Whether one of the files that were read would be read otherwise now.
     pub(super) fn changed(&self) -> bool {
         let mut files = self.read.iter();

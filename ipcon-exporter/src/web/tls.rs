@@ -90,9 +90,24 @@ fn pem(file: &str, text: &str, key: &str, files: &mut Files) -> Result<Vec<u8>> 
         (pasted, _) if pasted.contains("-----BEGIN") || pasted.contains('\n') => bail!(
             "{key}_file has no path of a file but what is in one; write that as {key} instead"
         ),
-        (file, _) => files
-            .read(file.as_ref())
-            .with_context(|| format!("cannot read the {key}_file {file}")),
+        (file, _) => match files.read(file.as_ref()) {
+            Ok(text) => Ok(text),
+            Err(error) => {
+                let shown = shown(file, key, files);
+                Err(error).with_context(|| format!("cannot read the {key}_file {shown}"))
+            }
+        },
+    }
+}
+
+/// Longest path that is shown where a key may have been pasted.
+const SHOWN_BYTES: usize = 255;
+
+/// A path for an error, unless it may be a key that was pasted without the lines around it.
+fn shown<'a>(file: &'a str, key: &str, files: &Files) -> &'a str {
+    match key != "key" || file.len() <= SHOWN_BYTES && files.has(file.as_ref()) {
+        true => file,
+        false => "(not shown, since nothing is seen there and it may be a key)",
     }
 }
 

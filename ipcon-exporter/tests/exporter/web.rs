@@ -439,6 +439,21 @@ fn what_is_wrong_in_the_file_is_told() {
     ));
     assert!(message.contains("write that as key instead"), "{message}");
     assert!(!message.contains(key.lines().nth(1).unwrap()), "{message}");
+    // Also not without the lines around it, whether it is short or long.
+    let bare: String = key
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    for bare in [bare.clone(), bare.repeat(20)] {
+        let message = web.refusal(&TLS.replace("key.pem", &bare));
+        assert!(message.contains("cannot read the key_file"), "{message}");
+        assert!(!message.contains(&bare[..20]), "{message}");
+    }
+    // What is there is named.
+    let message = web.refusal(&TLS.replace("key.pem", "."));
+    assert!(message.contains("the key_file .: it is no"), "{message}");
+    let message = web.refusal(&TLS.replace("cert.pem", "nothing.pem"));
+    assert!(message.contains("the cert_file nothing.pem"), "{message}");
     fs::write(
         web.folder.file("locked.pem"),
         key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
