@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
+use ipcon_observe::model::display_name;
 use tokio::task::spawn_blocking;
 
 use crate::listen::Stream;
@@ -115,6 +116,11 @@ impl WebConfig {
     }
 }
 
+/// An error without what could control a terminal or begin a further line of the log: it quotes the file.
+fn printable(message: &str) -> Error {
+    Error::msg(display_name(message.as_bytes()))
+}
+
 /// The configuration, as one connection sees it.
 pub(crate) struct Web {
     tls: Option<Tls>,
@@ -134,7 +140,10 @@ impl Web {
             .and_then(|text| String::from_utf8(text).context("it is not in UTF-8"))
             .and_then(|text| File::parse(&text).context("it is not as it should be"))
             .and_then(|file| Self::open(file, &mut files))
-            .with_context(|| format!("web configuration {}", path.display()));
+            .map_err(|error| {
+                let message = format!("web configuration {}: {error:#}", path.display());
+                printable(&message)
+            });
         (web, files)
     }
 

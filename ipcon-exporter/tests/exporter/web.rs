@@ -468,6 +468,26 @@ fn what_is_wrong_in_the_file_is_told() {
 }
 
 #[test]
+fn an_error_is_one_line_that_controls_no_terminal() {
+    let web = Web::new("controls");
+    let hidden = r"\e[2J\nipcon-exporter: \u202eall is well";
+    for text in [
+        format!("\"{hidden}\": a\n"),
+        TLS.replace("cert.pem", &format!("\"{}\"", hidden.replace(r"\n", ""))),
+        format!("{TLS}  min_version: \"{hidden}\"\n"),
+        format!("{TLS}  client_auth_type: \"{hidden}\"\n"),
+        format!("http_server_config:\n  headers:\n    \"{hidden}\": a\n"),
+        format!("basic_auth_users:\n  \"{hidden}\": a\n"),
+    ] {
+        let message = web.refusal(&text);
+        let shown = message.trim_end();
+        assert!(shown.contains("all is well"), "{shown:?}");
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'), "{shown:?}");
+    }
+}
+
+#[test]
 fn encryption_can_begin_while_it_runs() {
     let web = Web::new("begin");
     web.write("");
