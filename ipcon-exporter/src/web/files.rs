@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -33,6 +33,13 @@ impl Files {
         let content = read(&path);
         self.read.push((path, content.as_ref().ok().cloned()));
         content
+    }
+
+    /// Permissions of the file at this path, if everybody has one of them.
+    pub(super) fn open_to_all(&self, path: &Path) -> Option<u32> {
+        let metadata = self.folder.join(path).metadata().ok()?;
+        let mode = metadata.mode() & 0o7777;
+        (mode & 0o007 != 0).then_some(mode)
     }
 
     /// Whether there is something at this path, readable or not.

@@ -19,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Error, Result};
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
-use ipcon_observe::model::display_name;
+use ipcon_observe::model::{SafeText, display_name};
 use tokio::task::spawn_blocking;
 
 use crate::listen::Stream;
@@ -54,7 +54,9 @@ impl WebConfig {
         let (current, files) = match path {
             Some(path) => {
                 let (web, files) = Web::load(path);
-                (web?, files)
+                let web = web?;
+                web.warn(path);
+                (web, files)
             }
             None => (
                 Web::open(File::default(), &mut Files::default())?,
@@ -97,7 +99,10 @@ impl WebConfig {
             let (web, files) = Web::load(path);
             state.files = files;
             match web {
-                Ok(web) => state.current = Arc::new(web),
+                Ok(web) => {
+                    web.warn(path);
+                    state.current = Arc::new(web);
+                }
                 Err(error) => {
                     let message = format!("{error:#}; what was read before stays in force");
                     _ = writeln!(std::io::stderr(), "{message}");
@@ -116,9 +121,10 @@ impl WebConfig {
     }
 }
 
-/// An error without what could control a terminal or begin a further line of the log: it quotes the file.
-fn printable(message: &str) -> Error {
-    Error::msg(display_name(message.as_bytes()))
+/// A message about the file, which it may quote, without what could control a terminal or begin a further line.
+fn about(path: &Path, message: &str) -> SafeText {
+    let message = format!("web configuration {}: {message}", path.display());
+    display_name(message.as_bytes())
 }
 
 /// The configuration, as one connection sees it.
@@ -140,11 +146,16 @@ impl Web {
             .and_then(|text| String::from_utf8(text).context("it is not in UTF-8"))
             .and_then(|text| File::parse(&text).context("it is not as it should be"))
             .and_then(|file| Self::open(file, &mut files))
-            .map_err(|error| {
-                let message = format!("web configuration {}: {error:#}", path.display());
-                printable(&message)
-            });
+            .map_err(|error| Error::msg(about(path, &format!("{error:#}"))));
         (web, files)
+    }
+
+    /// Tells what is not safe in it and goes all the same, on one line.
+    fn warn(&self, path: &Path) {
+        if let Some(warning) = self.tls.as_ref().and_then(|tls| tls.warning.as_ref()) {
+            let message = about(path, &format!("warning: {warning}"));
+            _ = writeln!(std::io::stderr(), "{message}");
+        }
     }
 
     fn open(file: File, files: &mut Files) -> Result<Self> {

@@ -26,6 +26,8 @@ pub(super) struct Tls {
     acceptor: TlsAcceptor,
     /// Names one of which the client's certificate must have.
     allowed: Option<Vec<String>>,
+    /// What is not safe, and goes all the same.
+    pub(super) warning: Option<String>,
 }
 
 impl Tls {
@@ -64,6 +66,7 @@ impl Tls {
         Ok(Some(Self {
             acceptor: Arc::new(server).into(),
             allowed: allowed(config)?,
+            warning: warning(&config.key_file, files),
         }))
     }
 
@@ -98,6 +101,16 @@ fn pem(file: &str, text: &str, key: &str, files: &mut Files) -> Result<Vec<u8>> 
             }
         },
     }
+}
+
+/// That everybody may get at the key, unless its folder keeps them out.
+fn warning(key_file: &str, files: &Files) -> Option<String> {
+    // Without a path it stands in the configuration.
+    let path = Some(key_file).filter(|path| !path.is_empty())?;
+    let mode = files.open_to_all(path.as_ref())?;
+    Some(format!(
+        "the key_file {key_file} has the permissions {mode:04o}, open to everybody; chmod o= closes it"
+    ))
 }
 
 /// Longest path that is shown where a key may have been pasted.

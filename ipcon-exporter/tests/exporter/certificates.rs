@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Certificates for the tests, and clients that check them.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -90,6 +91,7 @@ impl Identity {
     pub(crate) fn write(&self, certificate: &Path, key: &Path) {
         fs::write(certificate, &self.certificate).unwrap();
         fs::write(key, &self.key).unwrap();
+        fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
     }
 
     pub(crate) fn der(&self) -> Vec<u8> {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `--web.config.file` says: encryption, certificates of clients, users.
 
-use std::fs;
-use std::io::{Lines, Read, Write};
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -465,6 +466,33 @@ fn what_is_wrong_in_the_file_is_told() {
     assert!(message.contains("/nowhere/web.yml"), "{message}");
     let message = complaint(&run(&["--web.config.file=/nowhere/web.yml"]));
     assert!(message.contains("/nowhere/web.yml"), "{message}");
+}
+
+#[test]
+fn a_key_that_is_open_to_everybody_is_warned_of() {
+    let web = Web::new("open");
+    web.write(TLS);
+    let file = format!("--web.config.file={}", web.file().display());
+    let key = web.folder.file("key.pem");
+    for (mode, open) in [(0o600, false), (0o640, false), (0o644, true)] {
+        fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let mut started = shell("true", &["--web.listen-address=127.0.0.1:0", &file]);
+        let mut started = started.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(started.stderr.take().unwrap()).lines();
+        let until_it_listens = log
+            .map(Result::unwrap)
+            .take_while(|line| !line.starts_with("listening on "));
+        let until_it_listens: String = until_it_listens.collect();
+        started.kill().unwrap();
+        started.wait().unwrap();
+
+        let checked = run(&["--check", "--no-probes", &file]);
+        let checked = String::from_utf8(checked.stderr).unwrap();
+        for told in [until_it_listens, checked] {
+            let warnings = told.matches("the key_file key.pem has the permissions 0644");
+            assert_eq!(warnings.count(), usize::from(open), "{mode:o}: {told}");
+        }
+    }
 }
 
 #[test]
