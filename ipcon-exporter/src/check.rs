@@ -26,15 +26,21 @@ const SOURCES: [Source; 4] = [
     Source::Channels,
 ];
 
-/// Runs it. The exit status is that of the [`Verdict`], the same that `ipcon-top doctor --try` has.
+/// Runs it. The web configuration is read as an exporter reads it that keeps its capabilities, or does not. The exit
+/// status is that of the [`Verdict`], the same that `ipcon-top doctor --try` has.
 ///
 /// # Errors
 ///
 /// Nothing can be measured, or the web configuration is wrong.
-pub(crate) fn run(options: Options, limits: Limits, web: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(
+    options: Options,
+    limits: Limits,
+    web: Option<&Path>,
+    keep_capabilities: bool,
+) -> Result<ExitCode> {
     let mut report = String::new();
     if let Some(path) = web {
-        let scheme = WebConfig::load(Some(path))?.scheme();
+        let scheme = WebConfig::load(Some(path), keep_capabilities)?.scheme();
         writeln!(report, "{}: good, for {scheme}", path.display())?;
     }
     // What is known already helps, also if the bus cannot be read.

@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 fn start(args: Args) -> Result<ExitCode> {
     set_aside();
     if args.check {
-        return check::run(args.options(), args.limits(), args.web_config.as_deref());
+        let web = args.web_config.as_deref();
+        return check::run(args.options(), args.limits(), web, args.keep_capabilities);
     }
     // Before anything else is opened, since these are told by their numbers.
     let passed = match args.systemd_socket {
@@ -70,7 +71,7 @@ async fn run(args: Args, passed: Vec<OwnedFd>) -> Result<()> {
         }
     });
 
-    let web = WebConfig::load(args.web_config.as_deref())?;
+    let web = WebConfig::load(args.web_config.as_deref(), args.keep_capabilities)?;
     let listeners = listeners(&args, passed).await?;
     let bounds = Bounds::for_scrapes(args.max_requests.into());
     let dropping = Dropping::begin(args.options(), args.keep_capabilities);

@@ -40,7 +40,7 @@ impl Server {
                 listeners.bind(&any, 0).await.unwrap();
                 told.send(listeners.places("http").remove(0)).unwrap();
                 let reader = Reader::of_page("x".repeat(PAGE).into());
-                let web = WebConfig::load(None).unwrap();
+                let web = WebConfig::load(None, false).unwrap();
                 let stop = async { _ = stopped.await };
                 serve(listeners, Site::new(reader, web, bounds), bounds, stop).await;
             });

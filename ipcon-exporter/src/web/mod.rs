@@ -12,14 +12,17 @@ mod tls;
 mod users;
 
 use std::io::Write;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
 use ipcon_observe::model::{SafeText, display_name};
+use ipcon_observe::privilege::drop_all;
 use tokio::task::spawn_blocking;
 
 use crate::listen::Stream;
@@ -45,24 +48,27 @@ struct State {
 }
 
 impl WebConfig {
-    /// Reads the file; without one everybody may ask, in the clear.
+    /// Reads the file; without one everybody may ask, in the clear. It is read as it will be for each connection: unless
+    /// they are kept, without the capabilities of the calling thread.
     ///
     /// # Errors
     ///
-    /// Something in it is wrong.
-    pub(crate) fn load(path: Option<&Path>) -> Result<Self> {
+    /// Something in it is wrong, or cannot be read so.
+    pub(crate) fn load(path: Option<&Path>, keep_capabilities: bool) -> Result<Self> {
         let (current, files) = match path {
-            Some(path) => {
-                let (web, files) = Web::load(path);
-                let web = web?;
-                web.warn(path);
-                (web, files)
+            Some(path) => match keep_capabilities {
+                true => Web::load(path),
+                false => Web::load_without_capabilities(path),
+            },
+            None => {
+                let mut files = Files::default();
+                (Web::open(File::default(), &mut files), files)
             }
-            None => (
-                Web::open(File::default(), &mut Files::default())?,
-                Files::default(),
-            ),
         };
+        let current = current?;
+        if let Some(path) = path {
+            current.warn(path);
+        }
         Ok(Self(Arc::new(Shared {
             path: path.map(Path::to_path_buf),
             state: Mutex::new(State {
@@ -136,6 +142,25 @@ pub(crate) struct Web {
 }
 
 impl Web {
+    /// Reads it in a thread that has no capabilities.
+    fn load_without_capabilities(path: &Path) -> (Result<Self>, Files) {
+        let apart = || {
+            // If they cannot be given up, the threads that serve clients keep them as well, and say so.
+            _ = drop_all();
+            Self::load(path)
+        };
+        let loaded = thread::scope(|scope| scope.spawn(apart).join());
+        let (web, files) = loaded.unwrap_or_else(|panic| resume_unwind(panic));
+        let web = web.map_err(|error| match Self::load(path).0 {
+            Ok(_) => error.context(
+                "the web configuration can be read only with capabilities that are given up; give the user the \
+                 group of the file, or use --keep-capabilities",
+            ),
+            Err(_) => error,
+        });
+        (web, files)
+    }
+
     fn load(path: &Path) -> (Result<Self>, Files) {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut files = Files::relative_to(folder);

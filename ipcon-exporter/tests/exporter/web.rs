@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -466,6 +466,46 @@ fn what_is_wrong_in_the_file_is_told() {
     assert!(message.contains("/nowhere/web.yml"), "{message}");
     let message = complaint(&run(&["--web.config.file=/nowhere/web.yml"]));
     assert!(message.contains("/nowhere/web.yml"), "{message}");
+}
+
+#[test]
+fn what_only_capabilities_can_read_is_refused_at_the_start() {
+    let web = Web::new("others-key");
+    web.write(TLS);
+    let file = format!("--web.config.file={}", web.file().display());
+    let check = ["--check", "--no-probes", &file];
+    let good = |options: &[&str]| {
+        let report = String::from_utf8(run(options).stdout).unwrap();
+        report.contains("web.yml: good, for https")
+    };
+    assert!(good(&check));
+
+    // Another user's, as one renews certificates that is not the exporter's own.
+    let key = web.folder.file("key.pem");
+    let nobody = 65534;
+    if chown(&key, Some(nobody), Some(nobody)).is_err() || fs::read(&key).is_err() {
+        // Past the capture of the test harness, so that it is seen.
+        _ = writeln!(
+            std::io::stderr(),
+            "not tried with another user's key: that takes root"
+        );
+        return;
+    }
+    for options in [&check[..], &["--web.listen-address=127.0.0.1:0", &file]] {
+        let message = complaint(&run(options));
+        assert!(message.contains("use --keep-capabilities"), "{message}");
+        assert!(message.contains("the key_file key.pem"), "{message}");
+    }
+    let keep = "--keep-capabilities";
+    assert!(good(&[keep, "--check", "--no-probes", &file]));
+    let options = ["--web.listen-address=127.0.0.1:0", keep, &file];
+    let exporter = Exporter::with(&options);
+    served(&exporter, &web.authority.client(None));
+
+    // The capabilities do not help where something else is wrong.
+    fs::remove_file(&key).unwrap();
+    let message = complaint(&run(&check));
+    assert!(!message.contains("capabilities"), "{message}");
 }
 
 #[test]
