@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
+use rustix::process::umask;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -21,12 +22,12 @@ const BACKLOG: i32 = 128;
 pub(super) fn listen_at(path: &Path, mode: u32) -> Result<(OwnedFd, File)> {
     make_way(path)?;
     let socket = stream_socket()?;
-    // The kernel gives the file the permissions of the socket, less the umask.
+    let address = address(path)?;
+    // The kernel gives the file the permissions of the socket, less the umask. To change them afterwards would change
+    // those of whatever somebody who may write into the folder has put there by then.
     fchmod(&socket, Mode::from_raw_mode(mode)).context("cannot set the permissions")?;
-    bind(&socket, &address(path)?).context("cannot bind a socket to the path")?;
+    without_umask(|| bind(&socket, &address)).context("cannot bind a socket to the path")?;
     let file = File::at(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .context("cannot set the permissions")?;
     listen(&socket, BACKLOG).context("cannot listen")?;
     Ok((socket, file))
 }
@@ -49,6 +50,14 @@ fn make_way(path: &Path) -> Result<()> {
         }
         Err(error) => Err(error).context("cannot tell whether another program listens there"),
     }
+}
+
+/// Runs what makes a file with its permissions as they are. Threads share the umask: others should make none meanwhile.
+fn without_umask<T>(make: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::empty());
+    let made = make();
+    umask(before);
+    made
 }
 
 fn stream_socket() -> Result<OwnedFd> {
@@ -89,4 +98,55 @@ impl Drop for File {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::thread;
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    use super::*;
+
+    /// Enough that somebody gets in between some time, if one can.
+    const ATTEMPTS: usize = 500;
+
+    #[test]
+    fn permissions_are_not_given_to_what_is_put_in_its_place() {
+        let name = format!("ipcon-swap.{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let [path, link, precious] = ["socket", "link", "precious"].map(|name| folder.join(name));
+        fs::write(&precious, "").unwrap();
+        fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
+        let before = umask(Mode::from_raw_mode(0o077));
+        for _ in 0..ATTEMPTS {
+            symlink(&precious, &link).unwrap();
+            let (begin, failed) = (Barrier::new(2), AtomicBool::new(false));
+            let listening = thread::scope(|scope| {
+                scope.spawn(|| {
+                    begin.wait();
+                    let swap = || renameat_with(CWD, &path, CWD, &link, RenameFlags::EXCHANGE);
+                    // Until the socket is there.
+                    while swap().is_err() && !failed.load(Relaxed) {}
+                });
+                begin.wait();
+                let listening = listen_at(&path, 0o666);
+                failed.store(listening.is_err(), Relaxed);
+                listening
+            });
+            drop(listening.unwrap());
+            for left in [&path, &link] {
+                _ = fs::remove_file(left);
+            }
+        }
+        let umask_after = umask(before);
+        let mode = fs::metadata(&precious).unwrap().mode() & 0o777;
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(mode, 0o600, "{mode:o}");
+        assert_eq!(umask_after, Mode::from_raw_mode(0o077));
+    }
 }
