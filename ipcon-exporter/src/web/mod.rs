@@ -127,10 +127,22 @@ impl WebConfig {
     }
 }
 
-/// A message about the file, which it may quote, without what could control a terminal or begin a further line.
+/// A message about the file, which it may quote, without hashes and without what could control a terminal or begin a
+/// further line.
 fn about(path: &Path, message: &str) -> SafeText {
+    let message = without_hashes(message);
     let message = format!("web configuration {}: {message}", path.display());
     display_name(message.as_bytes())
+}
+
+/// Leaves out what follows the beginning of bcrypt's hashes: they may stand in the place of names and keys.
+fn without_hashes(message: &str) -> String {
+    let of_hash = |c: char| c.is_ascii_alphanumeric() || "$./".contains(c);
+    let mut parts = message.split("$2");
+    let first = parts.next().unwrap_or_default();
+    parts.fold(first.to_owned(), |text, part| {
+        text + "$2…" + part.trim_start_matches(of_hash)
+    })
 }
 
 /// The configuration, as one connection sees it.

@@ -432,6 +432,23 @@ fn what_is_wrong_in_the_file_is_told() {
         let message = web.refusal(&format!("{TLS}  {more}\n"));
         assert!(message.contains(told), "{message}");
     }
+    // Also a hash in a wrong place is none to show.
+    let hash = bcrypt::hash("sesame", 4).unwrap();
+    for (text, told) in [
+        (format!("basic_auth_users:\n  {hash}: alice\n"), "no bcrypt"),
+        (
+            format!("basic_auth_users:\n  {hash}: a\n  {hash}: b\n"),
+            "duplicate",
+        ),
+        (
+            format!("{hash}: alice\n"),
+            "`$2…`, expected one of tls_server_config",
+        ),
+    ] {
+        let message = web.refusal(&text);
+        assert!(message.contains(told), "{message}");
+        assert!(!message.contains(&hash[hash.len() - 9..]), "{message}");
+    }
     // Whoever writes the key in the place of its file does not find it in the log.
     let key = fs::read_to_string(web.folder.file("key.pem")).unwrap();
     let pasted: String = key.lines().map(|line| format!("    {line}\n")).collect();
