@@ -55,9 +55,14 @@ impl ProbeRates {
     }
 }
 
+/// Looked up by name in one go: a recording may have any number of probes, and some with equal names, of which the first counts.
 fn rows(before: &Probes, now: &Probes, seconds: f64) -> BTreeMap<String, RowRates> {
+    let mut by_name = BTreeMap::new();
+    for probe in &before.probes {
+        by_name.entry(probe.name.as_str()).or_insert(probe);
+    }
     let rates = |probe: &Probe| {
-        let earlier = before.probes.iter().find(|it| it.name == probe.name)?;
+        let earlier = by_name.get(probe.name.as_str())?;
         probe
             .attached
             .then(|| (probe.name.clone(), row(earlier, probe, seconds)))
@@ -136,6 +141,40 @@ mod tests {
         assert_eq!(rates.probes().runs("ipcon_error"), None, "not attached");
         let errors = errors.map(|it| rates.probes().errors(&it));
         assert_eq!(errors, [Some(2.0), Some(1.0)]);
+    }
+
+    fn of_probes(second: u64, probes: Vec<Probe>) -> Snapshot {
+        let mut snapshot = snapshot(second, 0, &[]);
+        snapshot.probes.as_mut().unwrap().probes = probes;
+        snapshot
+    }
+
+    fn probe(name: String, seen: u64) -> Probe {
+        Probe {
+            name,
+            attached: true,
+            seen,
+            ..Probe::default()
+        }
+    }
+
+    /// Looked for one by one they would take minutes.
+    #[test]
+    fn as_many_probes_as_a_recording_may_have_are_compared_at_once() {
+        const MANY: u64 = 200_000;
+        let probes = |seen| (0..MANY).map(|n| probe(n.to_string(), seen)).collect();
+        let (before, now) = (of_probes(10, probes(5)), of_probes(12, probes(9)));
+        let begun = std::time::Instant::now();
+        let rates = Rates::between(&before, &now);
+        assert_eq!(rates.probes().runs("199999"), Some(2.0));
+        assert!(begun.elapsed() < Duration::from_secs(40));
+    }
+
+    #[test]
+    fn of_equal_names_the_first_counts() {
+        let before = of_probes(10, vec![probe("a".into(), 10), probe("a".into(), 20)]);
+        let now = of_probes(12, vec![probe("a".into(), 30)]);
+        assert_eq!(Rates::between(&before, &now).probes().runs("a"), Some(10.0));
     }
 
     #[test]
