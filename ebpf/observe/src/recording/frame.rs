@@ -9,7 +9,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 use super::pack::Malformed;
-use super::shape;
+use super::shape::{self, Shape};
 use crate::model::Snapshot;
 
 /// Version of what is around the snapshots. Their own form has a fingerprint.
@@ -130,8 +130,8 @@ pub(super) fn deflate(snapshot: &Snapshot) -> Result<Vec<u8>, FrameError> {
     Ok(encoder.finish()?)
 }
 
-/// The snapshot of a body that may be anybody's.
-pub(super) fn inflate(body: &[u8], most: usize) -> Result<Snapshot, Malformed> {
+/// The snapshot of a body that may be anybody's, in a file of that shape.
+pub(super) fn inflate(shape: Shape, body: &[u8], most: usize) -> Result<Snapshot, Malformed> {
     let mut bytes = Vec::new();
     let mut decoder = DeflateDecoder::new(body).take(most as u64 + 1);
     if decoder.read_to_end(&mut bytes).is_err() {
@@ -140,7 +140,7 @@ pub(super) fn inflate(body: &[u8], most: usize) -> Result<Snapshot, Malformed> {
     if bytes.len() > most {
         return Err(Malformed("it is larger than a snapshot may be"));
     }
-    shape::unpack(&bytes)
+    shape::unpack_of(shape, &bytes)
 }
 
 /// Puts a CRC of all that stands before them into the last four bytes.

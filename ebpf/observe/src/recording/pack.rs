@@ -72,7 +72,7 @@ fn take_number(from: &mut &[u8]) -> Taken<u64> {
 }
 
 /// The length of something each of whose parts takes at least one byte.
-fn take_length(from: &mut &[u8]) -> Taken<usize> {
+pub(super) fn take_length(from: &mut &[u8]) -> Taken<usize> {
     let length = usize::try_from(take_number(from)?);
     let length = length.ok().filter(|&length| length <= from.len());
     length.ok_or(Malformed("it ends before what it announces"))

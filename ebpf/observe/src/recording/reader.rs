@@ -8,7 +8,7 @@ use super::frame::{
     self, FRAME_HEAD, FRAME_MAGIC, HEADER_LEN, Head, UNPACKED_MAX, VERSION, begins_like_one,
 };
 use super::pack::Malformed;
-use super::shape;
+use super::shape::{self, Shape};
 use crate::model::Snapshot;
 
 /// Why a recording, or a frame of it, cannot be read.
@@ -115,7 +115,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Reader<R> {
     source: BufReader<R>,
-    is_current: bool,
+    shape: Shape,
     /// Where the search goes on.
     next: u64,
     end: u64,
@@ -143,24 +143,27 @@ impl<R: Read + Seek> Reader<R> {
         if !begins_like_one(&header) {
             return Err(Error::NotARecording);
         }
-        let ours = shape::fingerprint();
-        match frame::read_header(&header).ok_or(Error::DamagedHeader)? {
-            (VERSION, shape) if shape == ours || shape == shape::fingerprint_before() => Ok(Self {
-                is_current: shape == ours,
-                source,
-                next: HEADER_LEN as u64,
-                end,
-                unpacked_max: UNPACKED_MAX,
-            }),
-            (VERSION, found) => Err(Error::Shape { found, ours }),
-            (other, _) => Err(Error::Version(other)),
-        }
+        let found = match frame::read_header(&header).ok_or(Error::DamagedHeader)? {
+            (VERSION, found) => found,
+            (other, _) => return Err(Error::Version(other)),
+        };
+        let shape = Shape::with(found).ok_or_else(|| Error::Shape {
+            found,
+            ours: shape::fingerprint(),
+        })?;
+        Ok(Self {
+            source,
+            shape,
+            next: HEADER_LEN as u64,
+            end,
+            unpacked_max: UNPACKED_MAX,
+        })
     }
 
     /// Whether the file has the shape of what this program writes, so that frames may be appended to it. An earlier one can
     /// be read only.
     pub fn is_current(&self) -> bool {
-        self.is_current
+        self.shape == Shape::Current
     }
 
     /// Takes snapshots of at most so many bytes, and of no more than [`UNPACKED_MAX`].
@@ -221,7 +224,7 @@ impl<R: Read + Seek> Reader<R> {
         if crc32fast::hash(&body) != place.head.crc {
             return Err(Error::Damaged(place.offset));
         }
-        let snapshot = frame::inflate(&body, self.unpacked_max);
+        let snapshot = frame::inflate(self.shape, &body, self.unpacked_max);
         let snapshot = snapshot.map_err(|reason| Error::Malformed {
             at: place.offset,
             reason,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The whole model as bytes: every field of every structure, in the order in which it stands in a recording.
 
-use super::pack::{Malformed, Pack, enumerations, shape_of, structures};
+use super::pack::{Malformed, Pack, enumerations, shape_of, structures, take_length};
 use crate::model::*;
 
 structures! {
@@ -91,6 +91,26 @@ enumerations! {
     SourceState { 0 On {} 1 Off { reason: String } 2 Failed { reason: String } }
 }
 
+/// Which of the shapes that are read a recording has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// What this program writes.
+    Current,
+    /// The one before, without [`Additions`].
+    Earlier,
+}
+
+impl Shape {
+    /// The one with this fingerprint. `None` of any other model.
+    pub(super) fn with(fingerprint: u32) -> Option<Self> {
+        if fingerprint == self::fingerprint() {
+            Some(Self::Current)
+        } else {
+            (fingerprint == fingerprint_before()).then_some(Self::Earlier)
+        }
+    }
+}
+
 /// What came into the model later. It stands behind the snapshot, so that recordings made before are read on.
 struct Additions {
     observer: Option<Observer>,
@@ -105,6 +125,22 @@ impl Additions {
             observer: snapshot.observer,
             run_times: probes.map(|probe| probe.run_time).collect(),
         }
+    }
+
+    /// Takes those of this snapshot. How many run times there are is clear by then, so none is taken of another number: they
+    /// would take many times the memory of the byte that each needs.
+    fn take_of(snapshot: &Snapshot, from: &mut &[u8]) -> Result<Self, Malformed> {
+        let observer = Pack::take(from)?;
+        let probes = snapshot.probes.as_ref().map_or(0, |it| it.probes.len());
+        let mut ahead = *from;
+        if take_length(&mut ahead)? != probes {
+            return Err(Malformed("there are not as many run times as probes"));
+        }
+        let run_times = Pack::take(from)?;
+        Ok(Self {
+            observer,
+            run_times,
+        })
     }
 
     fn give(self, snapshot: &mut Snapshot) {
@@ -125,7 +161,7 @@ pub(super) fn fingerprint() -> u32 {
 }
 
 /// That of recordings without [`Additions`], which are read as well.
-pub(super) fn fingerprint_before() -> u32 {
+fn fingerprint_before() -> u32 {
     let mut shape = String::new();
     Snapshot::shape(&mut shape);
     crc32fast::hash(shape.as_bytes())
@@ -144,11 +180,16 @@ pub fn pack(snapshot: &Snapshot) -> Vec<u8> {
 /// # Errors
 ///
 /// [`pack`] makes no such bytes.
-pub fn unpack(mut bytes: &[u8]) -> Result<Snapshot, Malformed> {
+pub fn unpack(bytes: &[u8]) -> Result<Snapshot, Malformed> {
+    unpack_of(Shape::Current, bytes)
+}
+
+/// The same of bytes that have that shape.
+pub(super) fn unpack_of(shape: Shape, mut bytes: &[u8]) -> Result<Snapshot, Malformed> {
     let mut snapshot = Snapshot::take(&mut bytes)?;
-    // Nothing more is there in a recording that was made before.
-    if !bytes.is_empty() {
-        Additions::take(&mut bytes)?.give(&mut snapshot);
+    match shape {
+        Shape::Current => Additions::take_of(&snapshot, &mut bytes)?.give(&mut snapshot),
+        Shape::Earlier => {}
     }
     if !bytes.is_empty() {
         return Err(Malformed("something follows its end"));

@@ -103,6 +103,58 @@ fn a_recording_of_the_shape_before_is_read() {
     assert!(is_current(&recording(&[earlier()])));
 }
 
+/// A file with the fingerprint of another one, and its header right again.
+fn disguised(file: &[u8], as_if: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    file[..HEADER_LEN].copy_from_slice(&as_if[..HEADER_LEN]);
+    file
+}
+
+#[test]
+fn the_shape_of_the_file_says_whether_additions_follow() {
+    let earlier_file = include_bytes!("earlier.rec");
+    let file = recording(&[earlier()]);
+    let refusal = |file: &[u8]| match read(file).unwrap_err() {
+        Error::Malformed { reason, .. } => reason.to_string(),
+        other => panic!("{other}"),
+    };
+    let with_them = disguised(&file, earlier_file);
+    assert_eq!(refusal(&with_them), "something follows its end");
+    let without = disguised(earlier_file, &file);
+    assert_eq!(refusal(&without), "it ends too early");
+}
+
+#[test]
+fn there_are_as_many_run_times_as_probes() {
+    // No observer, and two run times that are none.
+    let whole = pack(&earlier());
+    assert_eq!(whole[whole.len() - 4..], [0, 2, 0, 0]);
+    let before = &whole[..whole.len() - 3];
+    // What is behind the number is no run time: it must not come to that.
+    for number in [0, 1, 3, 100] {
+        let hostile = [before, &[number], &[7; 100][..]].concat();
+        let told = unpack(&hostile).unwrap_err().to_string();
+        assert_eq!(told, "there are not as many run times as probes");
+    }
+    // The bound of what is inflated holds for both parts together.
+    let file = recording(&[earlier()]);
+    let read_at_most = |bytes| {
+        let mut reader = Reader::open(Cursor::new(&file))
+            .unwrap()
+            .with_unpacked_max(bytes);
+        let Some(Found::Frame(place)) = reader.find().unwrap() else {
+            panic!("no frame");
+        };
+        reader.read(place).map(|frame| frame.snapshot)
+    };
+    assert_eq!(read_at_most(whole.len()).unwrap(), earlier());
+    let told = read_at_most(whole.len() - 1).unwrap_err().to_string();
+    assert!(
+        told.ends_with("it is larger than a snapshot may be"),
+        "{told}"
+    );
+}
+
 #[test]
 fn files_of_other_programs_and_versions_are_refused() {
     let refusal = |file: &[u8]| read(file).unwrap_err().to_string();
