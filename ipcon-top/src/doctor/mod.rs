@@ -48,7 +48,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// The JSON form cannot be made, which means that the path of the program is not UTF-8.
+    /// The JSON form cannot be made, which would be an error of this program.
     pub fn print(&self, format: Format) -> anyhow::Result<String> {
         match format {
             Format::Text => Ok(text::print(self)),

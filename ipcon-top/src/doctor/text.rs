@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use ipcon_observe::model::Source;
 use ipcon_observe::privilege::{
-    Available, Binary, BpfCall, Capabilities, Lockdown, Remedy, SourcePrediction, Standing, Step,
+    Available, BpfCall, Capabilities, Lockdown, Remedy, SourcePrediction, Standing, Step,
 };
 
 use super::Report;
@@ -30,13 +30,10 @@ fn write(report: &Report, out: &mut impl Write) -> fmt::Result {
 }
 
 fn standing(standing: &Standing, out: &mut impl Write) -> fmt::Result {
-    if let Some(Binary {
-        path, capabilities, ..
-    }) = &standing.binary
-    {
-        writeln!(out, "program        {}", path.display())?;
-        if !capabilities.is_empty() {
-            writeln!(out, "  its file     gives {capabilities}")?;
+    if let Some(binary) = &standing.binary {
+        writeln!(out, "program        {}", binary.printable_path())?;
+        if !binary.capabilities.is_empty() {
+            writeln!(out, "  its file     gives {}", binary.capabilities)?;
         }
     }
     writeln!(out, "user           {}", standing.uid)?;
@@ -164,16 +161,24 @@ fn word(available: Available) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use ipcon_observe::Options;
-    use ipcon_observe::privilege::Prediction;
+    use ipcon_observe::privilege::{Binary, Prediction};
 
     use super::*;
+    use crate::args::Format;
 
     /// What is printed to an ordinary user of a machine with the module.
     fn told(options: Options) -> String {
+        print(&report("/opt/ipcon-top".as_ref(), options))
+    }
+
+    fn report(path: &OsStr, options: Options) -> Report {
         let standing = Standing {
             binary: Some(Binary {
-                path: "/opt/ipcon-top".into(),
+                path: path.into(),
                 ..Binary::default()
             }),
             uid: 1000,
@@ -183,12 +188,34 @@ mod tests {
             ..Standing::default()
         };
         let prediction = Prediction::of(&standing, options);
-        print(&Report {
+        Report {
             schema_version: super::super::SCHEMA_VERSION,
             standing,
             prediction,
             trial: None,
-        })
+        }
+    }
+
+    #[test]
+    fn a_path_of_any_bytes_is_told_and_is_one_line() {
+        let path = OsStr::from_bytes(b"/opt/\x1b[2J\xff\nrun sudo it");
+        let report = report(path, Options::default());
+        let text = print(&report);
+        assert!(text.starts_with("program        /opt/\\u{1b}[2J\\xff\\nrun sudo it\n"));
+        let word = r"$'/opt/\x1b[2J\xff\x0arun sudo it'";
+        assert!(text.contains(&format!("+ep {word}\n")), "{text}");
+        assert!(
+            text.contains(&format!("  or run       sudo {word}\n")),
+            "{text}"
+        );
+        assert!(
+            text.bytes()
+                .all(|byte| byte == b'\n' || !byte.is_ascii_control())
+        );
+        let json = report.print(Format::Json).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let told = json["standing"]["binary"]["path"].as_str();
+        assert_eq!(told, Some(r"/opt/\u{1b}[2J\xff\nrun sudo it"));
     }
 
     #[test]

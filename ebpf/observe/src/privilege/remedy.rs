@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What would let the sources deliver.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -188,14 +189,28 @@ fn docker(missing: Capabilities) -> String {
     options.collect::<Vec<_>>().join(" ")
 }
 
-/// A path as a word for a shell.
+/// A path as a word for a shell, byte for byte, of nothing but ASCII that shows. Where it has other bytes it takes a shell that
+/// knows `$'…'`, as bash and zsh do.
 fn quoted(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
-    match path.bytes().all(plain) {
-        true => path.into_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
+    let path = path.as_os_str().as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte);
+    let shows = |byte: &u8| matches!(byte, b' '..=b'~');
+    let (begin, quote): (_, &dyn Fn(u8) -> String) = if path.iter().all(plain) {
+        return path.iter().copied().map(char::from).collect();
+    } else if path.iter().all(shows) {
+        ("'", &|byte| match byte {
+            b'\'' => r"'\''".to_owned(),
+            _ => char::from(byte).to_string(),
+        })
+    } else {
+        ("$'", &|byte| match byte {
+            b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+            b' '..=b'~' => char::from(byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        })
+    };
+    let inner: String = path.iter().copied().map(quote).collect();
+    format!("{begin}{inner}'")
 }
 
 #[cfg(test)]
@@ -231,6 +246,42 @@ mod tests {
                 "sudo setcap cap_bpf,cap_perfmon+ep '/opt/ipcon top'",
                 "sudo '/opt/ipcon top'",
                 "AmbientCapabilities=CAP_BPF CAP_PERFMON"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_shell_takes_any_path_as_it_is() {
+        use std::ffi::OsStr;
+        use std::process::Command;
+
+        let paths: [&[u8]; 6] = [
+            b"/opt/ipcon-top",
+            b"/opt/it's \\ $HOME `id`",
+            b"/opt/a\nsudo rm '\\'",
+            b"/opt/\x1b[2J\x7f",
+            b"/opt/\xff\xfe0",
+            "/opt/\u{fc}\u{202e}".as_bytes(),
+        ];
+        for path in paths {
+            let word = quoted(Path::new(OsStr::from_bytes(path)));
+            assert!(
+                word.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+                "{word}"
+            );
+            let script = format!("printf %s {word}");
+            let bash = Command::new("bash").args(["-c", &script]).output();
+            assert_eq!(bash.unwrap().stdout, path, "{word}");
+        }
+        let words = [paths[0], paths[1], paths[2], paths[4]]
+            .map(|path| quoted(Path::new(OsStr::from_bytes(path))));
+        assert_eq!(
+            words,
+            [
+                "/opt/ipcon-top",
+                r"'/opt/it'\''s \ $HOME `id`'",
+                r"$'/opt/a\x0asudo rm \'\\\''",
+                r"$'/opt/\xff\xfe0'"
             ]
         );
     }

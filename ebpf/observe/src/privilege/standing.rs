@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::bpf_call::{self, BpfCall};
 use super::capabilities::Capabilities;
 use super::module;
 use super::status::{self, Status};
 use super::tracepoints;
+use crate::model::{SafeText, display_name};
 use crate::probes::{self, Program};
 use crate::sources::bus::BusSource;
 use crate::sources::channels::ChannelSource;
@@ -63,11 +65,25 @@ pub struct Standing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Binary {
     /// Where it is.
+    #[serde(serialize_with = "printable")]
     pub path: PathBuf,
     /// Whether it is on a file system on which capabilities of files do not count.
     pub nosuid: bool,
     /// Capabilities that the file gives.
     pub capabilities: Capabilities,
+}
+
+impl Binary {
+    /// Where it is, safe to print.
+    #[must_use]
+    pub fn printable_path(&self) -> SafeText {
+        display_name(self.path.as_os_str().as_bytes())
+    }
+}
+
+/// A path may be any bytes, of which JSON can have some only.
+fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    display_name(path.as_os_str().as_bytes()).serialize(serializer)
 }
 
 /// How far the kernel is locked down.
