@@ -2,8 +2,9 @@
 //! The file of the running program, which can carry capabilities.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
@@ -13,8 +14,8 @@ use super::capabilities::Capabilities;
 use super::standing::Binary;
 
 impl Binary {
-    /// That of this process. `None` when it cannot be found.
-    pub(super) fn own() -> Option<Self> {
+    /// That of this process, which runs as this user. `None` when it cannot be found.
+    pub(super) fn own(uid: u32) -> Option<Self> {
         let path = without_mark(fs::read_link("/proc/self/exe").ok()?);
         // Asked through the link, which holds even if the file was replaced.
         let nosuid = statvfs("/proc/self/exe")
@@ -24,8 +25,12 @@ impl Binary {
         let capabilities = length
             .ok()
             .and_then(|length| permitted(attribute.get(..length)?));
+        let found = fs::symlink_metadata(&path).ok().map(|it| File::of(&it));
+        let running = fs::metadata("/proc/self/exe").ok().map(|it| File::of(&it));
+        let replaced = is_replaced(found, running, uid);
         Some(Self {
             path,
+            replaced,
             nosuid,
             capabilities: capabilities.unwrap_or_default(),
         })
@@ -39,6 +44,37 @@ fn without_mark(path: PathBuf) -> PathBuf {
         Some(before) if !path.exists() => OsStr::from_bytes(before).into(),
         _ => path,
     }
+}
+
+/// What tells a file from others, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct File {
+    is_regular: bool,
+    device: u64,
+    inode: u64,
+    owner: u32,
+}
+
+impl File {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            is_regular: metadata.is_file(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            owner: metadata.uid(),
+        }
+    }
+}
+
+/// Whether what was found where the running file should be is something that this user has no reason to give capabilities to.
+/// One that root or the user put there, as by an upgrade, is as good as what runs.
+fn is_replaced(found: Option<File>, running: Option<File>, uid: u32) -> bool {
+    let Some(found) = found.filter(|found| found.is_regular) else {
+        return true;
+    };
+    let place = |file: File| (file.device, file.inode);
+    let is_the_same = running.is_some_and(|running| place(running) == place(found));
+    !is_the_same && found.owner != 0 && found.owner != uid
 }
 
 /// What a file's attribute gives, in any revision that Linux has: the revision, then the lower and upper halves of
@@ -87,9 +123,35 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_somebody_else_in_its_place_is_not_it() {
+        let running = File {
+            is_regular: true,
+            device: 1,
+            inode: 10,
+            owner: 2000,
+        };
+        let is_replaced = |found| is_replaced(found, Some(running), 1000);
+        assert!(!is_replaced(Some(running)), "whoever owns what runs");
+        assert!(is_replaced(None), "it is gone");
+        for (owner, replaced) in [(0, false), (1000, false), (2000, true), (3000, true)] {
+            let inode = 11;
+            let device = 2;
+            let owned = |other: File| Some(File { owner, ..other });
+            assert_eq!(is_replaced(owned(File { inode, ..running })), replaced);
+            assert_eq!(is_replaced(owned(File { device, ..running })), replaced);
+            let is_regular = false;
+            assert!(is_replaced(owned(File {
+                is_regular,
+                ..running
+            })));
+        }
+    }
+
+    #[test]
     fn this_test_has_a_file_without_capabilities() {
-        let binary = Binary::own().unwrap();
+        let binary = Binary::own(rustix::process::geteuid().as_raw()).unwrap();
         assert!(binary.path.is_file());
+        assert!(!binary.replaced);
         assert_eq!(binary.capabilities, Capabilities::NONE);
     }
 }

@@ -164,6 +164,11 @@ fn for_capabilities(
             remedies.push(Remedy::Advice(
                 "start it where no_new_privs is not set".to_owned(),
             ));
+        } else if binary.replaced {
+            remedies.push(Remedy::Advice(
+                "its file was removed or replaced by somebody else; start the one that shall be used, and ask again"
+                    .to_owned(),
+            ));
         } else if binary.nosuid {
             let name = binary.path.file_name().unwrap_or_default();
             let copy = quoted(&Path::new("/usr/local/bin").join(name));
@@ -173,7 +178,7 @@ fn for_capabilities(
         } else {
             remedies.push(Remedy::Command(format!("{setcap} {path}")));
         }
-        if standing.uid != 0 && !standing.no_new_privs {
+        if standing.uid != 0 && !standing.no_new_privs && !binary.replaced {
             remedies.push(Remedy::Command(format!("sudo {path}")));
         }
     }
@@ -293,6 +298,20 @@ mod tests {
         let setcap = &commands(&standing, Capabilities::CHANNELS)[0];
         let all = "cap_bpf,cap_dac_read_search,cap_perfmon,cap_sys_ptrace+ep";
         assert!(setcap.contains(all), "{setcap}");
+    }
+
+    #[test]
+    fn nobody_gives_capabilities_to_a_file_that_somebody_else_put_there() {
+        let mut replaced = standing();
+        let binary = replaced.binary.as_mut().unwrap();
+        binary.replaced = true;
+        let expected = [
+            "its file was removed or replaced by somebody else; start the one that shall be used, and ask again",
+            "AmbientCapabilities=CAP_BPF CAP_PERFMON",
+        ];
+        assert_eq!(commands(&replaced, Capabilities::PROBES), expected);
+        replaced.binary.as_mut().unwrap().nosuid = true;
+        assert_eq!(commands(&replaced, Capabilities::PROBES), expected);
     }
 
     #[test]

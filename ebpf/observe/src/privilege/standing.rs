@@ -67,6 +67,8 @@ pub struct Binary {
     /// Where it is.
     #[serde(serialize_with = "printable")]
     pub path: PathBuf,
+    /// Whether what is there now may be anything: it is another file than runs, neither of root nor of who runs it, or no file.
+    pub replaced: bool,
     /// Whether it is on a file system on which capabilities of files do not count.
     pub nosuid: bool,
     /// Capabilities that the file gives.
@@ -129,7 +131,7 @@ impl Standing {
         };
         let namespace = fs::metadata("/proc/thread-self/ns/user");
         Self {
-            binary: Binary::own(),
+            binary: Binary::own(status.uid),
             uid: status.uid,
             effective: status.effective,
             permitted: status.permitted,
