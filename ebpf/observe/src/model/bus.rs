@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::label::told_apart;
 use super::{Counters, GroupCounters, KERNEL, QueueLatency, SafeText, Snapshot};
 
 /// The bus of one network namespace.
@@ -73,11 +74,12 @@ impl Peer {
     }
 
     /// What a person calls the peer: its oldest service and how many more it has; for one without a name the command,
-    /// marked as a stand-in, and the number that tells it from others of the same program. Safe to print.
+    /// marked as a stand-in, and the number that tells it from others of the same program. A name that could be mistaken
+    /// for something else is quoted, with that number behind it. Safe to print.
     pub fn label(&self) -> String {
         match (self.name(), self.services.len()) {
-            (Some(name), 0 | 1) => name.to_string(),
-            (Some(name), n) => format!("{name} +{}", n - 1),
+            (Some(name), 0 | 1) => told_apart(name, self.id),
+            (Some(name), n) => format!("{} +{}", told_apart(name, self.id), n - 1),
             (None, _) => format!("~{}#{}", self.comm, self.id),
         }
     }

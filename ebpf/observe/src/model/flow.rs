@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::label::OTHERS;
 use super::{KERNEL, SafeText, Snapshot};
 
 /// What goes one way between two ends.
@@ -89,7 +90,7 @@ impl Flow {
         let name = self.from_name.as_ref();
         match (self.kind, self.from_id) {
             (FlowKind::Copies, id) => snapshot.group_label(id, name),
-            (FlowKind::Unicast, 0) => "others".to_owned(),
+            (FlowKind::Unicast, 0) => OTHERS.to_owned(),
             (FlowKind::Published, 0) => KERNEL.to_owned(),
             (_, id) => snapshot.peer_label(id, name),
         }

@@ -9,6 +9,7 @@ mod endpoint;
 mod event;
 mod exception;
 mod flow;
+mod label;
 mod observer;
 mod probes;
 mod queue_latency;
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use label::{NOBODY, told_apart};
+
 pub use bus::{Bus, Group, Peer, Service};
 pub use channel::{Channel, ChannelCounters, ChannelScan, Channels, LatencyHistogram};
 pub use counters::{Counters, GroupCounters};
@@ -27,6 +30,7 @@ pub use endpoint::{Endpoint, EndpointCounters};
 pub use event::{Event, EventKind, Kevents};
 pub use exception::{Exception, ExceptionKind, RequestErrors};
 pub use flow::{Flow, FlowCounters, FlowKey, FlowKind};
+pub use label::KERNEL;
 pub use observer::Observer;
 pub use probes::{
     Baseline, Drops, Identity, Inexact, Kind, KindLatency, Lost, MapFill, PROBE_BACKEND, Probe,
@@ -120,8 +124,8 @@ impl Snapshot {
     pub fn peer_label(&self, id: u64, told: Option<&SafeText>) -> String {
         match (self.peer(id), told) {
             (Some(peer), _) => peer.label(),
-            (None, Some(told)) => told.to_string(),
-            (None, None) if id == 0 => "nobody known".to_owned(),
+            (None, Some(told)) => told_apart(told, id),
+            (None, None) if id == 0 => NOBODY.to_owned(),
             (None, None) => format!("peer {id}"),
         }
     }
@@ -139,7 +143,7 @@ impl Snapshot {
     /// not here it is the name it was `told` to have, else its number. Safe to print.
     pub fn group_label(&self, id: u64, told: Option<&SafeText>) -> String {
         match self.group(id).map(|group| &group.name).or(told) {
-            Some(name) => format!("group {name}"),
+            Some(name) => format!("group {}", told_apart(name, id)),
             None => format!("group {id}"),
         }
     }
@@ -198,9 +202,6 @@ impl Snapshot {
         )
     }
 }
-
-/// What a person calls the kernel, where it takes the place of a peer.
-pub const KERNEL: &str = "the kernel";
 
 /// Times are seconds in JSON.
 pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
