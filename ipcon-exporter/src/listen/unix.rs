@@ -102,51 +102,37 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::sync::Barrier;
-    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-    use std::thread;
+    use std::os::unix::fs::PermissionsExt;
 
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+    use rustix::io::read;
 
     use super::*;
 
-    /// Enough that somebody gets in between some time, if one can.
-    const ATTEMPTS: usize = 500;
-
     #[test]
-    fn permissions_are_not_given_to_what_is_put_in_its_place() {
-        let name = format!("ipcon-swap.{}", std::process::id());
+    fn permissions_are_there_at_once_and_never_changed() {
+        let name = format!("ipcon-permissions.{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
-        let [path, link, precious] = ["socket", "link", "precious"].map(|name| folder.join(name));
-        fs::write(&precious, "").unwrap();
-        fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
-        let before = umask(Mode::from_raw_mode(0o077));
-        for _ in 0..ATTEMPTS {
-            symlink(&precious, &link).unwrap();
-            let (begin, failed) = (Barrier::new(2), AtomicBool::new(false));
-            let listening = thread::scope(|scope| {
-                scope.spawn(|| {
-                    begin.wait();
-                    let swap = || renameat_with(CWD, &path, CWD, &link, RenameFlags::EXCHANGE);
-                    // Until the socket is there.
-                    while swap().is_err() && !failed.load(Relaxed) {}
-                });
-                begin.wait();
-                let listening = listen_at(&path, 0o666);
-                failed.store(listening.is_err(), Relaxed);
-                listening
-            });
-            drop(listening.unwrap());
-            for left in [&path, &link] {
-                _ = fs::remove_file(left);
-            }
-        }
-        let umask_after = umask(before);
-        let mode = fs::metadata(&precious).unwrap().mode() & 0o777;
-        fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(mode, 0o600, "{mode:o}");
-        assert_eq!(umask_after, Mode::from_raw_mode(0o077));
+        let path = folder.join("socket");
+        // Whoever changes them by the path may change those of what somebody else has put there by then.
+        let changes = init(CreateFlags::NONBLOCK).unwrap();
+        add_watch(&changes, &folder, WatchFlags::ATTRIB).unwrap();
+        let narrow = Mode::from_raw_mode(0o077);
+        let before = umask(narrow);
+        let listening = listen_at(&path, 0o666);
+        let after = umask(before);
+        let mode = fs::symlink_metadata(&path).unwrap().mode() & 0o777;
+        let changed = read(&changes, &mut [0; 512]);
+        // That a change would have been seen.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let changed_here = read(&changes, &mut [0; 512]);
+        drop(listening.unwrap());
+        fs::remove_dir(&folder).unwrap();
+
+        assert_eq!(mode, 0o666, "{mode:o}");
+        assert_eq!(changed, Err(Errno::AGAIN));
+        assert!(changed_here.is_ok(), "{changed_here:?}");
+        assert_eq!(after, narrow);
     }
 }
