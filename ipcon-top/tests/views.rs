@@ -358,7 +358,7 @@ fn what_the_kernel_does_not_time_is_told_and_the_observer_tells_what_it_takes() 
     session.snapshot(untimed(7));
     let text = session.text();
     assert!(
-        text.contains("not timed: sysctl kernel.bpf_stats_enabled=1"),
+        text.contains("not timed: sudo sysctl kernel.bpf_stats_enabled=1"),
         "{text}"
     );
     assert!(
@@ -459,7 +459,9 @@ fn names_from_the_bus_are_harmless_where_they_are_pasted() {
         for place in 0..8 {
             session.keys(view).keys(&format!("g{}", "j".repeat(place)));
             let row = session.keys("y").copied().unwrap();
-            assert!(!row.chars().any(invisible), "{row:?}");
+            // The view of the probes is copied whole, in lines.
+            let lines = row.replace('\n', "");
+            assert!(!lines.chars().any(invisible), "{row:?}");
             let details = session.code(KeyCode::Enter).keys("y").copied().unwrap();
             let lines = details.replace('\n', "");
             assert!(!lines.chars().any(invisible), "{details:?}");
