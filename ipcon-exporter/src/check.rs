@@ -18,14 +18,6 @@ use crate::metrics::{self, Parts, Scrape};
 use crate::reader;
 use crate::web::WebConfig;
 
-/// In the order in which they are told.
-const SOURCES: [Source; 4] = [
-    Source::Dumps,
-    Source::Kevents,
-    Source::Probes,
-    Source::Channels,
-];
-
 /// Runs it. The web configuration is read as an exporter reads it that keeps its capabilities, or does not. The exit
 /// status is that of the [`Verdict`], the same that `ipcon-top doctor --try` has.
 ///
@@ -105,7 +97,7 @@ fn judge(snapshot: &Snapshot, options: Options) -> Vec<(Source, Available)> {
         // Without the bus nobody asks for what counts on it.
         (None, _) => Available::No,
     };
-    let wanted = SOURCES
+    let wanted = Source::ALL
         .into_iter()
         .filter(|source| options.include(*source));
     wanted.map(|source| (source, of(source))).collect()

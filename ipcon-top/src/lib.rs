@@ -37,6 +37,7 @@ pub mod nearest;
 pub mod once;
 pub mod pulse;
 pub mod recording;
+mod regular_file;
 pub mod store;
 pub mod table;
 pub mod terminal;

@@ -9,6 +9,7 @@ mod support;
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use ipcon_observe::Snapshot;
+use ipcon_observe::model::display_name;
 use ipcon_top::app::Event;
 use ipcon_top::theme::Theme;
 use session::Session;
@@ -455,6 +456,7 @@ fn names_from_the_bus_steer_no_terminal_in_any_view() {
 #[test]
 fn names_from_the_bus_are_harmless_where_they_are_pasted() {
     let mut session = fifth_second(80, 24, hostile);
+    let mut all = String::new();
     for view in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         for place in 0..8 {
             session.keys(view).keys(&format!("g{}", "j".repeat(place)));
@@ -466,7 +468,12 @@ fn names_from_the_bus_are_harmless_where_they_are_pasted() {
             let lines = details.replace('\n', "");
             assert!(!lines.chars().any(invisible), "{details:?}");
             session.code(KeyCode::Esc);
+            all += &(row + &details);
         }
+    }
+    for name in HOSTILE {
+        let shown = display_name(name.as_bytes());
+        assert!(all.contains(shown.as_str()), "{shown} was not copied");
     }
 }
 

@@ -23,19 +23,7 @@ pub(super) fn collect(scrape: &Scrape<'_>, families: &mut Families) {
 
     peers_by_type(snapshot, families);
     for field in BUS_FIELDS {
-        let (Some(metric), Some(value)) = (&field.metric, (field.get)(bus)) else {
-            continue;
-        };
-        let labels = metric.labels;
-        match (field.kind, value.as_u64()) {
-            (Kind::Counter, Some(count)) => {
-                families.counter(metric.family.name, metric.family.help, labels, count);
-            }
-            _ => {
-                let value = value.as_f64().unwrap_or(f64::NAN);
-                families.gauge(metric.family.name, metric.family.help, labels, value);
-            }
-        }
+        families.field(field, bus, &[]);
     }
 
     let ledger = scrape.ledger;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ipcon_observe::fields::{Family, Field, Kind, Value};
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
@@ -63,6 +64,22 @@ impl Families {
         self.sample(name, help, MetricType::GAUGE, labels, |metric| {
             metric.set_gauge(gauge)
         });
+    }
+
+    /// Adds a sample of a field, if it is exported and the row has it.
+    pub(crate) fn field<R>(&mut self, field: &Field<R>, row: &R, labels: Labels<'_>) {
+        let (Some(metric), Some(value)) = (&field.metric, (field.get)(row)) else {
+            return;
+        };
+        let labels = [labels, metric.labels].concat();
+        let Family { name, help } = metric.family;
+        let (count, number) = (value.as_u64(), value.as_f64());
+        match (field.kind, value, count, number) {
+            (Kind::Counter, Value::Time(time), _, _) => self.seconds(name, help, &labels, time),
+            (Kind::Counter, _, Some(count), _) => self.counter(name, help, &labels, count),
+            (Kind::Counter, _, None, _) | (_, _, _, None) => {}
+            (_, _, _, Some(number)) => self.gauge(name, help, &labels, number),
+        }
     }
 
     /// Adds a histogram. `buckets` are inclusive upper bounds with the observations of each bucket alone;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the eBPF probes are doing; what they tell is in `probed`.
 
-use ipcon_observe::fields::{Family, Kind, PROBE_FIELDS, Value};
+use ipcon_observe::fields::PROBE_FIELDS;
 use ipcon_observe::model::{PROBE_BACKEND, Probes};
 use ipcon_observe::probes::Program;
 
@@ -32,25 +32,7 @@ fn programs(probes: &Probes, families: &mut Families) {
     for probe in &probes.probes {
         attached(&probe.name, &probe.backend, probe.attached, families);
         for field in PROBE_FIELDS {
-            let (Some(metric), Some(value)) = (&field.metric, (field.get)(probe)) else {
-                continue;
-            };
-            let of_probe = [("probe", probe.name.as_str())].into_iter();
-            let labels: Vec<_> = of_probe.chain(metric.labels.iter().copied()).collect();
-            let Family { name, help } = metric.family;
-            match (field.kind, value) {
-                (Kind::Counter, Value::Time(time)) => families.seconds(name, help, &labels, time),
-                (Kind::Counter, value) => {
-                    if let Some(count) = value.as_u64() {
-                        families.counter(name, help, &labels, count);
-                    }
-                }
-                (_, value) => {
-                    if let Some(value) = value.as_f64() {
-                        families.gauge(name, help, &labels, value);
-                    }
-                }
-            }
+            families.field(field, probe, &[("probe", &probe.name)]);
         }
     }
 }

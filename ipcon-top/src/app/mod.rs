@@ -7,6 +7,7 @@ mod filters;
 mod line;
 mod moments;
 mod mouse;
+mod notice;
 mod recording;
 mod setup;
 
@@ -31,7 +32,8 @@ use moments::Moments;
 pub use chooser::Chooser;
 pub use filters::FilterState;
 pub use moments::Moment;
-pub use recording::{Notice, Recording};
+pub use notice::Notice;
+pub use recording::Recording;
 pub use setup::{Setup, ViewSetup};
 
 /// Something that happened.

@@ -36,15 +36,6 @@ pub(super) enum State {
     Ending,
 }
 
-/// Something to be told until the next key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// What. Safe to print.
-    pub text: String,
-    /// How it is drawn.
-    pub role: Role,
-}
-
 impl App {
     /// Whether a recording is made.
     #[must_use]
@@ -59,12 +50,6 @@ impl App {
             State::On(Some((file, bytes))) => Some((file, *bytes)),
             State::On(None) | State::Off | State::Ending => None,
         }
-    }
-
-    /// What is to be told until the next key.
-    #[must_use]
-    pub fn notice(&self) -> Option<&Notice> {
-        self.notice.as_ref()
     }
 
     /// Begins a recording, or ends it.
@@ -111,10 +96,5 @@ impl App {
                 self.tell(&format!("not recorded: {why}"), Role::Alarm);
             }
         }
-    }
-
-    pub(super) fn tell(&mut self, text: &str, role: Role) {
-        let text = text.chars().filter(|c| !c.is_control()).collect();
-        self.notice = Some(Notice { text, role });
     }
 }

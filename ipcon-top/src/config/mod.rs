@@ -4,17 +4,18 @@
 mod read;
 mod template;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use rustix::fs::OFlags;
+use ipcon_observe::model::display_name;
 
 use crate::app::Setup;
 use crate::args::Colour;
+use crate::regular_file;
 use crate::theme::Preset;
 
 pub use read::Problem;
@@ -70,7 +71,11 @@ impl Config {
         let text = text.with_context(|| format!("reading {}", path.display()))?;
         Self::parse(&text).map_err(|problem| {
             let Problem { line, message } = problem;
-            anyhow!("{}:{line}: {}", path.display(), printable(&message))
+            anyhow!(
+                "{}:{line}: {}",
+                path.display(),
+                display_name(message.as_bytes())
+            )
         })
     }
 }
@@ -78,39 +83,14 @@ impl Config {
 /// Opens the file that is read without being named. `None` when there is none of the user: the environment may have the home of
 /// somebody else, as after `setpriv` or `sudo -E`, and what cannot be opened there is no file of his.
 fn open_own(path: &Path) -> Option<io::Result<File>> {
-    let mut options = OpenOptions::new();
-    // A pipe without a writer would keep us waiting.
-    let options = options
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    match options.open(path) {
-        Ok(file) => Some(regular(file)),
+    match regular_file::open(path) {
+        Ok(file) => Some(Ok(file)),
         Err(error) => {
             let data = path.symlink_metadata();
             let ours = data.is_ok_and(|it| it.uid() == rustix::process::geteuid().as_raw());
             ours.then_some(Err(error))
         }
     }
-}
-
-fn regular(file: File) -> io::Result<File> {
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
-    }
-}
-
-/// A message without what could control a terminal: it quotes the file, in which such a character can be written in others.
-fn printable(message: &str) -> String {
-    let mut printable = String::new();
-    for c in message.chars() {
-        if c.is_control() {
-            printable.extend(c.escape_debug());
-        } else {
-            printable.push(c);
-        }
-    }
-    printable
 }
 
 /// The text of a file, if it is no longer than a configuration may be: what never ends would take all memory.

@@ -214,6 +214,6 @@ fn what_never_ends_is_no_configuration() {
 #[test]
 fn what_a_file_names_does_not_control_the_terminal() {
     let problem = Config::parse("\"\\u001b[2J\" = 1\n").unwrap_err();
-    let shown = printable(&problem.message);
+    let shown = display_name(problem.message.as_bytes());
     assert!(shown.contains("`\\u{1b}[2J`"), "{shown}");
 }

@@ -10,19 +10,15 @@ use anyhow::{Context, bail, ensure};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::regular_file::{self, flags};
+
 /// Opens a file to read it. Nothing but a regular file is waited for.
 ///
 /// # Errors
 ///
 /// There is none, or it may not be read.
 pub(super) fn open(path: &Path) -> anyhow::Result<File> {
-    let mut options = OpenOptions::new();
-    // A pipe without a writer would keep us waiting.
-    let file = options.read(true).custom_flags(flags(OFlags::NONBLOCK));
-    let file = file.open(path);
-    let file = file.with_context(|| format!("opening {}", path.display()))?;
-    ensure_regular(&file, path)?;
-    Ok(file)
+    regular_file::open(path).with_context(|| format!("opening {}", path.display()))
 }
 
 /// Opens a file of our own to append to it, made if need be, for nobody else to read, and for no second one to write.
@@ -56,7 +52,7 @@ pub(super) fn create_own(path: &Path) -> anyhow::Result<Option<File>> {
 
 /// Sees that a file is a regular one and ours, and keeps others from writing to it.
 fn claim(file: File, path: &Path) -> anyhow::Result<File> {
-    ensure_regular(&file, path)?;
+    let file = regular_file::only(file).with_context(|| format!("writing {}", path.display()))?;
     let (owner, user) = (
         file.metadata()
             .context("asking for the file's owner")?
@@ -95,15 +91,4 @@ fn appendable(path: &Path) -> anyhow::Result<File> {
         ),
         opened => opened.with_context(|| format!("opening {}", path.display())),
     }
-}
-
-fn ensure_regular(file: &File, path: &Path) -> anyhow::Result<()> {
-    let data = file.metadata().context("asking what sort of file it is")?;
-    ensure!(data.is_file(), "{} is no regular file", path.display());
-    Ok(())
-}
-
-/// The flags of `open` have 32 bits.
-fn flags(flags: OFlags) -> i32 {
-    flags.bits().cast_signed()
 }

@@ -18,6 +18,7 @@ use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use serde_json::Value;
 
 use crate::stopped::{ARCHIVE, Senders};
+use crate::support::start_exporter;
 
 use prometheus::{PAUSE, Prometheus};
 
@@ -169,20 +170,6 @@ fn ten_thousand_peers_give_bounded_series_and_memory() {
     assert!(exporter.wait().success());
 }
 
-/// The exporter at a port of its own, and its address.
-fn start_exporter() -> (Process, String) {
-    let mut exporter = Process::spawn_complaining(
-        program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
-    );
-    loop {
-        let line = exporter.line();
-        if let Some(place) = line.strip_prefix("listening on http://") {
-            let address = place.trim_end_matches("/metrics").to_owned();
-            return (exporter, address);
-        }
-    }
-}
-
 /// What Prometheus takes a test on a slow kernel is shown by the stock ones in less time.
 fn a_prometheus() -> Result<(), String> {
     settings::quick_kernel()?;
@@ -190,7 +177,7 @@ fn a_prometheus() -> Result<(), String> {
 }
 
 fn prometheus_names_the_stalled_receiver_and_who_floods_it() {
-    let (mut exporter, address) = start_exporter();
+    let (mut exporter, address) = start_exporter(&[]);
     let prometheus = Prometheus::start("ipcon-prometheus", &address);
     let (archive, senders) = Senders::with_archive();
     let deadline = pace::deadline(200);
@@ -276,7 +263,7 @@ fn prometheus_has_the_rates_that_the_traffic_program_produced() {
     const REFUSED: &str = "sum(ipcon_send_errors_total{errno='EAGAIN'})";
     /// Seconds that hold all of the run.
     const RANGE: f64 = 300.0;
-    let (mut exporter, address) = start_exporter();
+    let (mut exporter, address) = start_exporter(&[]);
     let prometheus = Prometheus::start("ipcon-prometheus-rates", &address);
     prometheus.wait_for("ipcon_up", 1.0, pace::deadline(30));
     let refused_before = prometheus.value(REFUSED).unwrap();

@@ -14,7 +14,7 @@ use libipcon::Peer;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::ask_exporter;
+use crate::support::{ask_exporter, start_exporter};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -243,18 +243,7 @@ const FOR_CHANNELS: &str = "0000000000080004";
 
 fn the_exporter_gives_up_what_it_does_not_need_and_reads_on() {
     for (options, of_reader) in [(&[] as &[&str], FOR_CHANNELS), (&["--no-channels"], NONE)] {
-        let mut exporter = Process::spawn_complaining(
-            program("ipcon-exporter")
-                .args(["--web.listen-address", "127.0.0.1:0"])
-                .args(options),
-        );
-        let address = loop {
-            let line = exporter.line();
-            assert!(!line.contains("cannot give up"), "{line}");
-            if let Some(place) = line.strip_prefix("listening on http://") {
-                break place.trim_end_matches("/metrics").to_owned();
-            }
-        };
+        let (mut exporter, address) = start_exporter(options);
         // Once it has answered, it has read the bus. On a slow machine it listens before.
         get(&address);
         // By root, who had all of them.

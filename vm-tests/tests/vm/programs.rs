@@ -11,7 +11,7 @@ use libipcon::{Counters, Inspector, Peer, PeerInfo, Replay};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{ask_exporter, drain};
+use crate::support::{ask_exporter, drain, start_exporter};
 
 pub(crate) fn all() -> Vec<Case> {
     cases![
@@ -249,7 +249,7 @@ fn assert_row(report: &Value, row: &PeerInfo) {
 }
 
 fn the_exporter_serves_what_the_dumps_hold() {
-    let (mut exporter, address) = exporter();
+    let (mut exporter, address) = start_exporter(&[]);
     let address = address.as_str();
     let peers = exchange();
     let inspector = Inspector::open().unwrap();
@@ -294,7 +294,7 @@ fn the_exporter_serves_what_the_dumps_hold() {
 }
 
 fn prometheus_own_tool_finds_no_fault_with_the_metrics() {
-    let (mut exporter, address) = exporter();
+    let (mut exporter, address) = start_exporter(&[]);
     let peers = exchange();
     let answer = ask_exporter(&address, "/metrics");
     let (head, metrics) = answer.split_once("\r\n\r\n").unwrap();
@@ -328,20 +328,6 @@ fn prometheus_own_tool_finds_no_fault_with_the_metrics() {
 fn promtool() -> Result<(), String> {
     settings::quick_kernel()?;
     settings::promtool().map(drop)
-}
-
-/// An exporter at an address of its own.
-fn exporter() -> (Process, String) {
-    let mut exporter = Process::spawn_complaining(
-        program("ipcon-exporter").args(["--web.listen-address", "127.0.0.1:0"]),
-    );
-    loop {
-        let line = exporter.line();
-        if let Some(address) = line.strip_prefix("listening on http://") {
-            let address = address.trim_end_matches("/metrics").to_owned();
-            return (exporter, address);
-        }
-    }
 }
 
 /// A named peer and another that have talked.

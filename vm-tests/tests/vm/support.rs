@@ -8,12 +8,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use ipcon_vm_tests::pace;
+use ipcon_vm_tests::process::{Process, program};
 use libipcon::{Event, KEVENT_GROUP, Kevent, Message, Peer, Replay};
 
 /// A deadline that passes only when something is wrong: far beyond what the slowest machine needs, and before that of
 /// the test.
 pub(crate) fn soon() -> Instant {
     pace::deadline(20)
+}
+
+/// The exporter with these options more, at a port of its own, and its address.
+pub(crate) fn start_exporter(options: &[&str]) -> (Process, String) {
+    let mut exporter = Process::spawn_complaining(
+        program("ipcon-exporter")
+            .args(["--web.listen-address", "127.0.0.1:0"])
+            .args(options),
+    );
+    loop {
+        let line = exporter.line();
+        assert!(!line.contains("cannot give up"), "{line}");
+        if let Some(place) = line.strip_prefix("listening on http://") {
+            let address = place.trim_end_matches("/metrics").to_owned();
+            return (exporter, address);
+        }
+    }
 }
 
 /// What the exporter at `address` answers to who asks for `path`. On a slow machine it may still be attaching its probes, and

@@ -23,6 +23,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 4] = [Self::Dumps, Self::Kevents, Self::Probes, Self::Channels];
+
     /// Stable name: JSON value and metric label.
     pub fn key(self) -> &'static str {
         match self {
